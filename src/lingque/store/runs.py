@@ -1,0 +1,92 @@
+"""Runs and publications: how one piece of work becomes true in both planes (docs/adr/0008-run-ids-across-planes.md).
+
+A run writes its files to the data plane under its deterministic id; then one control transaction records the
+run and publishes the version that holds them, together with whatever else the run decided. Readers see
+published versions only, so a run that died half-way is invisible, and running it again completes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, String, Table, func, insert, select
+
+from lingque.core.clock import Instant
+from lingque.core.ids import RunId
+from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
+
+runs = Table(
+    "runs",
+    METADATA,
+    Column("run_id", String(64), primary_key=True),
+    Column("run_number", Integer, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(160), nullable=False, index=True),
+    Column("finished_at", InstantColumn, nullable=False),
+    Column("summary", JsonColumn, nullable=False),
+)
+
+publications = Table(
+    "publications",
+    METADATA,
+    Column("publication_id", SerialKey, primary_key=True),
+    Column("table_name", String(64), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("published_at", InstantColumn, nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished piece of work: what kind, and on what (a source's day, a snapshot's day, a plan)."""
+
+    run_id: RunId
+    kind: str
+    subject: str
+    finished_at: Instant
+    summary: dict[str, Any]
+
+
+def newest_run(connection: Connection, *, kind: str, subject: str) -> Run | None:
+    """The last run of that kind on that subject, where there is one."""
+    row = connection.execute(
+        select(runs).where(runs.c.kind == kind, runs.c.subject == subject).order_by(runs.c.run_number.desc())
+    ).first()
+    if row is None:
+        return None
+    return Run(
+        run_id=RunId(row.run_id),
+        kind=row.kind,
+        subject=row.subject,
+        finished_at=Instant(row.finished_at),
+        summary=row.summary,
+    )
+
+
+def finish_run(connection: Connection, run: Run, *, published: dict[str, int]) -> None:
+    """Record the run and publish the table versions it wrote, in the caller's transaction."""
+    number = connection.execute(select(func.coalesce(func.max(runs.c.run_number), 0))).scalar_one() + 1
+    connection.execute(
+        insert(runs).values(
+            run_id=run.run_id,
+            run_number=number,
+            kind=run.kind,
+            subject=run.subject,
+            finished_at=run.finished_at,
+            summary=run.summary,
+        )
+    )
+    for table, version in published.items():
+        connection.execute(
+            insert(publications).values(
+                table_name=table, version=version, run_id=run.run_id, published_at=run.finished_at
+            )
+        )
+
+
+def published_versions(connection: Connection) -> dict[str, int]:
+    """The newest published version of every table that has one."""
+    ordered = select(publications.c.table_name, publications.c.version).order_by(publications.c.publication_id)
+    return {row.table_name: row.version for row in connection.execute(ordered)}
