@@ -1,0 +1,300 @@
+"""From text to a typed tree. What is not in the language is refused with the character and a suggestion.
+
+sqlglot reads the text; this module decides what may be said and what type it has, and nothing after it needs
+to look at the text again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, cast
+
+import sqlglot
+from sqlglot import exp
+
+from lingque.catalog.expressions import typing_rules as rules
+from lingque.catalog.expressions.tree import Aggregate, Binary, Coalesce, Constant, Name, Node, OneOf, Unary
+from lingque.catalog.expressions.types import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    NULL,
+    NUMBER,
+    TEXT,
+    Kind,
+    Type,
+    money,
+)
+from lingque.core.errors import ExpressionError, nearest
+from lingque.core.money import EXPONENTS, Money
+
+Names = Mapping[str, Type]
+
+AGGREGATES = ("count", "count_distinct", "sum", "avg", "min", "max", "last")
+
+_ARITHMETIC: dict[type[exp.Expr], Literal["+", "-", "*", "/"]] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+}
+_COMPARISON: dict[type[exp.Expr], Literal["=", "<>", "<", "<=", ">", ">="]] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+
+
+def parse_row_expression(text: str, names: Names) -> Node:
+    """An expression over one row: a filter, a derived tag, an eligibility. Raises `ExpressionError`."""
+    return _Reader(text, names, aggregates=False).read()
+
+
+def parse_condition(text: str, names: Names) -> Node:
+    """A row expression that must be true or false. Raises `ExpressionError`."""
+    node = parse_row_expression(text, names)
+    if node.type.kind is not Kind.BOOLEAN:
+        raise ExpressionError(
+            f"this is a {node.type}, a condition must be true or false",
+            text=text,
+            next_step="compare it with something",
+        )
+    return node
+
+
+def parse_aggregate(text: str, names: Names) -> Aggregate:
+    """One aggregate over a customer's rows, such as `sum(amount)`. Raises `ExpressionError`."""
+    node = _Reader(text, names, aggregates=True).read()
+    if not isinstance(node, Aggregate):
+        raise ExpressionError(
+            "the value of an aggregate tag is one aggregate",
+            text=text,
+            next_step=f"use one of {', '.join(AGGREGATES)}; combine several in a derived tag",
+        )
+    return node
+
+
+class _Reader:
+    """Turns one sqlglot tree into ours."""
+
+    def __init__(self, text: str, names: Names, *, aggregates: bool) -> None:
+        self.text = text
+        self.names = names
+        self.aggregates = aggregates
+        self.cursor = 0
+
+    def read(self) -> Node:
+        try:
+            tree = sqlglot.parse_one(self.text, dialect="duckdb")
+        except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:
+            details = getattr(error, "errors", None) or [{}]
+            raise ExpressionError(
+                f"cannot be read: {details[0].get('description', 'a quote or bracket is open')}",
+                text=self.text,
+                position=self._offset(details[0].get("line", 1), details[0].get("col", 1)),
+            ) from error
+        return self.node(tree)
+
+    def node(self, tree: exp.Expr) -> Node:
+        for kinds, make in _READERS:
+            if isinstance(tree, kinds):
+                return make(self, tree)
+        raise self.error(f"'{tree.key}' is not part of the language", tree, next_step="see the expression reference")
+
+    def name(self, tree: exp.Expr) -> Node:
+        if tree.name not in self.names:
+            raise self.error(f"there is no '{tree.name}' here", tree, next_step=nearest(tree.name, list(self.names)))
+        return Name(type=self.names[tree.name], position=self.position(tree), name=tree.name)
+
+    def literal(self, tree: exp.Expr) -> Node:
+        position = self.position(tree)
+        if tree.args.get("is_string"):
+            return Constant(type=TEXT, position=position, value=str(tree.this))
+        if str(tree.this).isdigit():
+            return Constant(type=INTEGER, position=position, value=int(tree.this))
+        return Constant(type=NUMBER, position=position, value=float(tree.this))
+
+    def boolean(self, tree: exp.Expr) -> Node:
+        return Constant(type=BOOLEAN, position=self.position(tree), value=bool(tree.this))
+
+    def null(self, tree: exp.Expr) -> Node:
+        return Constant(type=NULL, position=self.position(tree), value=None)
+
+    def date(self, tree: exp.Expr) -> Node:
+        operand = tree.this
+        target = tree.args.get("to")
+        is_date = isinstance(tree, exp.Date) or (target is not None and target.this is exp.DataType.Type.DATE)
+        if not is_date or not isinstance(operand, exp.Literal) or not operand.is_string:
+            raise self.error("the only cast is to a day", tree, next_step="write date '2026-01-31'")
+        try:
+            value = rules.iso_day(operand.this)
+        except ValueError as error:
+            raise self.error(str(error), tree, next_step="write date '2026-01-31'") from error
+        return Constant(type=DATE, position=self.position(tree), value=value)
+
+    def inner(self, tree: exp.Expr) -> Node:
+        return self.node(tree.this)
+
+    def unary(self, tree: exp.Expr) -> Node:
+        operand = self.node(tree.this)
+        if isinstance(tree, exp.Neg):
+            self.require(operand.type.kind in rules.SIGNED, f"a {operand.type} has no negative", tree)
+            return Unary(type=operand.type, position=operand.position, operator="-", operand=operand)
+        self.require(operand.type.kind is Kind.BOOLEAN, f"'not' needs true or false, this is a {operand.type}", tree)
+        return Unary(type=BOOLEAN, position=operand.position, operator="not", operand=operand)
+
+    def is_null(self, tree: exp.Expr) -> Node:
+        self.require(isinstance(tree.expression, exp.Null), "'is' goes with null only", tree)
+        operand = self.node(tree.this)
+        return Unary(type=BOOLEAN, position=operand.position, operator="is null", operand=operand)
+
+    def logic(self, tree: exp.Expr) -> Node:
+        left, right = self.node(tree.this), self.node(tree.expression)
+        word: Literal["and", "or"] = "and" if isinstance(tree, exp.And) else "or"
+        for side in (left, right):
+            self.require(side.type.kind in rules.LOGICAL, f"'{word}' needs true or false, this is a {side.type}", side)
+        return Binary(type=BOOLEAN, position=left.position, operator=word, left=left, right=right)
+
+    def comparison(self, tree: exp.Expr) -> Node:
+        left, right = self.node(tree.this), self.node(tree.expression)
+        self.comparable(left, right)
+        return Binary(type=BOOLEAN, position=left.position, operator=_COMPARISON[type(tree)], left=left, right=right)
+
+    def arithmetic(self, tree: exp.Expr) -> Node:
+        left, right = self.node(tree.this), self.node(tree.expression)
+        operator = _ARITHMETIC[type(tree)]
+        result = rules.arithmetic(operator, left.type, right.type)
+        if isinstance(result, str):
+            raise self.error(result, right)
+        return Binary(type=result, position=left.position, operator=operator, left=left, right=right)
+
+    def like(self, tree: exp.Expr) -> Node:
+        left, right = self.node(tree.this), self.node(tree.expression)
+        for side in (left, right):
+            self.require(side.type.kind is Kind.TEXT, f"'like' needs text, this is a {side.type}", side)
+        return Binary(type=BOOLEAN, position=left.position, operator="like", left=left, right=right)
+
+    def between(self, tree: exp.Expr) -> Node:
+        operand = self.node(tree.this)
+        low, high = self.node(tree.args["low"]), self.node(tree.args["high"])
+        self.comparable(operand, low)
+        self.comparable(operand, high)
+        at = operand.position
+        above = Binary(type=BOOLEAN, position=at, operator=">=", left=operand, right=low)
+        below = Binary(type=BOOLEAN, position=at, operator="<=", left=operand, right=high)
+        return Binary(type=BOOLEAN, position=at, operator="and", left=above, right=below)
+
+    def one_of(self, tree: exp.Expr) -> Node:
+        self.require(bool(tree.expressions), "'in' needs a list of values", tree)
+        operand = self.node(tree.this)
+        choices = tuple(self.node(choice) for choice in tree.expressions)
+        for choice in choices:
+            self.require(isinstance(choice, Constant), "'in' takes plain values only", choice)
+            self.comparable(operand, choice)
+        return OneOf(type=BOOLEAN, position=operand.position, operand=operand, choices=choices)
+
+    def coalesce(self, tree: exp.Expr) -> Node:
+        choices = tuple(self.node(choice) for choice in (tree.this, *tree.expressions))
+        for choice in choices[1:]:
+            self.comparable(choices[0], choice)
+        return Coalesce(type=choices[0].type, position=choices[0].position, choices=choices)
+
+    def call(self, tree: exp.Expr) -> Node:
+        name = tree.name.lower()
+        if name.upper() in EXPONENTS:
+            return self.money(tree, name.upper())
+        if name in AGGREGATES:
+            return self.aggregate(tree)
+        known = [*AGGREGATES, "coalesce", *(code.lower() for code in EXPONENTS)]
+        raise self.error(f"there is no function '{name}'", tree, next_step=nearest(name, known))
+
+    def money(self, tree: exp.Expr, currency: str) -> Node:
+        literal = tree.expressions[0] if len(tree.expressions) == 1 else None
+        if not isinstance(literal, exp.Literal) or literal.is_string:
+            raise self.error(f"{currency.lower()}(…) takes one number, such as {currency.lower()}(50000)", tree)
+        try:
+            amount = Money.parse(str(literal.this), currency)
+        except (ValueError, OverflowError) as error:
+            raise self.error(str(error), literal) from error
+        return Constant(type=money(currency), position=self.position(tree), value=amount.minor)
+
+    def aggregate(self, tree: exp.Expr) -> Node:
+        self.require(
+            self.aggregates,
+            "an aggregate stands only in the value of an aggregate tag, and never inside another",
+            tree,
+        )
+        name = tree.name.lower() if isinstance(tree, exp.Anonymous) else tree.key
+        argument = tree.expressions[0] if isinstance(tree, exp.Anonymous) and tree.expressions else tree.this
+        if isinstance(argument, exp.Distinct):
+            self.require(name == "count" and len(argument.expressions) == 1, "only count takes distinct", tree)
+            name, argument = "count_distinct", argument.expressions[0]
+        position = self.position(tree)
+        if isinstance(argument, exp.Star):
+            self.require(name == "count", f"{name}(*) means nothing", tree)
+            return Aggregate(type=INTEGER, position=position, function="count", operand=None)
+        self.require(isinstance(argument, exp.Expr), f"{name}() needs something to work on", tree)
+        self.aggregates = False
+        operand = self.node(cast(exp.Expr, argument))
+        self.aggregates = True
+        result = rules.aggregate(name, operand.type)
+        if isinstance(result, str):
+            raise self.error(result, operand)
+        function = cast(Literal["count", "count_distinct", "sum", "avg", "min", "max", "last"], name)
+        return Aggregate(type=result, position=position, function=function, operand=operand)
+
+    def comparable(self, left: Node, right: Node) -> None:
+        problem = rules.not_comparable(left.type, right.type)
+        if problem:
+            raise self.error(problem, right)
+
+    def require(self, holds: bool, message: str, at: exp.Expr | Node) -> None:  # noqa: FBT001 - reads as a sentence
+        if not holds:
+            raise self.error(message, at)
+
+    def error(self, message: str, at: exp.Expr | Node, *, next_step: str = "") -> ExpressionError:
+        position = at.position if isinstance(at, Node) else self.position(at)
+        return ExpressionError(message, text=self.text, position=position, next_step=next_step)
+
+    def position(self, tree: exp.Expr) -> int:
+        """The first character of the tree: the least that any token below it recorded."""
+        starts = [node.meta["start"] for node in tree.walk() if "start" in node.meta]
+        if starts:
+            return int(min(starts))
+        # sqlglot records no place for literals: find them in reading order
+        for literal in tree.find_all(exp.Literal):
+            found = self.text.find(str(literal.this), self.cursor)
+            if found >= 0:
+                self.cursor = found
+                return found
+        return self.cursor
+
+    def _offset(self, line: int, column: int) -> int:
+        lines = self.text.splitlines(keepends=True) or [""]
+        before = sum(len(part) for part in lines[: max(line - 1, 0)])
+        return min(before + max(column - 1, 0), max(len(self.text) - 1, 0))
+
+
+_Make = Callable[[_Reader, exp.Expr], Node]
+_READERS: tuple[tuple[tuple[type[exp.Expr], ...], _Make], ...] = (
+    ((exp.Column,), _Reader.name),
+    ((exp.Literal,), _Reader.literal),
+    ((exp.Boolean,), _Reader.boolean),
+    ((exp.Null,), _Reader.null),
+    ((exp.Paren,), _Reader.inner),
+    ((exp.Not, exp.Neg), _Reader.unary),
+    ((exp.Is,), _Reader.is_null),
+    ((exp.And, exp.Or), _Reader.logic),
+    (tuple(_COMPARISON), _Reader.comparison),
+    (tuple(_ARITHMETIC), _Reader.arithmetic),
+    ((exp.Like,), _Reader.like),
+    ((exp.Between,), _Reader.between),
+    ((exp.In,), _Reader.one_of),
+    ((exp.Coalesce,), _Reader.coalesce),
+    ((exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Last), _Reader.aggregate),
+    ((exp.Cast, exp.Date, exp.DateStrToDate), _Reader.date),
+    ((exp.Anonymous,), _Reader.call),
+)
