@@ -1,0 +1,195 @@
+"""What crosses the border of `govern`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from lingque.core.clock import Instant
+from lingque.core.hashing import Int64s
+from lingque.core.ids import CustomerId, PartyId
+from lingque.core.reasons import Reason, Refusal
+from lingque.core.registries import DataClass, Purpose
+
+Flags = NDArray[np.bool_]
+
+# The seal makes `Permit(...)` outside this package fail at run time; a lint test finds it before that.
+_SEAL = object()
+
+
+class Role(StrEnum):
+    """What a person is in the bank. The permission matrix is `lingque.govern.access.PERMISSIONS`."""
+
+    CAMPAIGN_MANAGER = "campaign_manager"
+    COMPLIANCE_OFFICER = "compliance_officer"
+    ANALYST = "analyst"
+    OPERATOR = "operator"
+    SYSTEM_ADMINISTRATOR = "system_administrator"
+
+
+class Action(StrEnum):
+    """What can be done, as far as leave for it is asked."""
+
+    APPLY_DEFINITIONS = "apply_definitions"
+    INGEST = "ingest"
+    RUN_TAGS = "run_tags"
+    PLAN_CAMPAIGN = "plan_campaign"
+    APPROVE_CAMPAIGN = "approve_campaign"
+    RUN_CAMPAIGN = "run_campaign"
+    READ_CAMPAIGN = "read_campaign"
+    ADD_USER = "add_user"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who acts. `person` is the human being: two accounts of one person are one person to an approval."""
+
+    user: str
+    person: str
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What `govern` must know of a party to judge: whose it is and how old."""
+
+    party_id: PartyId
+    customer_id: CustomerId
+    birth_date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentEntry:
+    """One statement of a customer. Giving adds the classes, withdrawing takes them away; none named means all.
+
+    `origin` identifies the statement, so that importing it twice records it once.
+    """
+
+    party_id: PartyId
+    purpose: Purpose
+    channel: str
+    data_classes: DataClass
+    action: Literal["give", "withdraw"]
+    acted_at: Instant
+    wording_version: str
+    evidence: str
+    origin: str
+    expires_at: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermitAsk:
+    """The question: may data of these classes be used for this purpose on this channel at this moment?"""
+
+    purpose: Purpose
+    channel: str
+    data_classes: DataClass
+    moment: Instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermitSet:
+    """The answer for many customers: per reason, one flag per customer, in the order of `customer_ids` (n,)."""
+
+    ask: PermitAsk
+    customer_ids: Int64s
+    refusals: Mapping[Reason, Flags]
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal)
+
+    @property
+    def allowed(self) -> Flags:
+        """True where no reason speaks against it."""
+        refused = np.zeros(len(self.customer_ids), dtype=np.bool_)
+        for flags in self.refusals.values():
+            refused |= flags
+        return ~refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permit:
+    """Leave for one act on one customer at one moment. Issued by `govern` only; never stored, never reused."""
+
+    ask: PermitAsk
+    customer_id: CustomerId
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal)
+
+
+def _check_seal(seal: object) -> None:
+    if seal is not _SEAL:
+        raise TypeError("only lingque.govern issues permits; ask its Permits port for one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptOut:
+    """What a customer's opt-out link withdraws."""
+
+    customer_id: CustomerId
+    purpose: Purpose
+    channel: str
+
+
+class OptOutTokens(Protocol):
+    """Signs what goes into the opt-out link of a message."""
+
+    def token(self, opt_out: OptOut) -> str: ...
+
+
+class Permits(Protocol):
+    """The only issuer of permits. Reads what is committed at the moment of asking."""
+
+    def permit_set(self, connection: Connection, customer_ids: Int64s, ask: PermitAsk) -> PermitSet: ...
+
+    def permit(self, connection: Connection, customer_id: CustomerId, ask: PermitAsk) -> Permit | Refusal: ...
+
+
+class Addresses(Protocol):
+    """Lets one address out of the vault, for one send."""
+
+    def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags: ...
+
+    def release(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+
+
+class Surrogates(Protocol):
+    """Source keys to surrogates. The mapping is the vault's secret."""
+
+    def resolve(self, connection: Connection, *, namespace: str, keys: Iterable[str], mint: bool) -> dict[str, int]: ...
+
+    def row_key_salt(self) -> str: ...
+
+
+class Identifiers(Protocol):
+    """Takes identifiers in; there is no way here to take them out."""
+
+    def put(self, connection: Connection, entries: Iterable[tuple[PartyId, str, str]]) -> None: ...
+
+    def seal_note(self, text: str) -> bytes: ...
+
+
+class ConsentRegister(Protocol):
+    """Takes what parties and their consents are."""
+
+    def record_subjects(self, connection: Connection, subjects: Iterable[Subject]) -> None: ...
+
+    def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int: ...
+
+
+class AuditTrail(Protocol):
+    """Who did what. Written in the transaction of the act; never changed, never deleted."""
+
+    def record(
+        self, connection: Connection, *, actor: str, act: str, subject: str, detail: dict[str, object]
+    ) -> None: ...

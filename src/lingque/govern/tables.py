@@ -1,0 +1,110 @@
+"""The control-plane tables of `govern`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+)
+
+from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
+
+users = Table(
+    "users",
+    METADATA,
+    Column("user_name", String(64), primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("roles", JsonColumn, nullable=False),
+    Column("added_at", InstantColumn, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("key_digest", String(64), primary_key=True),
+    Column("user_name", String(64), ForeignKey("users.user_name"), nullable=False),
+    Column("added_at", InstantColumn, nullable=False),
+)
+
+subjects = Table(
+    "subjects",
+    METADATA,
+    Column("party_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("birth_date", Date, nullable=True),
+)
+
+consents = Table(
+    "consents",
+    METADATA,
+    Column("consent_id", SerialKey, primary_key=True),
+    Column("party_id", BigInteger, nullable=False),
+    Column("purpose", SmallInteger, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("data_classes", Integer, nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("acted_at", InstantColumn, nullable=False),
+    Column("expires_at", InstantColumn, nullable=True),
+    Column("wording_version", String(64), nullable=False),
+    Column("evidence", String(200), nullable=False),
+    Column("origin", String(128), nullable=False, unique=True),
+    Column("recorded_at", InstantColumn, nullable=False),
+    Index("ix_consents_of_party", "party_id", "purpose", "channel"),
+)
+
+approvals = Table(
+    "approvals",
+    METADATA,
+    Column("approval_id", SerialKey, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, index=True),
+    Column("submitted_by", String(64), nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("comment", String(500), nullable=False),
+    Column("decided_at", InstantColumn, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("audit_id", SerialKey, primary_key=True),
+    Column("at", InstantColumn, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("act", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", JsonColumn, nullable=False),
+)
+
+vault_surrogates = Table(
+    "vault_surrogates",
+    METADATA,
+    Column("namespace", String(128), primary_key=True),
+    Column("key_index", LargeBinary(32), primary_key=True),
+    Column("surrogate", BigInteger, nullable=False, unique=True),
+)
+
+vault_keys = Table(
+    "vault_keys",
+    METADATA,
+    Column("party_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+)
+
+vault_identifiers = Table(
+    "vault_identifiers",
+    METADATA,
+    Column("party_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
