@@ -1,0 +1,260 @@
+"""One delivery, from files to a published version.
+
+Three steps, each of which can be done again: (1) one control transaction mints surrogates and seals identifiers;
+(2) the data plane commits the rows under the run's id; (3) one control transaction records the run, publishes the
+version, and writes quarantine, consents and the audit entry. A crash between them leaves nothing that a reader
+could see, and the next attempt completes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from lingque.catalog.definitions import DataContract
+from lingque.catalog.model import Catalog
+from lingque.core.clock import BusinessCalendar, Clock
+from lingque.core.errors import SourceError
+from lingque.core.ids import CustomerId, PartyId, RunId, run_id
+from lingque.core.registries import DataClass, Purpose
+from lingque.govern.contracts import (
+    AuditTrail,
+    ConsentEntry,
+    ConsentRegister,
+    Identifiers,
+    Subject,
+    Surrogates,
+)
+from lingque.ingest.contracts import IngestReport
+from lingque.ingest.files import Delivery
+from lingque.ingest.identity import links_as_of
+from lingque.ingest.load import Counts, Load, order_of, referred
+from lingque.ingest.tables import quarantine
+from lingque.store.database import Database
+from lingque.store.runs import Run, finish_run, newest_run, published_versions
+from lingque.warehouse.engine import Session
+from lingque.warehouse.tables import DeltaTables, Slice
+
+KIND = "ingest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings:
+    """What a workspace fixes for all deliveries."""
+
+    buckets: int
+    memory_limit: str
+    threads: int
+
+
+class Ingest:
+    """Made by `bootstrap`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tables: DeltaTables,
+        surrogates: Surrogates,
+        identifiers: Identifiers,
+        register: ConsentRegister,
+        audit: AuditTrail,
+        clock: Clock,
+        calendar: BusinessCalendar,
+        settings: IngestSettings,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._surrogates = surrogates
+        self._identifiers = identifiers
+        self._register = register
+        self._audit = audit
+        self._clock = clock
+        self._calendar = calendar
+        self._settings = settings
+
+    def load(self, catalog: Catalog, delivery: Delivery, *, actor: str) -> IngestReport:
+        """Load one delivery; the same content again is reported and not loaded twice. Raises `SourceError`."""
+        contract = catalog.contracts[delivery.source.contract]
+        subject = f"{delivery.source.source}/{delivery.data_date.isoformat()}"
+        content = {
+            "files": delivery.content(),
+            "definitions": catalog.closures["source", delivery.source.source],
+        }
+        with self._database.reading() as connection:
+            before = newest_run(connection, kind=KIND, subject=subject)
+        if before is not None and before.summary["content"] == content:
+            return _report(before.summary["report"], delivery, before.run_id, already_done=True)
+        run = run_id(KIND, subject=subject, content=content, after=before.run_id if before else None)
+
+        with Session(self._tables, memory_limit=self._settings.memory_limit, threads=self._settings.threads) as session:
+            load = Load(session, delivery, contract, self._calendar)
+            load.read_and_check()
+            counts, own, customer_of = self._mint(catalog, delivery, contract, load)
+            published: dict[str, int] = {}
+            if contract.kind != "consent":
+                published[contract.contract] = self._commit(load, delivery, contract, own, customer_of, run)
+            return self._publish(delivery, contract, load, counts, content, run, published, actor)
+
+    def _mint(
+        self, catalog: Catalog, delivery: Delivery, contract: DataContract, load: Load
+    ) -> tuple[Counts, dict[str, int], dict[int, int]]:
+        """Step 1: surrogates, identifiers, subjects."""
+        party = catalog.contract_of_kind("party")
+        if party is None:
+            raise SourceError(
+                "no contract of kind party says who the customers are", next_step="define one and apply again"
+            )
+        system = delivery.source.system
+        with self._database.transaction() as connection:
+            surrogates = {
+                name: self._surrogates.resolve(
+                    connection,
+                    namespace=f"{system}/{referred(contract.columns[name], party.contract)}",
+                    keys=keys,
+                    mint=False,
+                )
+                for name, keys in load.keys_referred_to().items()
+            }
+            counts = load.place(surrogates)
+            own: dict[str, int] = {}
+            if contract.kind in ("party", "state"):
+                own = self._surrogates.resolve(
+                    connection, namespace=f"{system}/{contract.contract}", keys=load.good_keys(), mint=True
+                )
+            links = links_as_of(connection, self._clock.now()).to_pydict()
+            customer_of = dict(zip(links["party_id"], links["customer_id"], strict=True))
+            if contract.kind == "party":
+                self._take_in_parties(connection, contract, load, own, customer_of)
+        return counts, own, customer_of
+
+    def _take_in_parties(
+        self,
+        connection: Connection,
+        contract: DataContract,
+        load: Load,
+        own: dict[str, int],
+        customer_of: dict[int, int],
+    ) -> None:
+        births = [n for n, c in contract.columns.items() if n == "birth_date" and c.type == "date"]
+        subjects: list[Subject] = []
+        sealed: list[tuple[PartyId, str, str]] = []
+        for row in load.good_rows():
+            party = PartyId(own[row["_key"]])
+            subjects.append(
+                Subject(
+                    party_id=party,
+                    customer_id=CustomerId(customer_of.get(party, party)),
+                    birth_date=row[births[0]] if births else None,
+                )
+            )
+            sealed.extend(
+                (party, str(contract.columns[name].identifier), row[name])
+                for name in contract.with_role("identifier")
+                if row[name] is not None
+            )
+        self._register.record_subjects(connection, subjects)
+        self._identifiers.put(connection, sealed)
+
+    def _commit(
+        self,
+        load: Load,
+        delivery: Delivery,
+        contract: DataContract,
+        own: dict[str, int],
+        customer_of: dict[int, int],
+        run: RunId,
+    ) -> int:
+        """Step 2: the rows, sorted, as one Delta transaction."""
+        rows = load.accepted(
+            own,
+            salt=self._surrogates.row_key_salt(),
+            customer_of=customer_of,
+            buckets=self._settings.buckets,
+        )
+        with self._database.reading() as connection:
+            visible = published_versions(connection).get(contract.contract)
+        name = "all" if contract.load == "full" else delivery.data_date.isoformat()
+        target = Slice(table=contract.contract, name=name, order=order_of(contract))
+        return self._tables.commit(target, rows, run_id=run, published=visible)
+
+    def _publish(
+        self,
+        delivery: Delivery,
+        contract: DataContract,
+        load: Load,
+        counts: Counts,
+        content: dict[str, Any],
+        run: RunId,
+        published: dict[str, int],
+        actor: str,
+    ) -> IngestReport:
+        """Step 3: make it true."""
+        now = self._clock.now()
+        source = delivery.source.source
+        report = {"contract": contract.contract, "files": list(delivery.names), **dataclasses.asdict(counts)}
+        with self._database.transaction() as connection:
+            subject = f"{source}/{delivery.data_date.isoformat()}"
+            summary = {"content": content, "report": report}
+            finish_run(
+                connection,
+                Run(run_id=run, kind=KIND, subject=subject, finished_at=now, summary=summary),
+                published=published,
+            )
+            bad = [
+                {
+                    "run_id": run,
+                    "source": source,
+                    "data_date": delivery.data_date,
+                    "file_name": row.file,
+                    "row_number": row.row,
+                    "reasons": [{"column": column, "reason": reason.name} for column, reason in row.reasons],
+                    "sealed_row": self._identifiers.seal_note(row.content),
+                }
+                for row in load.bad_rows()
+            ]
+            if bad:
+                connection.execute(insert(quarantine), bad)
+            if contract.kind == "consent":
+                self._register.record_consents(connection, self._consents(delivery, contract, load))
+            self._audit.record(connection, actor=actor, act="ingest", subject=subject, detail={"run_id": run, **report})
+        return _report(report, delivery, run, already_done=False)
+
+    def _consents(self, delivery: Delivery, contract: DataContract, load: Load) -> list[ConsentEntry]:
+        (acted_on,) = contract.with_role("event_time")
+        (party,) = contract.with_role("party")
+        return [
+            ConsentEntry(
+                party_id=PartyId(row[f"_id_{party}"]),
+                purpose=Purpose[row["purpose"].upper()],
+                channel=row["channel"],
+                data_classes=DataClass.union(
+                    DataClass[name.upper()] for name in (row["data_classes"] or "").split("|") if name
+                ),
+                action=row["action"],
+                acted_at=self._calendar.start_of(row[acted_on]),
+                wording_version=row["wording_version"],
+                evidence=row["evidence"],
+                origin=f"{run_id('consent', system=delivery.source.system, key=row['_key'])}",
+            )
+            for row in load.good_rows()
+        ]
+
+
+def _report(report: dict[str, Any], delivery: Delivery, run: RunId, *, already_done: bool) -> IngestReport:
+    return IngestReport(
+        source=delivery.source.source,
+        contract=report["contract"],
+        data_date=delivery.data_date,
+        run_id=run,
+        files=tuple(report["files"]),
+        read=report["read"],
+        accepted=report["accepted"],
+        repeated=report["repeated"],
+        quarantined=report["quarantined"],
+        reasons=report["reasons"],
+        already_done=already_done,
+    )
