@@ -1,0 +1,75 @@
+"""Policies: each a pure function from a candidate to reasons, in a fixed order. All reasons are collected.
+
+1. permission  (`govern`'s answer, taken as it is)
+2. reach       NOT_REACHABLE
+3. validity    OFFER_NOT_VALID
+4. eligibility NOT_ELIGIBLE, ELIGIBILITY_UNKNOWN
+5. worth       NO_VALUE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lingque.catalog.expressions.to_sql import row_sql
+from lingque.core.hashing import Int64s
+from lingque.core.reasons import Reason
+from lingque.decide.contracts import Candidate, Context, Requests
+from lingque.govern.contracts import Flags
+from lingque.warehouse.engine import Session
+
+Refusals = Iterator[tuple[Reason, Flags]]
+
+
+def refusals_of(
+    requests: Requests, candidate: Candidate, value: Int64s, context: Context, session: Callable[[], Session]
+) -> Mapping[Reason, Flags]:
+    """Every reason against the candidate, per customer; reasons that hold for nobody are left out."""
+    everything = [
+        *permission(candidate),
+        *reach(candidate),
+        *validity(candidate, context, len(value)),
+        *eligibility(requests, candidate, session),
+        *worth(value),
+    ]
+    return {reason: flags for reason, flags in everything if flags.any()}
+
+
+def permission(candidate: Candidate) -> Refusals:
+    """What `govern` has against it."""
+    yield from candidate.permits.refusals.items()
+
+
+def reach(candidate: Candidate) -> Refusals:
+    """No address for the channel."""
+    yield Reason.NOT_REACHABLE, ~candidate.reachable
+
+
+def validity(candidate: Candidate, context: Context, customers: int) -> Refusals:
+    """The offer is made from its first day until the day before its last."""
+    definition = candidate.offer.definition
+    offered = definition.valid_from <= context.today < definition.valid_to
+    yield Reason.OFFER_NOT_VALID, np.full(customers, not offered, dtype=np.bool_)
+
+
+def eligibility(requests: Requests, candidate: Candidate, session: Callable[[], Session]) -> Refusals:
+    """False is a refusal; null is one of its own, because somebody may want to fill the gap."""
+    with session() as engine:
+        # the row's number goes along: an engine owes nobody an order
+        numbered = requests.tags.append_column("_position", pa.array(np.arange(requests.tags.num_rows), pa.int64()))
+        engine.add_arrow("request_tags", numbered)
+        answer = engine.ask(f"SELECT _position, {row_sql(candidate.offer.eligibility)} AS eligible FROM request_tags")
+    eligible = answer.take(pc.sort_indices(answer, [("_position", "ascending")])).column("eligible")
+    unknown: Flags = pc.is_null(eligible).to_numpy()
+    true: Flags = pc.fill_null(eligible, False).to_numpy()
+    yield Reason.NOT_ELIGIBLE, ~true & ~unknown
+    yield Reason.ELIGIBILITY_UNKNOWN, unknown
+
+
+def worth(value: Int64s) -> Refusals:
+    """A contact that is not expected to earn its cost is pestering."""
+    yield Reason.NO_VALUE, value <= 0

@@ -1,0 +1,55 @@
+"""A plan in words: one line per stage, the same stages that the run carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lingque.catalog.model import Catalog
+from lingque.core.labels import Label, Language
+from lingque.engage.contracts import AskLeave, Decide, Evaluate, Plan, SelectAudience, Stage, WriteContacts
+
+
+def explain(plan: Plan, catalog: Catalog, language: Language) -> Iterator[tuple[str, str]]:
+    """Per stage its title and what it will do, in the language asked for."""
+    for stage in plan.stages:
+        title, text = _line(stage, plan, catalog, language)
+        yield title.in_language(language), text.in_language(language)
+
+
+def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tuple[Label, Label]:
+    forecast = plan.forecast
+    match stage:
+        case SelectAudience():
+            label = catalog.tag(stage.segment).definition.label.label().in_language(language)
+            return Label(zh="客群", en="audience"), Label(
+                zh=f"{stage.as_of} 快照中「{label}」的客户：{forecast.customers:,} 人中的 {forecast.audience:,} 人",
+                en=f"“{label}” in the snapshot as of {stage.as_of}: "
+                f"{forecast.audience:,} of {forecast.customers:,} customers",
+            )
+        case AskLeave():
+            classes = ", ".join(sorted({name for _, mask in stage.data_classes for name in mask.names})) or "none"
+            return Label(zh="许可", en="leave"), Label(
+                zh=f"按「{stage.purpose.label.zh}」目的、{stage.channel} 渠道及数据类别（{classes}）逐人核验",
+                en=f"asked for each customer: purpose {stage.purpose.label.en}, channel {stage.channel}, "
+                f"data classes {classes}",
+            )
+        case Decide():
+            offers = ", ".join(
+                catalog.offers[name].label.in_language(language) for name, _ in stage.offers if name in catalog.offers
+            )
+            return Label(zh="决策", en="decide"), Label(
+                zh=f"方案：{offers}；随机留出 {stage.hold_out:.0%} 作对照组",
+                en=f"offers: {offers}; {stage.hold_out:.0%} held out at random",
+            )
+        case WriteContacts():
+            return Label(zh="触达", en="contact"), Label(
+                zh=f"通过 {stage.channel} 发送约 {forecast.to_contact:,} 条（{stage.language}），发送前再次核验许可",
+                en=f"about {forecast.to_contact:,} messages by {stage.channel} ({stage.language}), "
+                "leave asked again before each",
+            )
+        case Evaluate():
+            label = catalog.tag(stage.outcome).definition.label.label().in_language(language)
+            return Label(zh="评估", en="evaluate"), Label(
+                zh=f"触达组与对照组的「{label}」之差，附置信区间",
+                en=f"“{label}”: contacted against held out, with an interval",
+            )
