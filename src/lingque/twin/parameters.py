@@ -1,0 +1,94 @@
+"""What a simulated bank is made from: every number that may be turned, with its default and its range."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, get_type_hints
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Between:
+    """The range of a parameter; both ends are allowed."""
+
+    lowest: Any
+    highest: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinParameters:
+    """All there is to say about a simulated bank.
+
+    A value of another type or outside its range raises `ValueError` that names the parameter, the value found
+    and the range allowed. Shares and probabilities are fractions of 1; money is in whole CNY.
+    """
+
+    seed: Annotated[int, Between(0, 2**63 - 1)] = 1
+    customers: Annotated[int, Between(1, 100_000)] = 2000
+    months: Annotated[int, Between(1, 36)] = 12
+    """Length of the transaction history before `as_of`."""
+    as_of: Annotated[date, Between(date(2000, 1, 1), date(2099, 12, 31))] = date(2026, 6, 1)
+    """The first day that is not in the history; the extracts carry it in their names."""
+
+    median_income: Annotated[int, Between(500, 100_000)] = 6_500
+    """Monthly, of the employed. Pensions and support from the family are smaller in proportion."""
+    median_idle_balance: Annotated[int, Between(100, 10_000_000)] = 26_000
+    """What a customer of median income likes to leave on current accounts: deposits are made of it."""
+    spending_per_month: Annotated[float, Between(0.0, 30.0)] = 1.5
+    """Mean number of debits that a customer attempts; what the account cannot cover is not booked."""
+    second_account_share: Annotated[float, Between(0.0, 1.0)] = 0.25
+    deposits_per_customer: Annotated[float, Between(0.0, 5.0)] = 0.4
+    """Mean number of term deposits an adult tried to open in the three years before `as_of`."""
+
+    missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.03
+    email_bounce_share: Annotated[float, Between(0.0, 1.0)] = 0.02
+    """Of the addresses on file: how many no longer accept mail (`Twin.bouncing`)."""
+    consent_share: Annotated[float, Between(0.0, 1.0)] = 0.70
+    """Customers who gave consent to marketing by e-mail at some time."""
+    financial_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.85
+    """Of those: consented to the use of financial data as well."""
+    withdrawal_share: Annotated[float, Between(0.0, 1.0)] = 0.05
+    """Of those: withdrew later."""
+
+    base_opening: Annotated[float, Between(0.0, 0.3)] = 0.033
+    """Probability that an average customer opens a term deposit within 30 days unasked."""
+    contact_effect: Annotated[float, Between(0.0, 0.5)] = 0.12
+    """What a message adds to it for an average customer with ample idle money; less money, less effect."""
+    sure_thing_share: Annotated[float, Between(0.0, 1.0)] = 0.02
+    """Customers who have decided already: likely to open, and a message changes nothing."""
+    sleeping_dog_share: Annotated[float, Between(0.0, 1.0)] = 0.06
+    """The most easily annoyed, whom a message puts off (the sure things among them excepted)."""
+    sleeping_dog_harm: Annotated[float, Between(0.0, 1.0)] = 0.6
+    """Share of their own probability to open that a message destroys in them."""
+
+    dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
+    dirt_non_numeric_amounts: Annotated[int, Between(0, 1000)] = 2
+    dirt_unknown_customers: Annotated[int, Between(0, 1000)] = 1
+    dirt_repeated_rows: Annotated[int, Between(0, 1000)] = 1
+    """Bad rows added to the transaction extract, per kind; the clean rows stay complete."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(TwinParameters, include_extras=True).items():
+            _check(name, getattr(self, name), hint.__origin__, hint.__metadata__[0])
+
+    def stream(self, subject: str) -> np.random.Generator:
+        """The random numbers of one subject, independent of all other subjects.
+
+        Keyed by name, not by order of spawning, so that a subject added later reshuffles no other.
+        """
+        key = zlib.crc32(subject.encode())
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(key,)))
+
+
+def _check(name: str, found: object, kind: type, allowed: Between) -> None:
+    # type() and not isinstance: True is an int and a datetime is a date, and neither is meant
+    fits = type(found) in ((int, float) if kind is float else (kind,))
+    # "not inside" instead of "outside": a NaN is neither
+    if not fits or not allowed.lowest <= found <= allowed.highest:
+        noun = {int: "a whole number", float: "a number", date: "a date"}[kind]
+        raise ValueError(
+            f"twin parameter {name} is {found!r}; allowed is {noun} from {allowed.lowest} to {allowed.highest}"
+        )
