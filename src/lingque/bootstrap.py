@@ -1,0 +1,191 @@
+"""The composition root: the only place that builds databases, engines, key stores and channels."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from lingque.core.clock import BusinessCalendar, Clock, SystemClock
+from lingque.core.errors import ConfigurationError
+from lingque.deliver.compose import Sender
+from lingque.deliver.contracts import Channel
+from lingque.deliver.outbox import Outbox
+from lingque.deliver.smtp import SmtpChannel, SmtpSettings
+from lingque.flow.services import Services
+from lingque.govern.audit import Audit
+from lingque.govern.key_store import FileKeyStore
+from lingque.govern.opt_out import OptOutLinks
+from lingque.govern.permits import PermitOffice
+from lingque.govern.vault import Vault
+from lingque.ingest.identity import links_as_of
+from lingque.ingest.service import Ingest, IngestSettings
+from lingque.profile.service import Profile
+from lingque.settings import FILE, Settings, load_settings
+from lingque.store.database import Database
+from lingque.store.workspace_lock import workspace_lock
+from lingque.warehouse.engine import Session
+from lingque.warehouse.tables import DeltaTables
+
+CONTROL_FILE = Path("data") / "control.db"
+WAREHOUSE_FOLDER = Path("data") / "warehouse"
+LOCK_FILE = Path("data") / "lock"
+MASTER_KEY_FILE = Path("keys") / "master.key"
+
+Channels = Callable[[Settings], Mapping[str, Channel]]
+
+
+def smtp_only(settings: Settings) -> Mapping[str, Channel]:
+    """The channels of a workspace: e-mail."""
+    smtp = SmtpSettings(
+        host=settings.smtp.host,
+        port=settings.smtp.port,
+        from_address=settings.sender.from_address,
+        from_name=settings.sender.name,
+        user=settings.smtp.user,
+        password=settings.smtp.password.get_secret_value(),
+        tls=settings.smtp.tls,
+    )
+    return {"email": SmtpChannel(smtp)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """A workspace, opened."""
+
+    settings: Settings
+    services: Services
+    vault: Vault
+
+    @contextmanager
+    def writing(self) -> Iterator[Services]:
+        """The services for a command that writes: one such process per workspace, else `BusyError`."""
+        with workspace_lock(self.services.folder / LOCK_FILE):
+            yield self.services
+
+
+def create_workspace(folder: Path) -> Path:
+    """Make the folder a workspace: settings, key, database at this version's schema. Existing parts are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings_file = folder / FILE
+    if not settings_file.exists():
+        with (
+            (files("lingque") / "templates" / FILE).open("rb") as template,
+            settings_file.open("wb") as target,
+        ):
+            shutil.copyfileobj(template, target)
+    (folder / "definitions").mkdir(exist_ok=True)
+    settings = load_settings(folder)
+    FileKeyStore(folder / MASTER_KEY_FILE).create()
+    database = Database(_control_url(settings, folder))
+    database.migrate()
+    database.close()
+    return settings_file
+
+
+@contextmanager
+def open_workspace(
+    folder: Path, *, clock: Clock | None = None, channels: Channels = smtp_only
+) -> Iterator[Application]:
+    """Open a workspace and close it again. Raises `ConfigurationError` where it is none, or of another version."""
+    settings = load_settings(folder)
+    if not (folder / MASTER_KEY_FILE).exists():
+        raise ConfigurationError(f"{folder} has not been set up", next_step=f"run 'lingque init {folder}'")
+    database = Database(_control_url(settings, folder))
+    opened: list[Channel] = []
+
+    def open_channels() -> Mapping[str, Channel]:
+        made = channels(settings)
+        opened.extend(made.values())
+        return made
+
+    try:
+        database.check_schema()
+        yield _assemble(folder, settings, database, clock or SystemClock(), open_channels)
+    finally:
+        for channel in opened:
+            channel.close()
+        database.close()
+
+
+def _assemble(
+    folder: Path,
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    open_channels: Callable[[], Mapping[str, Channel]],
+) -> Application:
+    calendar = BusinessCalendar(ZoneInfo(settings.workspace.time_zone))
+    tables = DeltaTables(folder / WAREHOUSE_FOLDER)
+    audit = Audit(clock)
+    vault = Vault(FileKeyStore(folder / MASTER_KEY_FILE), audit)
+    office = PermitOffice(clock, calendar)
+    opt_outs = OptOutLinks(vault, office, audit)
+    warehouse, workspace = settings.warehouse, settings.workspace
+
+    def session() -> Session:
+        return Session(tables, memory_limit=warehouse.memory_limit, threads=warehouse.threads)
+
+    def outbox() -> Outbox:
+        return Outbox(
+            database=database,
+            channels=open_channels(),
+            permits=office,
+            addresses=vault,
+            opt_outs=opt_outs,
+            audit=audit,
+            sender=Sender(
+                name=settings.sender.name,
+                contact=settings.sender.contact,
+                opt_out_base=settings.sender.opt_out_base,
+            ),
+            clock=clock,
+        )
+
+    services = Services(
+        folder=folder,
+        landing=(folder / workspace.landing),
+        buckets=workspace.buckets,
+        database=database,
+        tables=tables,
+        session=session,
+        clock=clock,
+        calendar=calendar,
+        permits=office,
+        addresses=vault,
+        opt_outs=opt_outs,
+        audit=audit,
+        ingest=Ingest(
+            database=database,
+            tables=tables,
+            surrogates=vault,
+            identifiers=vault,
+            register=office,
+            audit=audit,
+            clock=clock,
+            calendar=calendar,
+            settings=IngestSettings(
+                buckets=workspace.buckets, memory_limit=warehouse.memory_limit, threads=warehouse.threads
+            ),
+        ),
+        profile=Profile(
+            database=database,
+            tables=tables,
+            links_as_of=links_as_of,
+            audit=audit,
+            clock=clock,
+            calendar=calendar,
+            buckets=workspace.buckets,
+            session=session,
+        ),
+        open_outbox=outbox,
+    )
+    return Application(settings=settings, services=services, vault=vault)
+
+
+def _control_url(settings: Settings, folder: Path) -> str:
+    return settings.control.url.get_secret_value() or f"sqlite:///{folder / CONTROL_FILE}"

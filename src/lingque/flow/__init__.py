@@ -1,0 +1,47 @@
+"""The whole way, on one screen. Each line is a stage; what joins the stages is in the modules beside this file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from lingque.core.clock import Instant
+from lingque.core.reasons import Refusal
+from lingque.flow.campaigns import (
+    CampaignReport,
+    approve_campaign,
+    plan_campaign,
+    report_campaign,
+    run_campaign,
+)
+from lingque.flow.intake import apply, ingest, run_tags
+from lingque.flow.services import Services
+from lingque.govern.contracts import Principal
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Who does what; no one of them could do it alone."""
+
+    operator: Principal
+    manager: Principal
+    approver: Principal
+
+
+def from_files_to_effect(
+    services: Services, campaign: str, *, as_of: date, people: People, known_by: Instant
+) -> CampaignReport | Refusal:
+    """A bank's files become a lawful, delivered, measured proposal. Stops at the first refusal and returns it."""
+    steps = (
+        lambda: apply(services, people.operator),  # definitions → catalog
+        lambda: next((r for r in ingest(services, people.operator) if isinstance(r, Refusal)), None),  # files → tables
+        lambda: run_tags(services, as_of, people.operator),  # tables → tags
+        lambda: plan_campaign(services, campaign, as_of, people.manager),  # tags → stages and a forecast
+        lambda: approve_campaign(services, campaign, people.approver),  # by somebody else
+        lambda: run_campaign(services, campaign, people.manager),  # decisions → contacts → messages
+    )
+    for step in steps:
+        outcome = step()
+        if isinstance(outcome, Refusal):
+            return outcome
+    return report_campaign(services, campaign, people.manager, known_by=known_by)  # receipts, outcomes → effect

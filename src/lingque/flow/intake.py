@@ -1,0 +1,75 @@
+"""Definitions and files come in; tags come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from lingque.catalog.model import Catalog
+from lingque.catalog.repository import Change, apply_definitions, load_catalog
+from lingque.catalog.yaml_files import read_definitions
+from lingque.core.reasons import Refusal
+from lingque.flow.services import Services
+from lingque.govern.access import refused
+from lingque.govern.contracts import Action, Principal
+from lingque.ingest.contracts import IngestReport
+from lingque.ingest.files import Delivery, deliveries
+from lingque.profile.contracts import SnapshotReport
+
+_ORDER = {"party": 0, "state": 1, "event": 2, "consent": 3}
+
+
+def catalog_of(services: Services) -> Catalog:
+    """The catalog in force."""
+    with services.database.reading() as connection:
+        return load_catalog(connection)
+
+
+def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
+    """Make the workspace's YAML the definitions in force. Raises `DefinitionError` before anything changes."""
+    denied = refused(actor, Action.APPLY_DEFINITIONS)
+    if denied is not None:
+        return denied
+    located = read_definitions(services.folder)
+    with services.database.transaction() as connection:
+        changes = apply_definitions(connection, located, by=actor.user, at=services.clock.now())
+        for change in changes:
+            services.audit.record(
+                connection,
+                actor=actor.user,
+                act="apply_definition",
+                subject=f"{change.kind} {change.name}",
+                detail={"what": change.what, "version": change.version},
+            )
+    return changes
+
+
+def waiting(services: Services, catalog: Catalog) -> list[Delivery]:
+    """Everything in the landing folder, in the order in which it must be loaded: what is referred to comes first.
+
+    Of a table that each delivery replaces as a whole, only the newest delivery. Raises `SourceError`.
+    """
+    found: list[Delivery] = []
+    for source in sorted(catalog.sources.values(), key=lambda s: _ORDER[catalog.contracts[s.contract].kind]):
+        of_source = deliveries(source, services.landing)
+        found.extend(of_source[-1:] if catalog.contracts[source.contract].load == "full" else of_source)
+    return found
+
+
+def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refusal]:
+    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays."""
+    denied = refused(actor, Action.INGEST)
+    if denied is not None:
+        yield denied
+        return
+    catalog = catalog_of(services)
+    for delivery in waiting(services, catalog):
+        yield services.ingest.load(catalog, delivery, actor=actor.user)
+
+
+def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
+    """The snapshot of that day."""
+    denied = refused(actor, Action.RUN_TAGS)
+    if denied is not None:
+        return denied
+    return services.profile.snapshot(catalog_of(services), as_of, actor=actor.user)

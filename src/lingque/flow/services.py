@@ -1,0 +1,38 @@
+"""What the flows work with. Made by `bootstrap`; flows build nothing themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingque.core.clock import BusinessCalendar, Clock
+from lingque.deliver.outbox import Outbox
+from lingque.govern.contracts import Addresses, AuditTrail, Permits
+from lingque.govern.opt_out import OptOutLinks
+from lingque.ingest.service import Ingest
+from lingque.profile.service import Profile
+from lingque.store.database import Database
+from lingque.warehouse.engine import Session
+from lingque.warehouse.tables import DeltaTables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The stages of one workspace, ready to use."""
+
+    folder: Path
+    landing: Path
+    buckets: int
+    database: Database
+    tables: DeltaTables
+    session: Callable[[], Session]
+    clock: Clock
+    calendar: BusinessCalendar
+    permits: Permits
+    addresses: Addresses
+    opt_outs: OptOutLinks
+    audit: AuditTrail
+    ingest: Ingest
+    profile: Profile
+    open_outbox: Callable[[], Outbox]

@@ -1,0 +1,139 @@
+"""All settings: `lingque.toml` in the workspace, each overridable by an environment variable.
+
+`LINGQUE_SMTP__HOST=mail.bank` sets `host` under `[smtp]`. The reference page is generated from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from lingque.core.errors import ConfigurationError
+
+FILE = "lingque.toml"
+
+
+class WorkspaceSection(BaseModel):
+    """`[workspace]`: what is fixed for good once data has been loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(default="bank", description="name of the workspace; one workspace is one legal entity")
+    time_zone: str = Field(default="Asia/Shanghai", description="business time zone: in which days begin")
+    language: Literal["zh", "en"] = Field(default="zh", description="language of the terminal and of reports")
+    buckets: int = Field(default=64, ge=1, le=65536, description="customer buckets, a power of two; growth doubles it")
+    landing: str = Field(default="landing", description="folder in which the bank's files arrive")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("not a time zone such as Asia/Shanghai") from error
+        return name
+
+    @field_validator("buckets")
+    @classmethod
+    def _power_of_two(cls, number: int) -> int:
+        if number & (number - 1):
+            raise ValueError("not a power of two")
+        return number
+
+
+class ControlSection(BaseModel):
+    """`[control]`: the control database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr = Field(
+        default=SecretStr(""),
+        description="postgresql://user@host/name; empty: SQLite in the workspace's data folder",
+    )
+
+
+class WarehouseSection(BaseModel):
+    """`[warehouse]`: the data plane."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="memory of the SQL engine")
+    threads: int = Field(default=2, ge=1, le=1024, description="threads of the SQL engine")
+
+
+class SmtpSection(BaseModel):
+    """`[smtp]`: the mail server that takes what the bank sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="mail server")
+    port: int = Field(default=8025, ge=1, le=65535, description="its port; 8025 is where 'lingque mailbox' listens")
+    user: str = Field(default="", description="login; empty: none")
+    password: SecretStr = Field(default=SecretStr(""), description="set it by the environment, not in the file")
+    tls: Literal["none", "starttls", "tls"] = Field(default="none", description="how the connection is secured")
+
+
+class SenderSection(BaseModel):
+    """`[sender]`: who answers for every message; shown in each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(default="示例银行 Example Bank", description="the bank's true name")
+    contact: str = Field(default="95555", description="how customers reach the bank")
+    from_address: str = Field(default="news@bank.example", description="the sender's mail address")
+    opt_out_base: str = Field(default="http://127.0.0.1:8000", description="public address of 'lingque serve'")
+
+
+class Settings(BaseSettings):
+    """Everything a workspace can set."""
+
+    model_config = SettingsConfigDict(env_prefix="LINGQUE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    workspace: WorkspaceSection = WorkspaceSection()
+    control: ControlSection = ControlSection()
+    warehouse: WarehouseSection = WarehouseSection()
+    smtp: SmtpSection = SmtpSection()
+    sender: SenderSection = SenderSection()
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of a workspace. Raises `ConfigurationError` that names the file and the setting."""
+    path = folder / FILE
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{folder} is not a workspace: there is no {FILE}",
+            next_step=f"run 'lingque init {folder}', or name the right folder with --workspace",
+        )
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"{path.name}: setting '{name}': {first['msg'].removeprefix('Value error, ')}",
+            next_step="see docs/reference/settings.md",
+        ) from None
+    except ValueError as error:  # TOMLDecodeError is one
+        raise ConfigurationError(f"{path.name} is not TOML: {error}", next_step="mend the line named") from error
