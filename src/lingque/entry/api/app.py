@@ -1,0 +1,64 @@
+"""The API put together. A new issue adds its router to `ROUTERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
+
+import lingque
+from lingque.bootstrap import Application
+from lingque.entry.api import campaigns, document, health, me, opt_out_page
+from lingque.entry.api.authentication import ApiKeys, Authenticator
+from lingque.entry.api.guarded import GuardedRoute
+from lingque.entry.api.once import AnswersOnce
+from lingque.entry.api.problems import answer_errors
+from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
+
+ROUTERS: tuple[APIRouter, ...] = (
+    document.router,
+    health.router,
+    me.router,
+    campaigns.router,
+    opt_out_page.router,
+)
+
+PUBLIC = frozenset({document.PATH, "/healthz", "/readyz", opt_out_page.PATH})
+"""The only templates that are answered without a key."""
+
+
+def create_app(application: Application, *, authenticator: Authenticator | None = None) -> FastAPI:
+    """The API of an opened workspace, which must stay open as long as it is served.
+
+    Callers are known by API key unless another authenticator is given. Raises `TypeError` where a route is
+    neither guarded nor public.
+    """
+    app = document.DocumentedApi(
+        title="Lingque 灵鹊",
+        version=lingque.__version__,
+        summary="Retail-bank marketing: plan, approve, measure; refuse in one step.",
+        openapi_url=None,  # served by a route of ours
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # one thing has one address
+    )
+    app.state.application = application
+    app.state.authenticator = authenticator or ApiKeys(application.services.database)
+    app.state.answers = AnswersOnce(application.services.database, application.services.clock)
+    answer_errors(app)
+    for router in ROUTERS:
+        refuse_unguarded(router.routes)
+        app.include_router(router)
+    # the last one added is the outermost
+    for wrapping in (BodyLimit, LastResort, SecurityHeaders, AccessLog):
+        app.add_middleware(wrapping)
+    return app
+
+
+def refuse_unguarded(routes: Iterable[BaseRoute]) -> None:
+    """Denied by default: raise `TypeError` for a route that asks nobody who they are and is not in `PUBLIC`."""
+    for route in routes:
+        path = getattr(route, "path", repr(route))
+        if not isinstance(route, GuardedRoute) and path not in PUBLIC:
+            raise TypeError(f"route {path} is neither guarded nor public; make its router by guarded_router()")

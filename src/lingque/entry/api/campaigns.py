@@ -1,0 +1,117 @@
+"""Campaigns: what there is, plan, decide on a plan, and what came of it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from lingque.catalog.repository import load_catalog
+from lingque.core.reasons import Refusal
+from lingque.engage.service import find_plan
+from lingque.entry.api.campaign_shapes import (
+    ApprovalRequest,
+    CampaignDetail,
+    CampaignList,
+    CampaignName,
+    CampaignSummary,
+    PlanRequest,
+    ReportAnswer,
+    definition_answer,
+    report_answer,
+)
+from lingque.entry.api.guarded import Caller, Workspace, guarded_router
+from lingque.entry.api.plan_shapes import PlanAnswer, plan_answer
+from lingque.entry.api.problems import refusal_response
+from lingque.entry.api.shapes import Labelled
+from lingque.flow.campaigns import approve_campaign, plan_campaign, report_campaign
+from lingque.flow.intake import catalog_of
+from lingque.govern.access import refused
+from lingque.govern.contracts import Action
+
+router = guarded_router("campaigns")
+
+
+@router.get("/campaigns", operation_id="list_campaigns", summary="All campaigns", response_model=CampaignList)
+def list_campaigns(workspace: Workspace, caller: Caller) -> CampaignList | Response:
+    denied = refused(caller, Action.READ_CAMPAIGN)
+    if denied is not None:
+        return refusal_response(denied)
+    with workspace.services.database.reading() as connection:
+        catalog = load_catalog(connection)
+        plans = {name: find_plan(connection, name) for name in catalog.campaigns}
+    return CampaignList(
+        campaigns=[
+            CampaignSummary(
+                name=name,
+                label=Labelled.of(campaign.label.label()),
+                owner=campaign.owner,
+                state=None if (plan := plans[name]) is None else plan.state,
+            )
+            for name, campaign in sorted(catalog.campaigns.items())
+        ]
+    )
+
+
+@router.get(
+    "/campaigns/{name}",
+    operation_id="get_campaign",
+    summary="One campaign and its newest plan",
+    response_model=CampaignDetail,
+)
+def get_campaign(name: CampaignName, workspace: Workspace, caller: Caller) -> CampaignDetail | Response:
+    denied = refused(caller, Action.READ_CAMPAIGN)
+    if denied is not None:
+        return refusal_response(denied)
+    with workspace.services.database.reading() as connection:
+        catalog = load_catalog(connection)
+        campaign = catalog.campaign(name)
+        plan = find_plan(connection, name)
+    return CampaignDetail(
+        definition=definition_answer(campaign, catalog),
+        plan=None if plan is None else plan_answer(plan, catalog),
+    )
+
+
+@router.post(
+    "/campaigns/{name}/plans",
+    operation_id="plan_campaign",
+    summary="Plan a campaign over a snapshot",
+    response_model=PlanAnswer,
+)
+def post_plan(name: CampaignName, body: PlanRequest, workspace: Workspace, caller: Caller) -> PlanAnswer | Response:
+    """Sends nothing and spends nothing. Planning the same again gives the plan that is there, with its state."""
+    with workspace.writing() as services:
+        planned = plan_campaign(services, name, body.as_of, caller)
+        if isinstance(planned, Refusal):
+            return refusal_response(planned)
+        return plan_answer(planned, catalog_of(services))
+
+
+@router.post(
+    "/campaigns/{name}/approvals",
+    operation_id="decide_on_campaign",
+    summary="Approve or reject the newest plan",
+    response_model=PlanAnswer,
+)
+def post_approval(
+    name: CampaignName, body: ApprovalRequest, workspace: Workspace, caller: Caller
+) -> PlanAnswer | Response:
+    """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
+    with workspace.writing() as services:
+        decided = approve_campaign(
+            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+        )
+        if isinstance(decided, Refusal):
+            return refusal_response(decided)
+        return plan_answer(decided, catalog_of(services))
+
+
+@router.get(
+    "/campaigns/{name}/report",
+    operation_id="report_campaign",
+    summary="What a campaign did and what it changed",
+    response_model=ReportAnswer,
+)
+def get_report(name: CampaignName, workspace: Workspace, caller: Caller) -> ReportAnswer | Response:
+    """409 OUTCOME_NOT_YET_KNOWN until the window of the outcome is over."""
+    report = report_campaign(workspace.services, name, caller)
+    return refusal_response(report) if isinstance(report, Refusal) else report_answer(report)

@@ -1,0 +1,172 @@
+"""Plans, forecasts and stages as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal, assert_never
+
+from pydantic import BaseModel, Field
+
+from lingque.catalog.model import Catalog
+from lingque.core.clock import datetime_of
+from lingque.core.reasons import Reason
+from lingque.engage.contracts import (
+    AskLeave,
+    Decide,
+    Evaluate,
+    Forecast,
+    Plan,
+    SelectAudience,
+    Stage,
+    State,
+    WriteContacts,
+)
+from lingque.engage.explain import explain
+from lingque.entry.api.shapes import Amount, Labelled, ReasonCount
+
+
+class SelectAudienceStage(BaseModel):
+    """The customers of the snapshot for whom the segment is true."""
+
+    stage: Literal["select_audience"] = "select_audience"
+    segment: str
+    as_of: date
+    snapshot: str
+
+
+class AskLeaveStage(BaseModel):
+    """Leave is asked for each customer; per offer, the data classes that it uses."""
+
+    stage: Literal["ask_leave"] = "ask_leave"
+    purpose: str
+    channel: str
+    data_classes: dict[str, list[str]]
+
+
+class DecideStage(BaseModel):
+    """The choice among the offers, with a share of customers held out."""
+
+    stage: Literal["decide"] = "decide"
+    offers: list[str]
+    contact_cost: Amount
+    hold_out: float
+
+
+class WriteContactsStage(BaseModel):
+    """A message to everybody who was chosen and not held out."""
+
+    stage: Literal["write_contacts"] = "write_contacts"
+    channel: str
+    language: Literal["zh", "en"]
+
+
+class EvaluateStage(BaseModel):
+    """The outcome of those contacted against that of those held out."""
+
+    stage: Literal["evaluate"] = "evaluate"
+    outcome: str
+    as_of: date
+
+
+StageAnswer = Annotated[
+    SelectAudienceStage | AskLeaveStage | DecideStage | WriteContactsStage | EvaluateStage,
+    Field(discriminator="stage"),
+]
+
+
+class ForecastAnswer(BaseModel):
+    """What the plan would do if it ran at the moment of planning."""
+
+    customers: int
+    audience: int
+    refusals: list[ReasonCount]
+    to_contact: int
+    to_hold_out: int
+    expected_conversions: float
+    expected_profit: Amount
+    cost: Amount
+    detectable_effect: float | None = Field(
+        description="smallest difference in response that would be found 4 times out of 5"
+    )
+
+
+class ExplainedStage(BaseModel):
+    """A stage in words."""
+
+    title: Labelled
+    text: Labelled
+
+
+class PlanAnswer(BaseModel):
+    """A plan: what was approved, or is to be, is exactly what has this digest."""
+
+    campaign: str
+    digest: str
+    state: State
+    planned_by: str
+    planned_at: datetime
+    stages: list[StageAnswer]
+    forecast: ForecastAnswer
+    explanation: list[ExplainedStage] = Field(description="the stages in words")
+
+
+def plan_answer(plan: Plan, catalog: Catalog) -> PlanAnswer:
+    return PlanAnswer(
+        campaign=plan.campaign,
+        digest=plan.digest,
+        state=plan.state,
+        planned_by=plan.planned_by,
+        planned_at=datetime_of(plan.planned_at),
+        stages=[_stage(stage) for stage in plan.stages],
+        forecast=_forecast(plan.forecast),
+        explanation=_explained(plan, catalog),
+    )
+
+
+def _stage(stage: Stage) -> StageAnswer:
+    match stage:
+        case SelectAudience():
+            return SelectAudienceStage(segment=stage.segment, as_of=stage.as_of, snapshot=stage.snapshot)
+        case AskLeave():
+            return AskLeaveStage(
+                purpose=stage.purpose.name.lower(),
+                channel=stage.channel,
+                data_classes={offer: list(classes.names) for offer, classes in stage.data_classes},
+            )
+        case Decide():
+            return DecideStage(
+                offers=[name for name, _ in stage.offers],
+                contact_cost=Amount(minor=stage.contact_cost, currency=stage.currency),
+                hold_out=stage.hold_out,
+            )
+        case WriteContacts():
+            return WriteContactsStage(channel=stage.channel, language=stage.language)
+        case Evaluate():
+            return EvaluateStage(outcome=stage.outcome, as_of=stage.as_of)
+        case _:
+            assert_never(stage)
+
+
+def _forecast(forecast: Forecast) -> ForecastAnswer:
+    return ForecastAnswer(
+        customers=forecast.customers,
+        audience=forecast.audience,
+        refusals=ReasonCount.listed({Reason[name]: count for name, count in forecast.refusals.items()}),
+        to_contact=forecast.to_contact,
+        to_hold_out=forecast.to_hold_out,
+        expected_conversions=forecast.expected_conversions,
+        expected_profit=Amount(minor=forecast.expected_profit, currency=forecast.currency),
+        cost=Amount(minor=forecast.cost, currency=forecast.currency),
+        detectable_effect=forecast.detectable_effect,
+    )
+
+
+def _explained(plan: Plan, catalog: Catalog) -> list[ExplainedStage]:
+    lines = zip(explain(plan, catalog, "zh"), explain(plan, catalog, "en"), strict=True)
+    return [
+        ExplainedStage(
+            title=Labelled(zh=zh_title, en=en_title),
+            text=Labelled(zh=zh_text, en=en_text),
+        )
+        for (zh_title, zh_text), (en_title, en_text) in lines
+    ]

@@ -1,0 +1,41 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from lingque.core.errors import LingqueError
+from lingque.entry.cli.application import app
+from lingque.entry.cli.campaign import campaign_app
+from lingque.entry.cli.people import users_app
+from lingque.entry.cli.servers import mailbox, serve
+from lingque.entry.cli.tags import tags_app
+from lingque.entry.cli.workspace import apply_command, demo, ingest_command, init
+
+app.command("demo")(demo)
+app.command("init")(init)
+app.command("apply")(apply_command)
+app.command("ingest")(ingest_command)
+app.add_typer(tags_app)
+app.add_typer(campaign_app)
+app.add_typer(users_app)
+app.command("serve")(serve)
+app.command("mailbox")(mailbox)
+
+EXIT_ERROR = 1
+EXIT_REFUSED = 3
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 an error, 2 wrong usage, 3 refused (with its reason)."""
+    try:
+        app()
+    except LingqueError as error:
+        Console(stderr=True).print(f"[bold red]✗[/] {_plain(str(error))}", highlight=False)
+        sys.exit(EXIT_ERROR)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

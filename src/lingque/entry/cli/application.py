@@ -1,0 +1,89 @@
+"""What all commands share: the workspace, the acting user, and how a refusal ends a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from lingque import __version__
+from lingque.bootstrap import Application, open_workspace
+from lingque.core.labels import Label, Language
+from lingque.core.reasons import Refusal
+from lingque.govern.access import principal_of
+from lingque.govern.contracts import Principal
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="lingque",
+    help="Lingque 灵鹊: from a bank's raw files to a lawful, delivered, measured proposal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback with local variables would print personal data
+    rich_markup_mode="markdown",
+)
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", envvar="LINGQUE_HOME", help="Folder of the workspace.", show_default="here")
+]
+UserOption = Annotated[str, typer.Option("--as", envvar="LINGQUE_USER", help="The user who acts.")]
+
+HERE = Path()
+console = Console()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An open workspace and who works in it."""
+
+    application: Application
+    actor: Principal
+
+    @property
+    def language(self) -> Language:
+        return self.application.settings.workspace.language
+
+    def say(self, *, zh: str, en: str) -> None:
+        console.print(Label(zh=zh, en=en).in_language(self.language), highlight=False)
+
+
+@contextmanager
+def opened(workspace: Path, user: str) -> Iterator[Opened]:
+    """Open the workspace for a user. Raises `NotFoundError` for an unknown one."""
+    with open_workspace(workspace) as application:
+        with application.services.database.reading() as connection:
+            actor = principal_of(connection, user)
+        yield Opened(application=application, actor=actor)
+
+
+def accepted(outcome: T | Refusal, language: Language) -> T:
+    """The outcome; a refusal is printed with its reason and ends the command with exit code 3."""
+    if isinstance(outcome, Refusal):
+        end_refused(outcome, language)
+    return outcome
+
+
+def end_refused(refusal: Refusal, language: Language) -> NoReturn:
+    text = f"{refusal.reason.label.in_language(language)} ({refusal.reason.name})\n  {refusal.detail}"
+    Console(stderr=True).print(f"[bold yellow]✋[/] {text.replace('[', chr(92) + '[')}", highlight=False)
+    raise typer.Exit(3)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"lingque {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Lingque 灵鹊: from a bank's raw files to a lawful, delivered, measured proposal."""

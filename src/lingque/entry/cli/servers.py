@@ -1,0 +1,63 @@
+"""Commands that keep running: the API, and a mailbox to try things with."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lingque.bootstrap import open_workspace
+from lingque.entry.cli.application import HERE, WorkspaceOption, console
+from lingque.entry.mailbox import Mailbox, open_mailbox
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Serve the API (OpenAPI at /openapi.json) and the customers' opt-out page.
+
+    Examples:
+
+        lingque serve
+
+        lingque serve --host 0.0.0.0 --port 80
+    """
+    # the web framework takes half a second to import, which no other command should pay
+    import uvicorn
+
+    from lingque.entry.api.app import create_app
+
+    with open_workspace(workspace) as application:
+        console.print(f"http://{host}:{port}/openapi.json", highlight=False)
+        # our own access line names routes, never paths: tokens stand in paths
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+        uvicorn.run(
+            create_app(application),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+        )
+
+
+def mailbox(
+    folder: Annotated[Path, typer.Argument(help="Where mails are kept, one .eml file each.")] = Path("mailbox"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8025,
+) -> None:
+    """Listen as a mail server and keep every mail as a file: to see what would go out.
+
+    Examples:
+
+        lingque mailbox
+
+        lingque mailbox mails --port 2525
+    """
+    with open_mailbox(Mailbox(folder), port=port) as listening:
+        console.print(f"smtp://127.0.0.1:{listening} → {folder}", highlight=False)
+        threading.Event().wait()

@@ -1,0 +1,113 @@
+"""Commands on a workspace: set it up, apply definitions, load files; and the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lingque.bootstrap import create_workspace
+from lingque.core.reasons import Refusal
+from lingque.entry import show
+from lingque.entry.cli.application import (
+    HERE,
+    UserOption,
+    WorkspaceOption,
+    accepted,
+    console,
+    end_refused,
+    opened,
+)
+from lingque.entry.demo import run_demo
+from lingque.flow.intake import apply, catalog_of, ingest, waiting
+
+
+def progress_bar() -> Progress:
+    """Progress for anything that takes longer than a second."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def init(folder: Annotated[Path, typer.Argument(help="The folder to make a workspace of.")] = HERE) -> None:
+    """Make a folder a workspace, or bring one to this version's schema.
+
+    Existing settings, keys and data are kept.
+
+    Examples:
+
+        lingque init my-bank
+
+        lingque init          # in the folder itself, after an upgrade
+    """
+    settings = create_workspace(folder)
+    console.print(f"✓ {folder.resolve()}\n  settings: {settings}", highlight=False)
+    console.print("  next: lingque users add NAME --person PERSON --role operator", highlight=False)
+
+
+def apply_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Check the YAML under definitions/ and make it what is in force.
+
+    Everything is checked before anything changes; every problem is named with its file and line.
+
+    Examples:
+
+        lingque apply --as otto
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        changes = accepted(apply(services, session.actor), session.language)
+        if not changes:
+            session.say(zh="✓ 没有变化", en="✓ nothing changed")
+            return
+        console.print(show.changes(changes, session.language))
+
+
+def ingest_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Load what lies in the landing folder. What was loaded before is recognised and left.
+
+    Bad rows go to the quarantine with file, row, column and reason; good rows go through.
+
+    Examples:
+
+        lingque ingest --as otto
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        total = len(waiting(services, catalog_of(services)))
+        table = show.ingest_table(session.language)
+        with progress_bar() as progress:
+            task = progress.add_task("ingest", total=total)
+            for report in ingest(services, session.actor):
+                if isinstance(report, Refusal):
+                    end_refused(report, session.language)
+                show.add_ingest(table, report)
+                progress.update(task, advance=1, description=report.source)
+        console.print(table)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the demo's workspace is made; must not exist yet.")] = Path(
+        "demo-bank"
+    ),
+    language: Annotated[str, typer.Option(help="Language of the terminal: zh or en.")] = "zh",
+    customers: Annotated[int, typer.Option(min=100, max=100_000, help="Size of the generated bank.")] = 6_000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another bank.")] = 1,
+) -> None:
+    """Run the whole way on a generated bank: files, tags, leave, approval, e-mail, responses, effect, truth.
+
+    Examples:
+
+        lingque demo
+
+        lingque demo my-demo --language en --customers 20000
+    """
+    if language not in ("zh", "en"):
+        raise typer.BadParameter("zh or en", param_hint="--language")
+    run_demo(folder, language="zh" if language == "zh" else "en", customers=customers, seed=seed, console=console)

@@ -1,0 +1,3 @@
+-- One row per transaction.
+SELECT _file, _row, transaction_no, customer_no, account_no, booked_on, direction, category, amount, balance
+FROM transactions

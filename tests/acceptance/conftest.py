@@ -1,0 +1,66 @@
+"""Runs the installed command as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).parent / "lingque"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A terminal in a folder, without anything of the developer's own environment."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def __call__(self, *arguments: str, exit_code: int = 0, timeout: float = 120) -> str:
+        """Run `lingque`, check the exit code, and give what it printed (both streams)."""
+        return self.run([str(COMMAND), *arguments], exit_code=exit_code, timeout=timeout)
+
+    def run(self, command: list[str], *, exit_code: int = 0, timeout: float = 120) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == exit_code, f"{' '.join(command)} → {done.returncode}\n{printed}"
+        return printed
+
+    def at(self, folder: Path, **more: str) -> Shell:
+        return Shell(folder, {**self.environment, **more})
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    home = tmp_path_factory.mktemp("home")
+    environment = {
+        "PATH": f"{COMMAND.parent}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        "HOME": str(home),
+        "COLUMNS": "140",
+        "LANG": "C.UTF-8",
+    }
+    return Shell(home, environment)
+
+
+@pytest.fixture(scope="session")
+def berka_files() -> Path:
+    """The PKDD'99 files: where LINGQUE_TEST_BERKA says, or in a folder `shared/data/berka` beside the project."""
+    named = os.environ.get("LINGQUE_TEST_BERKA")
+    folder = Path(named) if named else PROJECT.parent / "shared" / "data" / "berka"
+    if not (folder / "account.asc").is_file():
+        pytest.skip(f"the Berka files are not in {folder}; they are not part of this project")
+    return folder

@@ -1,0 +1,55 @@
+"""A small bank, loaded once and copied for every test that works on it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from calling import Calling
+from small_bank import AS_OF, mailbox, set_up, write_files
+
+from lingque.bootstrap import Application, create_workspace, open_workspace
+from lingque.core.clock import instant_of
+from lingque.entry.api.app import create_app
+from lingque.testing import FixedClock
+
+PLANNED_AT = instant_of(datetime(AS_OF.year, AS_OF.month, AS_OF.day, 4, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def loaded_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank") / "workspace"
+    create_workspace(folder)
+    write_files(folder)
+    with open_workspace(folder, clock=FixedClock(PLANNED_AT), channels=mailbox) as application:
+        keys = set_up(application)
+    (folder / "keys.json").write_text(json.dumps(keys), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(PLANNED_AT)
+
+
+@pytest.fixture
+def workspace(loaded_bank: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    shutil.copytree(loaded_bank, folder)
+    return folder
+
+
+@pytest.fixture
+def application(workspace: Path, clock: FixedClock) -> Iterator[Application]:
+    with open_workspace(workspace, clock=clock, channels=mailbox) as application:
+        yield application
+
+
+@pytest.fixture
+def api(application: Application, workspace: Path) -> Calling:
+    keys = json.loads((workspace / "keys.json").read_text(encoding="utf-8"))
+    return Calling(create_app(application), keys)

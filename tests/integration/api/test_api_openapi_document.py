@@ -1,0 +1,117 @@
+"""The document tells the truth, and no input it allows makes a route fail."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from calling import Calling
+from hypothesis import HealthCheck
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+EXAMPLES = 15
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+@pytest.fixture
+def document(api: Calling) -> dict[str, Any]:
+    answer = api.get("/openapi.json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_route_fails_and_every_answer_is_documented(api: Calling, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) == 10
+    for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not takes_anything(operation):
+            continue
+        # mia may plan, carl may decide: each command meets a caller who gets through to it
+        user = "carl" if operation.path.endswith("/approvals") else "mia"
+        try_out(operation, mode, f"Bearer {api.keys[user]}")
+
+
+def takes_anything(operation: APIOperation) -> bool:
+    """Is there anything that could be sent wrongly?"""
+    return bool(operation.body.items or operation.headers.items or "{name}" in operation.path)
+
+
+def right_name(operation: APIOperation, mode: GenerationMode) -> bool:
+    return mode is GenerationMode.POSITIVE and "{name}" in operation.path
+
+
+def try_out(operation: APIOperation, mode: GenerationMode, authorization: str) -> None:
+    # names that are right lead to a campaign that there is; names that are wrong are made up
+    named = {"path_parameters": {"name": "card_plus_spring"}} if right_name(operation, mode) else {}
+
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode, **named))
+    @hypothesis.settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def sent(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers={"Authorization": authorization}, checks=CHECKS)
+
+    sent()
+
+
+def test_operation_ids_are_the_names_of_what_is_done(document: dict[str, Any]) -> None:
+    assert {
+        f"{method.upper()} {path}": operation["operationId"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    } == {
+        "GET /healthz": "get_health",
+        "GET /readyz": "get_readiness",
+        "GET /v1/me": "get_me",
+        "GET /v1/campaigns": "list_campaigns",
+        "GET /v1/campaigns/{name}": "get_campaign",
+        "POST /v1/campaigns/{name}/plans": "plan_campaign",
+        "POST /v1/campaigns/{name}/approvals": "decide_on_campaign",
+        "GET /v1/campaigns/{name}/report": "report_campaign",
+        "GET /u/{token}": "show_opt_out",
+        "POST /u/{token}": "opt_out",
+    }
+
+
+def test_errors_are_documented_as_problems_and_guarded_routes_as_such(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer"
+    assert document["info"]["title"] == "Lingque 灵鹊"
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            guarded = path.startswith("/v1/")
+            assert ("security" in operation) is guarded
+            names = {parameter["name"] for parameter in operation.get("parameters", [])}
+            assert ("Idempotency-Key" in names) is (guarded and method == "post")
+            for status, answer in operation["responses"].items():
+                if status.startswith(("4", "5")) and "text/html" not in answer["content"]:
+                    (described,) = answer["content"].values()
+                    assert list(answer["content"]) == ["application/problem+json"]
+                    assert described["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    referred = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert referred <= set(document["components"]["schemas"])
