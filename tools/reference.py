@@ -61,7 +61,9 @@ def commands() -> str:
 
 
 def _parameter(parameter: Any) -> str:
-    name = ", ".join(f"`{option}`" for option in parameter.opts) if parameter.opts[0].startswith("-") else parameter.name
+    name = (
+        ", ".join(f"`{option}`" for option in parameter.opts) if parameter.opts[0].startswith("-") else parameter.name
+    )
     required = "required" if parameter.required else ""
     variable = f" (`{parameter.envvar}`)" if parameter.envvar else ""
     return f"| {name} | {required} | {getattr(parameter, 'help', '') or ''}{variable} |"

@@ -6,6 +6,7 @@ The way is walked once; each test looks at another part of what was printed and 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ class Walked:
     """What each command printed, and what arrived."""
 
     printed: dict[str, str] = field(default_factory=dict)
+    commands: set[str] = field(default_factory=set)
     mails_before_approval: int = 0
     mails: list[ReceivedMail] = field(default_factory=list)
     transmissions: int = 0
@@ -40,11 +42,13 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
 
         def step(name: str, *arguments: str, exit_code: int = 0) -> None:
             result.printed[name] = bank(*arguments, exit_code=exit_code)
+            result.commands.add(shlex.join(["lingque", *arguments]))
 
         campaign = ("campaign", "run", "spring_loans", "--as", "eva")
         step("init", "init")
         step("otto", "users", "add", "otto", "--role", "operator")
-        step("eva", "users", "add", "eva", "--role", "campaign_manager", "--role", "compliance_officer")
+        step("eva", "users", "add", "eva", "--role", "campaign_manager")
+        step("eva's other account", "users", "add", "eva2", "--person", "eva", "--role", "compliance_officer")
         step("jan", "users", "add", "jan", "--role", "compliance_officer")
         step("apply", "apply", "--as", "otto")
         step("ingest", "ingest", "--as", "otto")
@@ -53,7 +57,7 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
         step("plan", "campaign", "plan", "spring_loans", "--as-of", AS_OF, "--as", "eva")
         step("explain", "campaign", "explain", "spring_loans", "--as", "jan")
         step("run unapproved", *campaign, exit_code=3)
-        step("approve own", "campaign", "approve", "spring_loans", "--as", "eva", exit_code=3)
+        step("approve own", "campaign", "approve", "spring_loans", "--as", "eva2", exit_code=3)
         result.mails_before_approval = len(mailbox.mails)
         step("approve", "campaign", "approve", "spring_loans", "--as", "jan", "--comment", "wording reviewed")
         step("run", *campaign)
@@ -76,6 +80,14 @@ def groups(report: str) -> dict[str, tuple[int, int]]:
     """Units and successes of each group in a report."""
     found = re.findall(r"(contacted|held out)\s+([\d,]+)\s+([\d,]+)\s+[\d.]+%", report)
     return {name: (int(units.replace(",", "")), int(successes.replace(",", ""))) for name, units, successes in found}
+
+
+def test_this_is_what_the_examples_page_tells_to_type(walked: Walked) -> None:
+    page = (PROJECT / "examples" / "berka" / "README.md").read_text(encoding="utf-8")
+    told = [
+        line for block in re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE) for line in block.split("\n")
+    ]
+    assert [line for line in told if line and shlex.join(shlex.split(line)) not in walked.commands] == []
 
 
 def test_counts_are_exactly_those_of_the_files(walked: Walked) -> None:
