@@ -27,6 +27,7 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
+from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.workspace_lock import workspace_lock
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
@@ -82,8 +83,13 @@ def create_workspace(folder: Path) -> Path:
     settings = load_settings(folder)
     FileKeyStore(folder / MASTER_KEY_FILE).create()
     database = Database(_control_url(settings, folder))
-    database.migrate()
-    database.close()
+    try:
+        database.migrate()
+        with database.transaction() as connection:
+            remember_fixed(connection, _fixed(settings))
+            check_fixed(connection, _fixed(settings))
+    finally:
+        database.close()
     return settings_file
 
 
@@ -105,6 +111,8 @@ def open_workspace(
 
     try:
         database.check_schema()
+        with database.reading() as connection:
+            check_fixed(connection, _fixed(settings))
         yield _assemble(folder, settings, database, clock or SystemClock(), open_channels)
     finally:
         for channel in opened:
@@ -185,6 +193,12 @@ def _assemble(
         open_outbox=outbox,
     )
     return Application(settings=settings, services=services, vault=vault)
+
+
+def _fixed(settings: Settings) -> dict[str, str]:
+    """The settings that stored rows depend on."""
+    workspace = settings.workspace
+    return {"workspace.time_zone": workspace.time_zone, "workspace.buckets": str(workspace.buckets)}
 
 
 def _control_url(settings: Settings, folder: Path) -> str:

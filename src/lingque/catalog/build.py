@@ -6,6 +6,7 @@ All problems are collected before anything is refused, so that one apply tells a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from lingque.catalog.yaml_files import Located
 from lingque.core.clock import Window
 from lingque.core.errors import DefinitionError, ExpressionError, Problem, nearest
 from lingque.core.hashing import digest_of
+from lingque.core.money import Money
 from lingque.core.registries import Purpose
 from lingque.warehouse.subset import breaches
 
@@ -204,15 +206,17 @@ class _Builder:
             name: {column.name for column in _columns(definition.value)} & set(definitions)
             for name, definition in definitions.items()
         }
-        try:
-            return list(TopologicalSorter(graph).static_order())
-        except CycleError as error:
-            ring = [str(name) for name in error.args[1]]
-            self.problem(
-                self.at["tag", ring[0]], "value", found=f"is built on itself: {' → '.join(ring)}",
-                allowed="break the circle",
-            )  # fmt: skip
-            return []
+        while True:
+            try:
+                return list(TopologicalSorter(graph).static_order())
+            except CycleError as error:
+                ring = [str(name) for name in error.args[1]]
+                self.problem(
+                    self.at["tag", ring[0]], "value", found=f"is built on itself: {' → '.join(ring)}",
+                    allowed="break the circle",
+                )  # fmt: skip
+                # the others are read all the same, so that one apply tells everything
+                graph = {name: inputs - set(ring) for name, inputs in graph.items() if name not in ring}
 
     def read_offers(self) -> dict[str, Offer]:
         offers: dict[str, Offer] = {}
@@ -253,6 +257,12 @@ class _Builder:
             self.problem(
                 entry, "offers", found=f"offer '{name}' has no creative for {campaign.channel} in {campaign.language}",
                 allowed="write one, or choose another language",
+            )  # fmt: skip
+        elif not _has_digits(campaign.contact_cost, offers[name].definition.currency):
+            self.problem(
+                entry, "contact_cost",
+                found=f"{campaign.contact_cost} is not an amount of {offers[name].definition.currency}",
+                allowed="use no more digits than the currency has",
             )  # fmt: skip
         elif len({offers[other].definition.currency for other in campaign.offers if other in offers}) > 1:
             self.problem(entry, "offers", found="offers in several currencies", allowed="one campaign has one currency")
@@ -334,10 +344,18 @@ class _Builder:
                 return set()
 
 
+def _has_digits(amount: Decimal, currency: str) -> bool:
+    try:
+        Money.parse(str(amount), currency)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def _columns(text: str) -> list[exp.Column]:
     try:
         return list(sqlglot.parse_one(text, dialect="duckdb").find_all(exp.Column))
-    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError):
+    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError, RecursionError):
         return []  # reported with its place when the expression itself is read
 
 
@@ -350,6 +368,6 @@ def _mapping_gaps(source: SourceDefinition, contract: DataContract) -> list[str]
     gaps += [f"delivers '{name}', which the contract does not have" for name in sorted(delivered - wanted)]
     known = set(source.reads)
     local = {cte.alias for cte in query.find_all(exp.CTE)}
-    for table in {table.name for table in query.find_all(exp.Table)} - local - known:
+    for table in sorted({table.name for table in query.find_all(exp.Table)} - local - known):
         gaps.append(f"reads '{table}'; {nearest(table, sorted(known))}")
     return gaps

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from lingque.core.clock import Window
 from lingque.core.labels import Label, Language
-from lingque.core.money import EXPONENTS
+from lingque.core.money import EXPONENTS, Money
 from lingque.core.registries import DataClass, Purpose
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -138,6 +138,8 @@ class DataContract(Definition):
         reserved = sorted(set(self.columns) & RESERVED_COLUMNS)
         if reserved:
             raise ValueError(f"column names kept for the platform: {', '.join(reserved)}")
+        if self.contract in RESERVED_TABLES:
+            raise ValueError(f"table names kept for the platform: {', '.join(sorted(RESERVED_TABLES))}")
         return self
 
     def with_role(self, role: str) -> tuple[str, ...]:
@@ -170,6 +172,9 @@ RESERVED_COLUMNS = frozenset(
         "data_date",
     }
 )
+
+RESERVED_TABLES = frozenset({"customer_tags", "decisions", "labels", "links", "parties", "population", "aggregated"})
+"""Tables of ours that stand beside those of the contracts in one engine."""
 
 
 class FileRead(Definition):
@@ -222,13 +227,19 @@ class TagDefinition(Definition):
     def _form(self) -> Self:
         if self.source is None and (self.where or self.window):
             raise ValueError("'where' and 'window' go with 'from'; a derived tag has only a value")
+        if self.tag in RESERVED_TAGS:
+            raise ValueError(f"tag names kept for the platform: {', '.join(sorted(RESERVED_TAGS))}")
         return self
+
+
+RESERVED_TAGS = frozenset({"customer_id", "bucket", "as_of"})
+"""What a snapshot says besides the tags."""
 
 
 class Creative(Definition):
     """The words of an offer on one channel in one language."""
 
-    subject: str = Field(min_length=1, max_length=200)
+    subject: str = Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")
     body: str = Field(min_length=1)
 
 
@@ -251,6 +262,10 @@ class OfferDefinition(Definition):
 
     @model_validator(mode="after")
     def _lawful(self) -> Self:
+        try:
+            Money.parse(str(self.margin), self.currency)  # as many digits as the currency has, and no more
+        except OverflowError as error:
+            raise ValueError(str(error)) from error
         if self.valid_to <= self.valid_from:
             raise ValueError("valid_to must come after valid_from")
         for channel, languages in self.creatives.items():

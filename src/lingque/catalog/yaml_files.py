@@ -70,6 +70,8 @@ def _collect_lines(node: yaml.Node, path: FieldPath, lines: dict[FieldPath, int]
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
+            if inner in lines:
+                raise yaml.MarkedYAMLError(problem=f"'{key.value}' stands twice", problem_mark=key.start_mark)
             lines[inner] = key.start_mark.line + 1
             _collect_lines(value, inner, lines)
     elif isinstance(node, yaml.SequenceNode):
@@ -88,8 +90,9 @@ def _validate(content: Any, lines: dict[FieldPath, int], file: str, workspace: P
             definition = _with_mapping(definition, workspace)
     except ValidationError as error:
         return [_from_pydantic(entry, lines, file, KINDS[first]) for entry in error.errors()]
-    except OSError as error:
-        found = f"the file cannot be read ({error.strerror})"
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        found = f"the file cannot be read ({why})"
         return [_problem(file, lines, ("mapping",), found=found, allowed="name an SQL file relative to the workspace")]
     return Located(definition=definition, file=file, lines=lines)
 

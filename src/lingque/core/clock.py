@@ -81,6 +81,8 @@ class Window:
         if not found or int(found["count"]) == 0:
             raise ValueError(f"{text!r} is not a window; write '90 days', '3 months', '1 year' or 'next 30 days'")
         unit: Literal["day", "month", "year"] = _UNITS[found["unit"][0]]
+        if int(found["count"]) > _LONGEST[unit]:  # else the window of some day would begin before the calendar does
+            raise ValueError(f"{text!r} is too long; a window spans 100 years at most")
         return cls(count=int(found["count"]), unit=unit, forward=bool(found["next"]))
 
     def bounds(self, as_of: date) -> tuple[date, date]:
@@ -93,8 +95,9 @@ class Window:
         return f"{'next ' if self.forward else ''}{self.count} {self.unit}{plural}"
 
 
-_WINDOW = re.compile(r"(?P<next>next\s+)?(?P<count>\d{1,5})\s*(?P<unit>d|days?|m|months?|y|years?)")
+_WINDOW = re.compile(r"(?P<next>next\s+)?(?P<count>[0-9]{1,5})\s*(?P<unit>d|days?|m|months?|y|years?)")
 _UNITS: dict[str, Literal["day", "month", "year"]] = {"d": "day", "m": "month", "y": "year"}
+_LONGEST: dict[Literal["day", "month", "year"], int] = {"day": 36_525, "month": 1_200, "year": 100}
 
 
 def shift(day: date, *, count: int, unit: Literal["day", "month", "year"]) -> date:

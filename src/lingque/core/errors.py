@@ -3,9 +3,10 @@
     LingqueError
     ├── ConfigurationError      the workspace or its settings are not usable
     ├── DefinitionError         a definition (YAML) is wrong; carries every problem found, not only the first
-    │   └── ExpressionError     an expression is wrong; points at the character
+    ├── ExpressionError         an expression is wrong; points at the character
     ├── SourceError             a file of the bank cannot be read as its definition says
     ├── NotFoundError           something that was named does not exist
+    ├── ConflictError           something of that name is there already
     ├── BusyError               another process holds the workspace
     ├── WarehouseError          the data plane is not as it must be (unsorted file, lost version, overflow)
     ├── VaultError              a key is missing or a sealed value does not open
@@ -73,8 +74,10 @@ class ExpressionError(LingqueError):
         self.message = message
         self.text = text
         self.position = position
-        pointer = " " * position + "^"
-        super().__init__(f"{message}\n    {text}\n    {pointer}", next_step=next_step)
+        start = text.rfind("\n", 0, position) + 1  # of a text of several lines, show the one that is meant
+        line = text[start:].partition("\n")[0]
+        pointer = " " * (position - start) + "^"
+        super().__init__(f"{message}\n    {line}\n    {pointer}", next_step=next_step)
 
 
 class SourceError(LingqueError):
@@ -83,6 +86,10 @@ class SourceError(LingqueError):
 
 class NotFoundError(LingqueError):
     """Something that was named does not exist."""
+
+
+class ConflictError(LingqueError):
+    """Something of that name is there already."""
 
 
 class BusyError(LingqueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Self
 
 # ISO 4217 exponents: how many digits the minor unit has.
@@ -14,7 +14,8 @@ EXPONENTS: dict[str, int] = {
 }  # fmt: skip
 
 INT64_MAX = 2**63 - 1
-_AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?")
+INT64_DIGITS = 19
+_AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(\.(?P<part>[0-9]+))?")
 
 
 @dataclass(frozen=True, kw_only=True, order=False)
@@ -35,15 +36,18 @@ class Money:
         """From major units, exactly: `parse("700.00", "CZK")`. More digits than the currency has are refused."""
         if currency not in EXPONENTS:
             raise ValueError(f"unknown currency {currency!r}; known are {', '.join(EXPONENTS)}")
-        if not _AMOUNT.fullmatch(text.strip()):
+        found = _AMOUNT.fullmatch(text.strip())
+        if not found:
             raise ValueError(f"{text!r} is not an amount such as 700 or 700.00")
-        try:
-            scaled = Decimal(text.strip()).scaleb(EXPONENTS[currency])
-        except InvalidOperation as error:
-            raise ValueError(f"{text!r} is not an amount such as 700 or 700.00") from error
-        if scaled != scaled.to_integral_value():
+        # on the digits themselves: a Decimal operation rounds to 28 of them and would let the rest slip away
+        part = (found["part"] or "").rstrip("0")
+        if len(part) > EXPONENTS[currency]:
             raise ValueError(f"{text!r} has more digits than {currency} ({EXPONENTS[currency]})")
-        return cls(minor=int(scaled), currency=currency)
+        whole = found["whole"].lstrip("0")
+        if len(whole) > INT64_DIGITS:
+            raise OverflowError(f"{text!r} {currency} does not fit into 64 bits")
+        minor = int(whole + part.ljust(EXPONENTS[currency], "0") or "0")
+        return cls(minor=-minor if found["sign"] == "-" else minor, currency=currency)
 
     def __add__(self, other: Money) -> Money:
         self._same(other)

@@ -20,7 +20,7 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
     forecast = plan.forecast
     match stage:
         case SelectAudience():
-            label = catalog.tag(stage.segment).definition.label.label().in_language(language)
+            label = _tag_label(catalog, stage.segment, language)
             return Label(zh="客群", en="audience"), Label(
                 zh=f"{stage.as_of} 快照中「{label}」的客户：{forecast.customers:,} 人中的 {forecast.audience:,} 人",
                 en=f"“{label}” in the snapshot as of {stage.as_of}: "
@@ -48,8 +48,14 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
                 "leave asked again before each",
             )
         case Evaluate():
-            label = catalog.tag(stage.outcome).definition.label.label().in_language(language)
+            label = _tag_label(catalog, stage.outcome, language)
             return Label(zh="评估", en="evaluate"), Label(
                 zh=f"触达组与对照组的「{label}」之差，附置信区间",
                 en=f"“{label}”: contacted against held out, with an interval",
             )
+
+
+def _tag_label(catalog: Catalog, name: str, language: Language) -> str:
+    """The label; the bare name of a tag that was withdrawn since the plan was made."""
+    tag = catalog.tags.get(name)
+    return name if tag is None else tag.definition.label.label().in_language(language)

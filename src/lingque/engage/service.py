@@ -35,38 +35,44 @@ def save_plan(
     by: str,
     at: Instant,
 ) -> Plan:
-    """Keep the plan. Planning the same again gives the plan that is there, with its state."""
-    known = connection.execute(select(campaign_plans).where(campaign_plans.c.digest == digest)).one_or_none()
-    if known is None:
-        result = connection.execute(
-            insert(campaign_plans)
-            .values(
-                campaign=campaign,
-                digest=digest,
-                stages=stages_to_json(stages),
-                forecast=dataclasses.asdict(forecast),
-                planned_by=by,
-                planned_at=at,
-            )
-            .returning(campaign_plans.c.wave_id)
+    """Keep the plan. Planning again what was planned last gives the plan that is there, with its state."""
+    newest = find_plan(connection, campaign)
+    if newest is not None and newest.digest == digest:
+        return newest
+    wave_id: int = connection.execute(
+        insert(campaign_plans)
+        .values(
+            campaign=campaign,
+            digest=digest,
+            stages=stages_to_json(stages),
+            forecast=dataclasses.asdict(forecast),
+            planned_by=by,
+            planned_at=at,
         )
-        _write_state(connection, result.scalar_one(), "planned", by, at)
-    row = connection.execute(select(campaign_plans).where(campaign_plans.c.digest == digest)).one()
-    return _plan(connection, row)
+        .returning(campaign_plans.c.wave_id)
+    ).scalar_one()
+    _write_state(connection, wave_id, "planned", by, at)
+    return newest_plan(connection, campaign)
+
+
+def find_plan(connection: Connection, campaign: str) -> Plan | None:
+    """The last plan of the campaign, where there is one."""
+    row = connection.execute(
+        select(campaign_plans).where(campaign_plans.c.campaign == campaign).order_by(campaign_plans.c.wave_id.desc())
+    ).first()
+    return None if row is None else _plan(connection, row)
 
 
 def newest_plan(connection: Connection, campaign: str) -> Plan:
     """The last plan of the campaign. Raises `NotFoundError` where there is none."""
-    row = connection.execute(
-        select(campaign_plans).where(campaign_plans.c.campaign == campaign).order_by(campaign_plans.c.wave_id.desc())
-    ).first()
-    if row is None:
+    plan = find_plan(connection, campaign)
+    if plan is None:
         known = list(connection.execute(select(campaign_plans.c.campaign).distinct()).scalars())
         raise NotFoundError(
             f"campaign '{campaign}' has no plan",
             next_step=f"run 'lingque campaign plan {campaign}'; planned so far: {nearest(campaign, known)}",
         )
-    return _plan(connection, row)
+    return plan
 
 
 def cannot_become(connection: Connection, plan: Plan, to: State) -> Refusal | None:

@@ -11,7 +11,7 @@ campaign_plans = Table(
     METADATA,
     Column("wave_id", SerialKey, primary_key=True),
     Column("campaign", String(64), nullable=False, index=True),
-    Column("digest", String(64), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False, index=True),
     Column("stages", JsonColumn, nullable=False),
     Column("forecast", JsonColumn, nullable=False),
     Column("planned_by", String(64), nullable=False),

@@ -30,7 +30,7 @@ from lingque.flow.campaigns import approve_campaign, plan_campaign, report_campa
 from lingque.flow.intake import apply, catalog_of, ingest, run_tags
 from lingque.govern.access import User, add_user
 from lingque.govern.contracts import Principal, Role
-from lingque.settings import Settings
+from lingque.settings import FILE, Settings
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
 
@@ -52,7 +52,7 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
     began = time.monotonic()
     tell = _Teller(console, language)
     twin = Twin.make(TwinParameters(customers=customers, seed=seed))
-    _lay_out(folder)
+    lay_out(folder, language)
     with tell.step(zh=f"生成一家 {customers:,} 位客户的银行", en=f"generate a bank of {customers:,} customers"):
         twin.write_extracts(folder / "landing")
     mailbox = Mailbox(folder / "mailbox", bouncing=twin.bouncing)
@@ -143,9 +143,13 @@ def _done(outcome: T | Refusal) -> T:
     return outcome
 
 
-def _lay_out(folder: Path) -> None:
+def lay_out(folder: Path, language: Language) -> None:
+    """Copy the demo's definitions into the folder and make it a workspace."""
     with as_file(files("lingque.entry") / "demo_bank") as template:
         shutil.copytree(template, folder)
+    settings = folder / FILE
+    words = settings.read_text(encoding="utf-8").replace('language = "zh"', f'language = "{language}"')
+    settings.write_text(words, encoding="utf-8")
     create_workspace(folder)
 
 

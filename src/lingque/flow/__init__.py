@@ -32,16 +32,22 @@ def from_files_to_effect(
     services: Services, campaign: str, *, as_of: date, people: People, known_by: Instant
 ) -> CampaignReport | Refusal:
     """A bank's files become a lawful, delivered, measured proposal. Stops at the first refusal and returns it."""
-    steps = (
-        lambda: apply(services, people.operator),  # definitions → catalog
-        lambda: next((r for r in ingest(services, people.operator) if isinstance(r, Refusal)), None),  # files → tables
-        lambda: run_tags(services, as_of, people.operator),  # tables → tags
-        lambda: plan_campaign(services, campaign, as_of, people.manager),  # tags → stages and a forecast
-        lambda: approve_campaign(services, campaign, people.approver),  # by somebody else
-        lambda: run_campaign(services, campaign, people.manager),  # decisions → contacts → messages
-    )
-    for step in steps:
-        outcome = step()
-        if isinstance(outcome, Refusal):
-            return outcome
+    applied = apply(services, people.operator)  # definitions → catalog
+    if isinstance(applied, Refusal):
+        return applied
+    for loaded in ingest(services, people.operator):  # files → tables, vault, consents, quarantine
+        if isinstance(loaded, Refusal):
+            return loaded
+    tags = run_tags(services, as_of, people.operator)  # tables → tags
+    if isinstance(tags, Refusal):
+        return tags
+    plan = plan_campaign(services, campaign, as_of, people.manager)  # tags → stages and a forecast
+    if isinstance(plan, Refusal):
+        return plan
+    approved = approve_campaign(services, campaign, people.approver, digest=plan.digest)  # by somebody else
+    if isinstance(approved, Refusal):
+        return approved
+    sent = run_campaign(services, campaign, people.manager)  # decisions → contacts → messages
+    if isinstance(sent, Refusal):
+        return sent
     return report_campaign(services, campaign, people.manager, known_by=known_by)  # receipts, outcomes → effect

@@ -90,9 +90,12 @@ def plan_campaign(services: Services, name: str, as_of: date, actor: Principal) 
 
 
 def approve_campaign(
-    services: Services, name: str, actor: Principal, *, approved: bool = True, comment: str = ""
+    services: Services, name: str, actor: Principal, *, digest: str, approved: bool = True, comment: str = ""
 ) -> Plan | Refusal:
-    """Decide on the newest plan. Neither its planner nor the campaign's owner may."""
+    """Decide on the newest plan, if it is the one that was looked at (`digest`).
+
+    Neither its planner nor the campaign's owner may.
+    """
     catalog = catalog_of(services)
     now = services.clock.now()
     with services.database.transaction() as connection:
@@ -100,8 +103,11 @@ def approve_campaign(
         authors = (plan.planned_by, catalog.campaign(name).owner)
         submission = Submission(kind="campaign", subject=name, digest=plan.digest, authors=authors)
         state: State = "approved" if approved else "rejected"
-        refusal = cannot_become(connection, plan, state) or decide_approval(
-            connection, submission, actor, approved=approved, comment=comment, at=now
+        refusal = (
+            refused(actor, Action.APPROVE_CAMPAIGN)
+            or _another(plan, digest)
+            or cannot_become(connection, plan, state)
+            or decide_approval(connection, submission, actor, approved=approved, comment=comment, at=now)
         )
         if refusal is not None:
             _trace(services, connection, refusal, actor, "approve_campaign", name)
@@ -128,6 +134,8 @@ def run_campaign(
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
         refusal = not_approved(connection, plan.digest)
+        if refusal is None and plan.state == "planned":  # planned anew: an approval of its twin does not count
+            refusal = Refusal(reason=Reason.NOT_APPROVED, detail=f"the plan of '{name}' awaits its approval")
         if refusal is None and plan.state == "approved":
             refusal = _changed(services, connection, catalog, plan)
     if refusal is not None:
@@ -277,6 +285,16 @@ def _stale(catalog: Catalog, name: str, snapshot: SnapshotReport) -> Refusal | N
                 f" run 'lingque tags run --as-of {snapshot.as_of}'",
             )
     return None
+
+
+def _another(plan: Plan, digest: str) -> Refusal | None:
+    """Is the newest plan another than the one that was looked at?"""
+    if plan.digest == digest:
+        return None
+    return Refusal(
+        reason=Reason.CHANGED_SINCE_PLAN,
+        detail=f"the newest plan of '{plan.campaign}' is {plan.digest[:12]}, not {digest[:12]}; look at it first",
+    )
 
 
 def _changed(services: Services, connection: Connection, catalog: Catalog, plan: Plan) -> Refusal | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from lingque.catalog.definitions import CampaignDefinition
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change, apply_definitions, load_catalog
-from lingque.catalog.yaml_files import read_definitions
+from lingque.catalog.yaml_files import Located, read_definitions
+from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Refusal
 from lingque.flow.services import Services
-from lingque.govern.access import refused
+from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
 from lingque.ingest.contracts import IngestReport
 from lingque.ingest.files import Delivery, deliveries
@@ -32,6 +34,7 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
         return denied
     located = read_definitions(services.folder)
     with services.database.transaction() as connection:
+        _refuse_unknown_owners(located, user_names(connection))
         changes = apply_definitions(connection, located, by=actor.user, at=services.clock.now())
         for change in changes:
             services.audit.record(
@@ -42,6 +45,17 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
                 detail={"what": change.what, "version": change.version},
             )
     return changes
+
+
+def _refuse_unknown_owners(located: list[Located], users: list[str]) -> None:
+    """Who answers for a campaign must be somebody, or nobody could tell whose work an approver must not approve."""
+    problems = [
+        entry.problem("owner", found=f"there is no user '{campaign.owner}'", allowed=nearest(campaign.owner, users))
+        for entry in located
+        if isinstance(campaign := entry.definition, CampaignDefinition) and campaign.owner not in users
+    ]
+    if problems:
+        raise DefinitionError(problems, next_step="name a user, or add one with 'lingque users add'")
 
 
 def waiting(services: Services, catalog: Catalog) -> list[Delivery]:

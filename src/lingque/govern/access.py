@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from lingque.core.clock import Instant
-from lingque.core.errors import ConfigurationError, NotFoundError, nearest
+from lingque.core.errors import ConflictError, NotFoundError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.govern.contracts import Action, Principal, Role
 from lingque.govern.tables import api_keys, users
@@ -46,9 +46,9 @@ def refused(principal: Principal, action: Action) -> Refusal | None:
 
 
 def add_user(connection: Connection, user: User, *, at: Instant) -> None:
-    """Raises `ConfigurationError` where the name is taken."""
+    """Raises `ConflictError` where the name is taken."""
     if connection.execute(select(users).where(users.c.user_name == user.name)).first() is not None:
-        raise ConfigurationError(f"there is a user '{user.name}' already", next_step="choose another name")
+        raise ConflictError(f"there is a user '{user.name}' already", next_step="choose another name")
     roles = sorted(role.value for role in user.roles)
     connection.execute(insert(users).values(user_name=user.name, person=user.person, roles=roles, added_at=at))
 
@@ -57,9 +57,13 @@ def principal_of(connection: Connection, user: str) -> Principal:
     """Raises `NotFoundError` where there is no such user."""
     row = connection.execute(select(users).where(users.c.user_name == user)).one_or_none()
     if row is None:
-        known = list(connection.execute(select(users.c.user_name)).scalars())
-        raise NotFoundError(f"there is no user '{user}'", next_step=nearest(user, known))
+        raise NotFoundError(f"there is no user '{user}'", next_step=nearest(user, user_names(connection)))
     return Principal(user=row.user_name, person=row.person, roles=frozenset(Role(role) for role in row.roles))
+
+
+def user_names(connection: Connection) -> list[str]:
+    """Everybody's user name."""
+    return list(connection.execute(select(users.c.user_name).order_by(users.c.user_name)).scalars())
 
 
 def new_api_key(connection: Connection, user: str, *, at: Instant) -> str:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId, PartyId
@@ -44,9 +44,15 @@ class OptOutLinks:
         return OptOut(customer_id=CustomerId(int(customer)), purpose=Purpose(int(purpose)), channel=channel)
 
     def withdraw(self, connection: Connection, opt_out: OptOut, *, at: Instant, evidence: str) -> None:
-        """Withdraw the consent of every party of the customer, effective at once."""
+        """Withdraw the consent of every party of the customer, effective at once.
+
+        A link that went out before the customer was merged into another speaks for that other one.
+        """
+        now_of = select(subjects.c.customer_id).where(subjects.c.party_id == opt_out.customer_id).scalar_subquery()
         parties = connection.execute(
-            select(subjects.c.party_id).where(subjects.c.customer_id == opt_out.customer_id)
+            select(subjects.c.party_id).where(
+                or_(subjects.c.customer_id == opt_out.customer_id, subjects.c.customer_id == now_of)
+            )
         ).scalars()
         self._register.record_consents(
             connection,

@@ -53,16 +53,14 @@ class PermitOffice:
         """One answer per customer, in order. A customer that is not known is refused, never passed over."""
         wanted = set(customer_ids.tolist())
         judged = self._judge(connection, None if len(wanted) > 1_000 else sorted(wanted), ask)
-        index = {customer: position for position, customer in enumerate(customer_ids.tolist())}
-        refusals: dict[Reason, Flags] = {}
-
-        def refuse(customer: int, reason: Reason) -> None:
-            flags = refusals.setdefault(reason, np.zeros(len(customer_ids), dtype=np.bool_))
-            flags[index[customer]] = True
-
+        refused: dict[Reason, list[int]] = defaultdict(list)
         for customer in wanted:
             for reason in judged.get(customer, frozenset({Reason.UNKNOWN_CUSTOMER})):
-                refuse(customer, reason)
+                refused[reason].append(customer)
+        # by value, not by position: a customer who stands in the list twice is refused twice
+        refusals: dict[Reason, Flags] = {
+            reason: np.isin(customer_ids, np.array(customers, dtype=np.int64)) for reason, customers in refused.items()
+        }
         return PermitSet(ask=ask, customer_ids=customer_ids, refusals=refusals, seal=_SEAL)
 
     def permit(self, connection: Connection, customer_id: CustomerId, ask: PermitAsk) -> Permit | Refusal:

@@ -69,8 +69,8 @@ class Vault:
         """What signs the links that customers are given."""
         return self._derived("customer links")
 
-    def put(self, connection: Connection, entries: Iterable[tuple[PartyId, str, str]]) -> None:
-        """Seal identifiers `(party, kind, value)`, replacing what was there under the same kind."""
+    def put(self, connection: Connection, entries: Iterable[tuple[PartyId, str, str | None]]) -> None:
+        """Seal identifiers `(party, kind, value)` in the place of what was there under the same kind; None: forget it."""
         listed = list(entries)
         data_keys = self._data_keys(connection, {party for party, _, _ in listed}, create=True)
         for part in chunks(listed, 2_000):
@@ -84,6 +84,7 @@ class Vault:
             rows = [
                 {"party_id": party, "kind": kind, "sealed": _seal(data_keys[party], value, f"{party}/{kind}")}
                 for party, kind, value in part
+                if value is not None
             ]
             if rows:
                 connection.execute(insert(vault_identifiers), rows)

@@ -14,10 +14,11 @@ from lingque.core.money import EXPONENTS
 from lingque.core.reasons import Reason
 from lingque.core.registries import DataClass, Purpose
 
-_DAY = r"\d{4}-\d{2}-\d{2}"
+_DAY = r"[1-9]\d{3}-\d{2}-\d{2}"  # the engine knows a year 0, nobody else does
+_TOO_LATE = "9998"  # a day from which no later one could be reckoned; banks write 9999-12-31 for "never"
 _WHOLE = r"[+-]?\d{1,18}"
-# Angle brackets, commas, blanks and control characters never reach a mail header.
-_EMAIL = r"[^@\s<>,;:\"()\[\]\\]{1,64}@[^@\s<>,;:\"()\[\]\\]{1,190}\.[^@\s<>,;:\"()\[\]\\.]{2,63}"
+# Angle brackets, commas, blanks (\pZ) and control characters (\pC) never reach a mail header.
+_EMAIL = r"[^@\pZ\pC<>,;:\"()\[\]\\]{1,64}@[^@\pZ\pC<>,;:\"()\[\]\\]{1,190}\.[^@\pZ\pC<>,;:\"()\[\]\\.]{2,63}"
 _TRUE, _FALSE = "('true', '1', 'yes', 'y')", "('false', '0', 'no', 'n')"
 
 
@@ -85,7 +86,9 @@ def _malformed(value: str, column: Column) -> tuple[Reason, str] | None:
     """Why a text is no value of the column's type, as a condition on it."""
     match column.type:
         case "date":
-            return Reason.NOT_A_DATE, f"{_unlike(value, _DAY)} OR TRY_CAST({value} AS DATE) IS NULL"
+            wrong = f"{_unlike(value, _DAY)} OR TRY_CAST({value} AS DATE) IS NULL"
+            places_in_time = column.role in ("event_time", "valid_from")
+            return Reason.NOT_A_DATE, f"{wrong} OR {value} >= '{_TOO_LATE}'" if places_in_time else wrong
         case "integer":
             return Reason.NOT_AN_INTEGER, _unlike(value, _WHOLE)
         case "money":
@@ -125,7 +128,8 @@ def _typed(name: str, column: Column) -> str:
             return f"CASE WHEN {_like(value, _WHOLE)} THEN CAST({value} AS BIGINT) END"
         case "money":
             digits = EXPONENTS[column.currency or ""]
-            exact = f"CAST({value} AS DECIMAL(18, {digits}))"
+            # 22 digits, so that scaling an amount of 18 stays within: else one large amount would fail the delivery
+            exact = f"CAST({value} AS DECIMAL(22, {digits}))"
             return f"CASE WHEN {_like(value, _amount(column))} THEN CAST({exact} * {10**digits} AS BIGINT) END"
         case "boolean":
             return f"CASE WHEN lower({value}) IN {_TRUE} THEN TRUE WHEN lower({value}) IN {_FALSE} THEN FALSE END"

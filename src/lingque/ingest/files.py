@@ -27,9 +27,9 @@ class Delivery:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(path.name for paths in self.files.values() for path in paths))
 
-    def content(self) -> dict[str, str]:
-        """SHA-256 of every file: the same content is the same delivery, whatever its time stamp says."""
-        return {path.name: _sha256(path) for paths in self.files.values() for path in paths}
+    def content(self) -> list[list[str]]:
+        """Name and SHA-256 of every file: the same content is the same delivery, whatever its time stamp says."""
+        return sorted([path.name, _sha256(path)] for paths in self.files.values() for path in paths)
 
 
 def deliveries(source: SourceDefinition, landing: Path) -> list[Delivery]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlglot
+from sqlglot import exp
 
 from lingque.catalog.definitions import Column, DataContract
 from lingque.catalog.expressions.to_sql import quote
@@ -24,6 +27,7 @@ from lingque.warehouse.engine import CsvForm, Session
 from lingque.warehouse.statements import statements
 
 SQL = statements("lingque.ingest")
+_OTHER_DELIMITERS = re.compile(r"[,;|\t]")
 _SURROGATE = pa.schema([("key", pa.string()), ("surrogate", pa.int64())])
 
 
@@ -216,10 +220,18 @@ LEFT JOIN own ON own.key = good._key"""
     def _unmapped(self, error: duckdb.Error) -> SourceError:
         source = self._delivery.source
         first = str(error).splitlines()[0].removeprefix("Binder Error: ")
-        columns = {name: self._session.columns(name) for name in source.reads}
-        listed = "; ".join(
-            f"{name}: {', '.join(c for c in found if not c.startswith('_'))}" for name, found in columns.items()
-        )
+        columns = {name: [c for c in self._session.columns(name) if not c.startswith("_")] for name in source.reads}
+        read = {
+            one.name.lower() for one in sqlglot.parse_one(source.mapping_sql, dialect="duckdb").find_all(exp.Column)
+        }
+        for name, found in columns.items():
+            # a first line of which the mapping knows nothing is no header but somebody's data: it is not repeated
+            if read.isdisjoint(part.strip().lower() for column in found for part in _OTHER_DELIMITERS.split(column)):
+                return SourceError(
+                    f"{source.mapping}: {first}",
+                    next_step=f"the first line of '{name}' names no column that the mapping reads: is it the header?",
+                )
+        listed = "; ".join(f"{name}: {', '.join(found)}" for name, found in columns.items())
         missing = first.split('"')[1] if '"' in first else ""
         everything = [c for found in columns.values() for c in found]
         hint = f"; {nearest(missing, everything)}" if missing else ""

@@ -141,7 +141,7 @@ class Ingest:
     ) -> None:
         births = [n for n, c in contract.columns.items() if n == "birth_date" and c.type == "date"]
         subjects: list[Subject] = []
-        sealed: list[tuple[PartyId, str, str]] = []
+        sealed: list[tuple[PartyId, str, str | None]] = []
         for row in load.good_rows():
             party = PartyId(own[row["_key"]])
             subjects.append(
@@ -152,9 +152,7 @@ class Ingest:
                 )
             )
             sealed.extend(
-                (party, str(contract.columns[name].identifier), row[name])
-                for name in contract.with_role("identifier")
-                if row[name] is not None
+                (party, str(contract.columns[name].identifier), row[name]) for name in contract.with_role("identifier")
             )
         self._register.record_subjects(connection, subjects)
         self._identifiers.put(connection, sealed)
@@ -238,7 +236,8 @@ class Ingest:
                 acted_at=self._calendar.start_of(row[acted_on]),
                 wording_version=row["wording_version"],
                 evidence=row["evidence"],
-                origin=f"{run_id('consent', system=delivery.source.system, key=row['_key'])}",
+                # with the content: a statement that was corrected is a new word of the customer
+                origin=run_id("consent", system=delivery.source.system, key=row["_key"], content=row["_content"]),
             )
             for row in load.good_rows()
         ]

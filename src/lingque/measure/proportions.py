@@ -41,8 +41,8 @@ def wilson(group: Proportion) -> tuple[float, float]:
     n, p = group.units, group.rate
     centre = (2 * n * p + Z**2) / (2 * (n + Z**2))
     half = Z * math.sqrt(Z**2 + 4 * n * p * (1 - p)) / (2 * (n + Z**2))
-    # at 0 and n successes the bound is 0 and 1 exactly; rounding must not leave it a hair beyond
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # at 0 and n successes a bound is the rate itself; rounding must not leave it a hair beyond
+    return max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p))
 
 
 def newcombe(first: Proportion, second: Proportion) -> tuple[float, float]:

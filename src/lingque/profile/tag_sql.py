@@ -76,7 +76,7 @@ def overflow_sql(table: str, tags: Sequence[AggregateTag]) -> str:
         for tag in tags
         if tag.type.kind in (Kind.INTEGER, Kind.MONEY)
     ]
-    return f"SELECT {', '.join(counts) or '0 AS none'} FROM {quote('of_' + table)}"
+    return f"SELECT {', '.join(counts) or 'count(*) FILTER (WHERE FALSE) AS none'} FROM {quote('of_' + table)}"
 
 
 def layered_sql(source: str, tags: Sequence[DerivedTag]) -> str:

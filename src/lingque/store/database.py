@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from lingque.core.errors import BusyError, ConfigurationError
 
 BUSY_TIMEOUT_SECONDS = 30
+WRITES = "lingque_writes"
 
 
 class Database:
@@ -27,25 +24,21 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        # SQLite's readers see one state anyway; PostgreSQL's must ask for it
+        consistent = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
+        self._reader = self.engine.execution_options(**consistent)
+        self._writer = self.engine.execution_options(**{WRITES: True})
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """All or nothing. Writers of one SQLite file wait for each other; a wait too long is a `BusyError`."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            if "database is locked" in str(error):
-                raise BusyError(
-                    "the control database is held by another process",
-                    next_step="wait for it to finish, or see which process holds it",
-                ) from error
-            raise
+        with _busy_named(), self._writer.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent view; nothing written in it is kept."""
-        with self.engine.connect() as connection:
+        """A consistent view, without waiting for writers; nothing written in it is kept."""
+        with _busy_named(), self._reader.connect() as connection:
             try:
                 yield connection
             finally:
@@ -53,19 +46,19 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this version's. Safe to call at every start."""
-        with as_file(files("lingque.store") / "migrations") as scripts, self.engine.begin() as connection:
-            config = _alembic(scripts)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        from lingque.store.migrating import upgrade  # Alembic takes as long to import as a short command runs
+
+        with self.transaction() as connection:
+            upgrade(connection)
 
     def check_schema(self) -> None:
         """Raise `ConfigurationError` where the schema is not this version's."""
-        with as_file(files("lingque.store") / "migrations") as scripts, self.reading() as connection:
-            wanted = ScriptDirectory.from_config(_alembic(scripts)).get_current_head()
-            found = MigrationContext.configure(connection).get_current_revision()
-        if found != wanted:
+        with self.reading() as connection:
+            known = inspect(connection).has_table("alembic_version")
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if known else None
+        if found != newest_schema():
             raise ConfigurationError(
-                f"the control database is at schema {found or 'none'}, this version needs {wanted}",
+                f"the control database is at schema {found or 'none'}, this version needs {newest_schema()}",
                 next_step="run 'lingque init' on the workspace: it migrates the database and keeps its content",
             )
 
@@ -73,11 +66,23 @@ class Database:
         self.engine.dispose()
 
 
-def _alembic(scripts: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts))
-    config.set_main_option("path_separator", "os")
-    return config
+@contextmanager
+def _busy_named() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if "database is locked" in str(error):
+            raise BusyError(
+                "the control database is held by another process",
+                next_step="wait for it to finish, or see which process holds it",
+            ) from error
+        raise
+
+
+def newest_schema() -> str:
+    """The number of this version's schema: migrations are numbered, and their files begin with the number."""
+    scripts = (files("lingque.store") / "migrations" / "versions").iterdir()
+    return max(script.name.partition("_")[0] for script in scripts if script.name[0].isdigit())
 
 
 def _engine(url: str) -> Engine:
@@ -85,12 +90,14 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
         event.listen(engine, "connect", _sqlite_settings)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "begin", _postgresql_begin)
+        return engine
     raise ConfigurationError(
         f"no control database of kind '{parsed.get_backend_name()}'",
         next_step="use sqlite:///path/control.db or postgresql://user@host/name",
@@ -109,4 +116,12 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # whoever will write says so at once: one that began by reading could not wait for the other writer any more
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    # by default every statement sees a state of its own, and two of them may not fit together
+    if not connection.get_execution_options().get(WRITES, False):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

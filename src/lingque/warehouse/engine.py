@@ -6,6 +6,7 @@ can read the same statements. One connection per engine, one cursor per `Session
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Session:
             files = self._tables.files(name, version)
             if files:
                 self._connection.read_parquet([str(file) for file in files], union_by_name=True).create_view(name)
+            else:
+                self.add_arrow(name, self._tables.schema(name, version).empty_table())
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         self._connection.register(name, table)
@@ -82,8 +85,9 @@ class Session:
             part = f"{name}__{number}"
             options = (
                 f"delim = {_text(form.delimiter)}, quote = {_text(form.quote)}, escape = {_text(form.quote)}, "
-                f"encoding = {_text(form.encoding)}, header = true, all_varchar = true, strict_mode = true, "
-                "max_line_size = 1048576"
+                f"encoding = {_text(form.encoding)}, header = true, strict_mode = true, max_line_size = {MAX_LINE}, "
+                # nothing is left to guessing: the engine would skip lines until they look alike, and lose them
+                f"auto_detect = false, columns = {{{_header(file, form)}}}"
             )
             try:
                 self._connection.execute(
@@ -122,6 +126,30 @@ class Session:
 
 
 _LINE = re.compile(r"Line: (\d+)")
+MAX_LINE = 1 << 20
+
+
+def _header(file: Path, form: CsvForm) -> str:
+    """The columns that the first line names, for the engine. Raises `SourceError`, which repeats nothing of it."""
+    with file.open("rb") as opened:
+        line = opened.readline(MAX_LINE)
+    try:
+        text = line.decode("utf-8-sig" if form.encoding == "utf-8" else form.encoding).rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise _wrong_encoding(f"{file.name}, line 1") from None
+    if not text:
+        raise SourceError(
+            f"{file.name} is empty: it does not even have a header",
+            next_step="ask for the file again; nothing of it was loaded",
+        )
+    named = next(csv.reader([text], delimiter=form.delimiter, quotechar=form.quote))
+    names = [name.strip() or f"column{number}" for number, name in enumerate(named)]
+    if len({name.casefold() for name in names}) < len(names):
+        raise SourceError(
+            f"{file.name}: the header names one column twice",
+            next_step="ask for the file again with a header in its first line; nothing of it was loaded",
+        )
+    return ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
 
 
 def _text(value: str) -> str:
@@ -131,12 +159,16 @@ def _text(value: str) -> str:
 def _unreadable(file: Path, error: duckdb.Error) -> SourceError:
     line = _LINE.search(str(error))
     where = f"{file.name}, line {line[1]}" if line else file.name
-    if "unicode" in str(error).lower() or "encod" in str(error).lower():
-        return SourceError(
-            f"{where}: bytes that are not of the encoding the source states",
-            next_step="state the right 'encoding' in the source, or ask for the file again; nothing of it was loaded",
-        )
+    if "invalid unicode" in str(error).lower():
+        return _wrong_encoding(where)
     return SourceError(
         f"{where}: the line does not have the columns of the header, or a quote is open",
         next_step="check 'delimiter' and 'quote' of the source, or ask for the file again; nothing of it was loaded",
+    )
+
+
+def _wrong_encoding(where: str) -> SourceError:
+    return SourceError(
+        f"{where}: bytes that are not of the encoding the source states",
+        next_step="state the right 'encoding' in the source, or ask for the file again; nothing of it was loaded",
     )

@@ -56,6 +56,8 @@ def _parse(text: str, file: str) -> list[Statement]:
     headers = list(_HEADER.finditer(text))
     if not headers or text[: headers[0].start()].strip():
         raise ValueError(f"{file} must begin with '-- name: …' and '-- for: …'")
+    if len(headers) != text.count("-- name:"):
+        raise ValueError(f"{file}: a '-- name: …' without its '-- for: …'")
     ends = [header.start() for header in headers[1:]] + [len(text)]
     return [
         Statement(

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import TableNotFoundError
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from lingque.core.errors import WarehouseError
@@ -62,20 +62,25 @@ class DeltaTables:
         else:
             if table.transaction_version(run_id) == table.version():
                 return int(table.version())  # this run committed here and died before it could publish
-            table = self._undo_unpublished(table, published)
+            table = _widen(self._undo_unpublished(table, published), rows.schema)
         return self._write(table, target, rows, run_id)
 
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
-        path = self.root / table
+        return [self.root / table / unquote(name) for name in sorted(_active(self._at(table, version)))]
+
+    def schema(self, table: str, version: int) -> pa.Schema:
+        """The columns of that version: what a table without a file has too."""
+        return pa.schema(self._at(table, version).schema().to_arrow())
+
+    def _at(self, table: str, version: int) -> DeltaTable:
         try:
-            opened = DeltaTable(str(path), version=version)
-        except (TableNotFoundError, OSError) as error:
+            return DeltaTable(str(self.root / table), version=version)
+        except (DeltaError, OSError) as error:
             raise WarehouseError(
                 f"version {version} of table '{table}' is not in {self.root}",
                 next_step="restore the data folder from its backup, or run the step that made it again",
             ) from error
-        return [path / unquote(name) for name in sorted(_active(opened))]
 
     def _open(self, table: str) -> DeltaTable | None:
         path = str(self.root / table)
@@ -114,6 +119,16 @@ class DeltaTables:
 
 
 _CONFIGURATION = {"delta.enableChangeDataFeed": "false"}
+
+
+def _widen(table: DeltaTable, schema: pa.Schema) -> DeltaTable:
+    """Columns that are new go into the table's log too: other readers believe the log, not the files."""
+    known = {field.name for field in table.schema().fields}
+    added = [field for field in Schema.from_arrow(schema).fields if field.name not in known]
+    if not added:
+        return table
+    table.alter.add_columns(added)
+    return DeltaTable(table.table_uri)
 
 
 def _active(table: DeltaTable) -> list[str]:

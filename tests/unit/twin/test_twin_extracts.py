@@ -86,9 +86,7 @@ def test_files_and_headers_are_as_agreed(folder: Path) -> None:
             "transaction_no,account_no,customer_no,booked_on,direction,category,amount,balance"
         ),
         "deposits_20260601.csv": "deposit_no,customer_no,opened_on,amount,term_months,annual_rate",
-        "consents_20260601.csv": (
-            "customer_no,purpose,channel,data_classes,action,acted_on,wording_version,evidence"
-        ),
+        "consents_20260601.csv": ("customer_no,purpose,channel,data_classes,action,acted_on,wording_version,evidence"),
     }
 
 
@@ -130,9 +128,7 @@ def test_account_numbers_pass_the_luhn_check(read: Read) -> None:
     assert within(sum(count == 2 for count in per_customer.values()), of=2000, share=0.25)
 
 
-def test_every_account_adds_up_to_the_fen_and_is_never_below_zero(
-    clean_transactions: Rows, read: Read
-) -> None:
+def test_every_account_adds_up_to_the_fen_and_is_never_below_zero(clean_transactions: Rows, read: Read) -> None:
     balances: dict[str, int] = {}
     days: dict[str, str] = {}
     owners = {row["account_no"]: (row["customer_no"], row["opened_on"]) for row in read("accounts")}
@@ -166,9 +162,7 @@ def test_salaries_arrive_once_a_month_on_the_same_day(clean_transactions: Rows) 
     assert max(len(days) for days in paid.values()) == 12
 
 
-def test_deposits_of_the_history_were_paid_from_and_back_to_the_account(
-    clean_transactions: Rows, read: Read
-) -> None:
+def test_deposits_of_the_history_were_paid_from_and_back_to_the_account(clean_transactions: Rows, read: Read) -> None:
     deposits = read("deposits")
     out = Counter(
         (row["customer_no"], row["booked_on"], fen(row["amount"]))

@@ -74,9 +74,7 @@ def test_every_parameter_has_a_refused_value_above() -> None:
 @pytest.mark.parametrize("share", [0, 1])
 @pytest.mark.parametrize("customers", [1, 40])
 @pytest.mark.parametrize("as_of", [date(2000, 1, 1), date(2024, 2, 29), date(2099, 12, 31)])
-def test_the_ends_of_the_ranges_make_a_bank_with_probabilities(
-    share: int, customers: int, as_of: date
-) -> None:
+def test_the_ends_of_the_ranges_make_a_bank_with_probabilities(share: int, customers: int, as_of: date) -> None:
     parameters = TwinParameters(
         seed=2**63 - 1,
         customers=customers,

@@ -6,7 +6,8 @@ to look at the text again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
 import sqlglot
@@ -26,7 +27,7 @@ from lingque.catalog.expressions.types import (
     money,
 )
 from lingque.core.errors import ExpressionError, nearest
-from lingque.core.money import EXPONENTS, Money
+from lingque.core.money import EXPONENTS, INT64_MAX, Money
 
 Names = Mapping[str, Type]
 
@@ -87,16 +88,24 @@ class _Reader:
         self.cursor = 0
 
     def read(self) -> Node:
+        if not self.text.strip():
+            raise ExpressionError("there is nothing here", text=self.text, next_step="write an expression, or 'true'")
         try:
-            tree = sqlglot.parse_one(self.text, dialect="duckdb")
-        except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:
-            details = getattr(error, "errors", None) or [{}]
+            return self.node(sqlglot.parse_one(self.text, dialect="duckdb"))
+        except sqlglot.errors.ParseError as error:
+            details = error.errors or [{}]
             raise ExpressionError(
-                f"cannot be read: {details[0].get('description', 'a quote or bracket is open')}",
+                f"cannot be read: {details[0].get('description', 'it is not one expression')}",
                 text=self.text,
                 position=self._offset(details[0].get("line", 1), details[0].get("col", 1)),
             ) from error
-        return self.node(tree)
+        except sqlglot.errors.TokenError as error:
+            quote = max(self.text.rfind("'"), self.text.rfind('"'), 0)
+            raise ExpressionError("cannot be read: a quote is open", text=self.text, position=quote) from error
+        except RecursionError as error:
+            raise ExpressionError(
+                "is nested too deeply", text=self.text, next_step="use several derived tags"
+            ) from error
 
     def node(self, tree: exp.Expr) -> Node:
         for kinds, make in _READERS:
@@ -105,6 +114,8 @@ class _Reader:
         raise self.error(f"'{tree.key}' is not part of the language", tree, next_step="see the expression reference")
 
     def name(self, tree: exp.Expr) -> Node:
+        qualifier = tree.text("table")
+        self.require(not qualifier, f"a name stands alone, without '{qualifier}.' before it", tree)
         if tree.name not in self.names:
             raise self.error(f"there is no '{tree.name}' here", tree, next_step=nearest(tree.name, list(self.names)))
         return Name(type=self.names[tree.name], position=self.position(tree), name=tree.name)
@@ -114,7 +125,9 @@ class _Reader:
         if tree.args.get("is_string"):
             return Constant(type=TEXT, position=position, value=str(tree.this))
         if str(tree.this).isdigit():
+            self.require(int(tree.this) <= INT64_MAX, f"{tree.this} does not fit into 64 bits", tree)
             return Constant(type=INTEGER, position=position, value=int(tree.this))
+        self.require(math.isfinite(float(tree.this)), f"{tree.this} is too large for a number", tree)
         return Constant(type=NUMBER, position=position, value=float(tree.this))
 
     def boolean(self, tree: exp.Expr) -> Node:
@@ -178,6 +191,7 @@ class _Reader:
         return Binary(type=BOOLEAN, position=left.position, operator="like", left=left, right=right)
 
     def between(self, tree: exp.Expr) -> Node:
+        self.require(not tree.args.get("symmetric"), "'between' takes the lower value first", tree)
         operand = self.node(tree.this)
         low, high = self.node(tree.args["low"]), self.node(tree.args["high"])
         self.comparable(operand, low)
@@ -194,13 +208,12 @@ class _Reader:
         for choice in choices:
             self.require(isinstance(choice, Constant), "'in' takes plain values only", choice)
             self.comparable(operand, choice)
+        self.common(choices)
         return OneOf(type=BOOLEAN, position=operand.position, operand=operand, choices=choices)
 
     def coalesce(self, tree: exp.Expr) -> Node:
         choices = tuple(self.node(choice) for choice in (tree.this, *tree.expressions))
-        for choice in choices[1:]:
-            self.comparable(choices[0], choice)
-        return Coalesce(type=choices[0].type, position=choices[0].position, choices=choices)
+        return Coalesce(type=self.common(choices), position=choices[0].position, choices=choices)
 
     def call(self, tree: exp.Expr) -> Node:
         name = tree.name.lower()
@@ -228,7 +241,9 @@ class _Reader:
             tree,
         )
         name = tree.name.lower() if isinstance(tree, exp.Anonymous) else tree.key
-        argument = tree.expressions[0] if isinstance(tree, exp.Anonymous) and tree.expressions else tree.this
+        arguments = list(tree.iter_expressions())
+        self.require(len(arguments) < 2, f"{name}() takes one thing to work on, not {len(arguments)}", tree)
+        argument = arguments[0] if arguments else None
         if isinstance(argument, exp.Distinct):
             self.require(name == "count" and len(argument.expressions) == 1, "only count takes distinct", tree)
             name, argument = "count_distinct", argument.expressions[0]
@@ -250,6 +265,16 @@ class _Reader:
         problem = rules.not_comparable(left.type, right.type)
         if problem:
             raise self.error(problem, right)
+
+    def common(self, choices: Sequence[Node]) -> Type:
+        """The one type of all of them; the first that does not go with those before it is refused."""
+        result: Type = NULL
+        for choice in choices:
+            found = rules.common(result, choice.type)
+            if isinstance(found, str):
+                raise self.error(found, choice)
+            result = found
+        return result
 
     def require(self, holds: bool, message: str, at: exp.Expr | Node) -> None:  # noqa: FBT001 - reads as a sentence
         if not holds:

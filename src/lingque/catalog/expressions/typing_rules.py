@@ -27,6 +27,15 @@ def not_comparable(left: Type, right: Type) -> str:
     return ""
 
 
+def common(left: Type, right: Type) -> Type | str:
+    """The type that holds values of both (a whole number beside a number becomes one), or why there is none."""
+    problem = not_comparable(left, right)
+    if problem:
+        return problem
+    widens = left.kind is Kind.NULL or (left.kind is Kind.INTEGER and right.kind is Kind.NUMBER)
+    return right if widens else left
+
+
 def arithmetic(operator: str, left: Type, right: Type) -> Type | str:
     """Money stays exact: it is added to money, multiplied by whole numbers, divided by whole numbers or money."""
     for side in (left, right):
@@ -61,6 +70,8 @@ def aggregate(function: str, operand: Type) -> Type | str:
         if operand.kind not in NUMERIC:
             return f"{function}() needs numbers, this is a {operand}"
         return NUMBER if function == "avg" and operand.kind is not Kind.MONEY else operand
+    if operand.kind is Kind.NULL:
+        return f"{function}() of null is always null"
     if function in ("min", "max") and operand.kind not in _ORDERED:
         return f"{function}() needs values with an order, this is a {operand}"
     return operand

@@ -53,9 +53,9 @@ def upgrade() -> None:
         sa.Column("planned_by", sa.String(length=64), nullable=False),
         sa.Column("planned_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("wave_id", name=op.f("pk_campaign_plans")),
-        sa.UniqueConstraint("digest", name=op.f("uq_campaign_plans_digest")),
     )
     op.create_index(op.f("ix_campaign_plans_campaign"), "campaign_plans", ["campaign"], unique=False)
+    op.create_index(op.f("ix_campaign_plans_digest"), "campaign_plans", ["digest"], unique=False)
     op.create_table(
         "consents",
         sa.Column("consent_id", SERIAL, nullable=False),
@@ -137,6 +137,12 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("answered_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("caller", "idempotency_key", name=op.f("pk_idempotent_answers")),
+    )
+    op.create_table(
+        "fixed_settings",
+        sa.Column("setting", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("setting", name=op.f("pk_fixed_settings")),
     )
     op.create_table(
         "party_links",
