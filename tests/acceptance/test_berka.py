@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PROJECT, Shell
 
+from conftest import PROJECT, Shell
 from lingque.entry.mailbox import Mailbox, ReceivedMail, open_mailbox
 
 AS_OF = "1994-03-30"

@@ -10,6 +10,7 @@ from smtplib import SMTP
 from subprocess import DEVNULL, PIPE, Popen
 
 import httpx
+
 from conftest import COMMAND, PROJECT, Shell
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -125,8 +125,15 @@ class _Builder:
                     )  # fmt: skip
 
     def check_sources(self) -> None:
+        filled: dict[str, str] = {}
         for name, source in self.of(SourceDefinition).items():
             entry = self.at["source", name]
+            first = filled.setdefault(source.contract, name)
+            if first != name:
+                self.problem(
+                    entry, "contract", found=f"source '{first}' fills '{source.contract}' already",
+                    allowed="each would replace what the other delivered; read both files in one source",
+                )  # fmt: skip
             if source.contract not in self.contracts:
                 self.problem(
                     entry, "contract", found=f"there is no contract '{source.contract}'",

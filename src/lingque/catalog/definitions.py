@@ -132,6 +132,9 @@ class DataContract(Definition):
                 raise ValueError(f"a contract of kind {self.kind} has {most} column(s) with role {role}, not {count}")
         if self.kind != "party" and self.with_role("identifier"):
             raise ValueError("identifiers belong to the contract of kind party")
+        kinds = [self.columns[name].identifier for name in self.with_role("identifier")]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("two columns hold the same kind of identifier; a party has one of each")
         lacking = sorted(CONSENT_COLUMNS - set(self.columns)) if self.kind == "consent" else []
         if lacking:
             raise ValueError(f"a contract of kind consent has the columns {', '.join(lacking)} too")

@@ -56,11 +56,13 @@ def _documents(path: Path) -> Iterator[tuple[Any, dict[FieldPath, int]]]:
         try:
             while loader.check_node():
                 node = loader.get_node()
-                if node is None:  # an empty document
-                    continue
                 lines: dict[FieldPath, int] = {}
+                if node is None:
+                    continue
                 _collect_lines(node, (), lines)
-                yield loader.construct_document(node), lines
+                content = loader.construct_document(node)
+                if content is not None:  # nothing between two lines of dashes defines nothing
+                    yield content, lines
         finally:
             loader.dispose()
 

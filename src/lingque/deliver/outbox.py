@@ -132,7 +132,7 @@ class Outbox:
             stuck = deliveries.c.status == "sending"
             connection.execute(
                 update(deliveries)
-                .where(stuck, deliveries.c.channel.in_(safe))
+                .where(stuck, deliveries.c.channel.in_(safe), deliveries.c.attempts < MAX_ATTEMPTS)
                 .values(status="queued", changed_at=self._clock.now())
             )
             connection.execute(

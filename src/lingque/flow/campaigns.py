@@ -34,6 +34,7 @@ from lingque.engage.service import advance, cannot_become, newest_plan, save_pla
 from lingque.flow.deciding import Decided, decide_stages
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
+from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import Submission, decide_approval, not_approved
 from lingque.govern.contracts import Action, Principal
@@ -60,7 +61,7 @@ def plan_campaign(services: Services, name: str, as_of: date, actor: Principal) 
     """Stages and a forecast, kept to be explained and approved. Sends nothing, spends nothing."""
     denied = refused(actor, Action.PLAN_CAMPAIGN)
     if denied is not None:
-        return denied
+        return traced(services, denied, actor, "plan_campaign", name)
     catalog = catalog_of(services)
     catalog.campaign(name)
     now = services.clock.now()
@@ -68,7 +69,7 @@ def plan_campaign(services: Services, name: str, as_of: date, actor: Principal) 
         snapshot = services.profile.find_snapshot(connection, as_of)
         stale = _stale(catalog, name, snapshot)
         if stale is not None:
-            return stale
+            return traced(services, stale, actor, "plan_campaign", name)
         stages = stages_of(catalog, name, as_of=as_of, snapshot=snapshot.run_id)
         decided = decide_stages(services, connection, catalog, stages, moment=now)
     choice = next(stage for stage in stages if isinstance(stage, Decide))
@@ -110,7 +111,7 @@ def approve_campaign(
             or decide_approval(connection, submission, actor, approved=approved, comment=comment, at=now)
         )
         if refusal is not None:
-            _trace(services, connection, refusal, actor, "approve_campaign", name)
+            trace(services, connection, refusal, actor, "approve_campaign", name)
             return refusal
         advance(connection, plan, state, by=actor.user, at=now)
         services.audit.record(
@@ -129,7 +130,7 @@ def run_campaign(
     """Run exactly what was approved: decide, write contacts and messages, send. Started again, it goes on."""
     denied = refused(actor, Action.RUN_CAMPAIGN)
     if denied is not None:
-        return _traced(services, denied, actor, "run_campaign", name)
+        return traced(services, denied, actor, "run_campaign", name)
     catalog = catalog_of(services)
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
@@ -139,7 +140,7 @@ def run_campaign(
         if refusal is None and plan.state == "approved":
             refusal = _changed(services, connection, catalog, plan)
     if refusal is not None:
-        return _traced(services, refusal, actor, "run_campaign", name)
+        return traced(services, refusal, actor, "run_campaign", name)
     if plan.state == "approved":
         _write_wave(services, catalog, plan, actor)
     services.open_outbox().pump(progress=progress)
@@ -155,13 +156,14 @@ def report_campaign(
     """What was done and what it changed, from everything known by that moment (by default now)."""
     denied = refused(actor, Action.READ_CAMPAIGN)
     if denied is not None:
-        return denied
+        return traced(services, denied, actor, "report_campaign", name)
     catalog = catalog_of(services)
     known = services.clock.now() if known_by is None else known_by
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
         if plan.state not in ("running", "done"):
-            return Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{name}' is {plan.state}, it has not run")
+            early = Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{name}' is {plan.state}, it has not run")
+            return traced(services, early, actor, "report_campaign", name)
         fates = fates_of(connection, plan.wave_id)
         versions = published_versions(connection)
     proof: Evaluate = plan.stage(Evaluate)
@@ -169,10 +171,11 @@ def report_campaign(
     horizon = services.profile.horizon(catalog, outcome, proof.as_of)
     if known < horizon:
         day = services.calendar.day_of(horizon)
-        return Refusal(
+        early = Refusal(
             reason=Reason.OUTCOME_NOT_YET_KNOWN,
             detail=f"'{proof.outcome}' is known from {day} on, not before",
         )
+        return traced(services, early, actor, "report_campaign", name)
     labels = services.profile.labels(catalog, outcome, proof.as_of, known_by=known)
     with services.session() as session:
         session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
@@ -311,22 +314,3 @@ def _changed(services: Services, connection: Connection, catalog: Catalog, plan:
             detail=f"the snapshot as of {select.as_of} was computed again; plan again and have it approved",
         )
     return None
-
-
-def _traced(services: Services, refusal: Refusal, actor: Principal, act: str, subject: str) -> Refusal:
-    """The refusal, with a trace of its own."""
-    with services.database.transaction() as connection:
-        _trace(services, connection, refusal, actor, act, subject)
-    return refusal
-
-
-def _trace(
-    services: Services, connection: Connection, refusal: Refusal, actor: Principal, act: str, subject: str
-) -> None:
-    services.audit.record(
-        connection,
-        actor=actor.user,
-        act=f"refused_{act}",
-        subject=subject,
-        detail={"reason": refusal.reason.name, "detail": refusal.detail},
-    )

@@ -12,6 +12,7 @@ from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Refusal
 from lingque.flow.services import Services
+from lingque.flow.traces import traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
 from lingque.ingest.contracts import IngestReport
@@ -31,7 +32,7 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
     """Make the workspace's YAML the definitions in force. Raises `DefinitionError` before anything changes."""
     denied = refused(actor, Action.APPLY_DEFINITIONS)
     if denied is not None:
-        return denied
+        return traced(services, denied, actor, "apply_definitions", "definitions")
     located = read_definitions(services.folder)
     with services.database.transaction() as connection:
         _refuse_unknown_owners(located, user_names(connection))
@@ -74,7 +75,7 @@ def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refu
     """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays."""
     denied = refused(actor, Action.INGEST)
     if denied is not None:
-        yield denied
+        yield traced(services, denied, actor, "ingest", "all sources")
         return
     catalog = catalog_of(services)
     for delivery in waiting(services, catalog):
@@ -85,5 +86,5 @@ def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotRepor
     """The snapshot of that day."""
     denied = refused(actor, Action.RUN_TAGS)
     if denied is not None:
-        return denied
+        return traced(services, denied, actor, "run_tags", as_of.isoformat())
     return services.profile.snapshot(catalog_of(services), as_of, actor=actor.user)

@@ -11,6 +11,8 @@ from lingque.core.reasons import Reason
 from lingque.core.registries import SENSITIVE, DataClass, Purpose
 
 ALL_CLASSES = DataClass.union(DataClass)
+NEVER = Instant(-(2**63))
+"""The expiry of what was not granted: before every moment, those before 1970 too."""
 ADULT_AGE = 18
 """Regulation on the protection of minors online, art. 24: no automated-decision marketing under 18."""
 
@@ -45,12 +47,12 @@ def consent_reasons(statements: Iterable[Statement], asked: DataClass, moment: I
             else:
                 granted.pop(one, None)
     reasons: set[Reason] = set()
-    if granted.get(DataClass.PERSONAL, -1) <= moment:
+    if granted.get(DataClass.PERSONAL, NEVER) <= moment:
         if DataClass.PERSONAL in granted:
             reasons.add(Reason.CONSENT_EXPIRED)
         else:
             reasons.add(Reason.CONSENT_WITHDRAWN if DataClass.PERSONAL in ever else Reason.NO_CONSENT)
-    if any(granted.get(one, -1) <= moment for one in asked & SENSITIVE):
+    if any(granted.get(one, NEVER) <= moment for one in asked & SENSITIVE):
         reasons.add(Reason.NO_CONSENT_FOR_DATA_CLASS)
     return frozenset(reasons)
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
 )
 
 from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
@@ -71,7 +72,7 @@ approvals = Table(
     Column("submitted_by", String(64), nullable=False),
     Column("decided_by", String(64), nullable=False),
     Column("approved", Boolean, nullable=False),
-    Column("comment", String(500), nullable=False),
+    Column("comment", Text, nullable=False),
     Column("decided_at", InstantColumn, nullable=False),
 )
 

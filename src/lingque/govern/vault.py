@@ -70,7 +70,7 @@ class Vault:
         return self._derived("customer links")
 
     def put(self, connection: Connection, entries: Iterable[tuple[PartyId, str, str | None]]) -> None:
-        """Seal identifiers `(party, kind, value)` in the place of what was there under the same kind; None: forget it."""
+        """Seal identifiers `(party, kind, value)` in the place of what was there under that kind; None: forget it."""
         listed = list(entries)
         data_keys = self._data_keys(connection, {party for party, _, _ in listed}, create=True)
         for part in chunks(listed, 2_000):

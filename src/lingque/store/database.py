@@ -95,9 +95,7 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
-        event.listen(engine, "begin", _postgresql_begin)
-        return engine
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     raise ConfigurationError(
         f"no control database of kind '{parsed.get_backend_name()}'",
         next_step="use sqlite:///path/control.db or postgresql://user@host/name",
@@ -119,9 +117,3 @@ def _sqlite_begin(connection: Connection) -> None:
     # whoever will write says so at once: one that began by reading could not wait for the other writer any more
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _postgresql_begin(connection: Connection) -> None:
-    # by default every statement sees a state of its own, and two of them may not fit together
-    if not connection.get_execution_options().get(WRITES, False):
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

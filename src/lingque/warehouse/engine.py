@@ -81,13 +81,19 @@ class Session:
         Raises `SourceError` that names file and line, and repeats nothing of the content.
         """
         parts: list[str] = []
+        headers = {file: _header(file, form) for file in files}
         for number, file in enumerate(files):
             part = f"{name}__{number}"
+            if sorted(headers[file]) != sorted(headers[files[0]]):
+                raise SourceError(
+                    f"{file.name} has other columns than {files[0].name}, and both are read as '{name}'",
+                    next_step="read them under two names, or ask for the file again; nothing of them was loaded",
+                )
             options = (
                 f"delim = {_text(form.delimiter)}, quote = {_text(form.quote)}, escape = {_text(form.quote)}, "
                 f"encoding = {_text(form.encoding)}, header = true, strict_mode = true, max_line_size = {MAX_LINE}, "
                 # nothing is left to guessing: the engine would skip lines until they look alike, and lose them
-                f"auto_detect = false, columns = {{{_header(file, form)}}}"
+                f"auto_detect = false, columns = {{{_columns(headers[file])}}}"
             )
             try:
                 self._connection.execute(
@@ -129,8 +135,8 @@ _LINE = re.compile(r"Line: (\d+)")
 MAX_LINE = 1 << 20
 
 
-def _header(file: Path, form: CsvForm) -> str:
-    """The columns that the first line names, for the engine. Raises `SourceError`, which repeats nothing of it."""
+def _header(file: Path, form: CsvForm) -> list[str]:
+    """The columns that the first line names. Raises `SourceError`, which repeats nothing of it."""
     with file.open("rb") as opened:
         line = opened.readline(MAX_LINE)
     try:
@@ -149,6 +155,10 @@ def _header(file: Path, form: CsvForm) -> str:
             f"{file.name}: the header names one column twice",
             next_step="ask for the file again with a header in its first line; nothing of it was loaded",
         )
+    return names
+
+
+def _columns(names: Sequence[str]) -> str:
     return ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
 
 

@@ -98,7 +98,7 @@ def test_planning_again_gives_the_plan_that_is_there(api: Calling) -> None:
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_another_person_decides_on_the_plan_they_looked_at(api: Calling, approved: bool) -> None:  # noqa: FBT001
+def test_another_person_decides_on_the_plan_they_looked_at(api: Calling, approved: bool) -> None:
     answer = decided(api, "carl", planned(api)["digest"], approved=approved)
     assert answer.status_code == 200
     assert answer.json()["state"] == ("approved" if approved else "rejected")

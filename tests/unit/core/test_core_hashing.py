@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingque.core.hashing import Int64s, bucket_of, canonical_json, digest_of, draw, mix64
@@ -92,7 +92,7 @@ def test_a_draw_depends_on_nobody_else(ids: list[int], salt: str, random) -> Non
 
 
 def test_no_two_ids_mix_to_the_same_bits() -> None:
-    ids = np.concatenate([np.arange(200_000), np.arange(200_000) << 40, -1 - np.arange(200_000)]).astype(np.int64)
+    ids = np.concatenate([np.arange(50_000), np.arange(50_000) << 40, -1 - np.arange(50_000)]).astype(np.int64)
     assert len(np.unique(mix64(ids))) == len(np.unique(ids))
 
 
@@ -120,6 +120,7 @@ def test_a_digest_is_that_of_every_release() -> None:
     assert digest_of(content) == "20faed2f7f864bf7a75617cce662bd9cd39d5b0487c19f6b485dfdd2958056c0"
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=5), json_values, max_size=6), st.randoms(use_true_random=False))
 def test_a_digest_does_not_depend_on_the_order_of_fields(content: dict[str, object], random) -> None:
     keys = random.sample(list(content), len(content))

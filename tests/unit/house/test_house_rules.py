@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lingque.warehouse.statements import PACKAGES_WITH_SQL
+
 PROJECT = Path(__file__).parents[3]
 SOURCES = sorted((PROJECT / "src").rglob("*.py"))
 JUNK = re.compile(r"(^|/)(utils?|helpers?|common|manager|misc|base)(\.py|/)")
@@ -46,3 +48,8 @@ def test_make_without_a_target_prints_help() -> None:
     printed = subprocess.run(["make"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     for target in ("install", "demo", "test", "check", "bench"):
         assert f"make {target}" in printed
+
+
+def test_every_sql_file_is_in_the_one_list_of_templates() -> None:
+    packages = {f"lingque.{path.parent.parent.name}" for path in (PROJECT / "src").rglob("sql/*.sql")}
+    assert packages == set(PACKAGES_WITH_SQL)

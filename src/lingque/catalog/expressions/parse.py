@@ -110,7 +110,11 @@ class _Reader:
     def node(self, tree: exp.Expr) -> Node:
         for kinds, make in _READERS:
             if isinstance(tree, kinds):
-                return make(self, tree)
+                node = make(self, tree)
+                # what the parser noted and nobody read would change the meaning in silence
+                unread = sorted(key for key, value in tree.args.items() if value and key not in _READ)
+                self.require(not unread, f"'{tree.key}' with '{', '.join(unread)}' is not part of the language", tree)
+                return node
         raise self.error(f"'{tree.key}' is not part of the language", tree, next_step="see the expression reference")
 
     def name(self, tree: exp.Expr) -> Node:
@@ -162,7 +166,8 @@ class _Reader:
     def is_null(self, tree: exp.Expr) -> Node:
         self.require(isinstance(tree.expression, exp.Null), "'is' goes with null only", tree)
         operand = self.node(tree.this)
-        return Unary(type=BOOLEAN, position=operand.position, operator="is null", operand=operand)
+        operator: Literal["is null", "is not null"] = "is not null" if tree.args.get("negate") else "is null"
+        return Unary(type=BOOLEAN, position=operand.position, operator=operator, operand=operand)
 
     def logic(self, tree: exp.Expr) -> Node:
         left, right = self.node(tree.this), self.node(tree.expression)
@@ -188,7 +193,10 @@ class _Reader:
         left, right = self.node(tree.this), self.node(tree.expression)
         for side in (left, right):
             self.require(side.type.kind is Kind.TEXT, f"'like' needs text, this is a {side.type}", side)
-        return Binary(type=BOOLEAN, position=left.position, operator="like", left=left, right=right)
+        like = Binary(type=BOOLEAN, position=left.position, operator="like", left=left, right=right)
+        if tree.args.get("negate"):
+            return Unary(type=BOOLEAN, position=left.position, operator="not", operand=like)
+        return like
 
     def between(self, tree: exp.Expr) -> Node:
         self.require(not tree.args.get("symmetric"), "'between' takes the lower value first", tree)
@@ -302,6 +310,11 @@ class _Reader:
         before = sum(len(part) for part in lines[: max(line - 1, 0)])
         return min(before + max(column - 1, 0), max(len(self.text) - 1, 0))
 
+
+_READ = frozenset(
+    {"this", "expression", "expressions", "low", "high", "to", "is_string", "negate", "big_int", "typed", "safe"}
+)
+"""The parts of sqlglot's trees that are read here, or say nothing about the meaning."""
 
 _Make = Callable[[_Reader, exp.Expr], Node]
 _READERS: tuple[tuple[tuple[type[exp.Expr], ...], _Make], ...] = (

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("submitted_by", sa.String(length=64), nullable=False),
         sa.Column("decided_by", sa.String(length=64), nullable=False),
         sa.Column("approved", sa.Boolean(), nullable=False),
-        sa.Column("comment", sa.String(length=500), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("approval_id", name=op.f("pk_approvals")),
     )

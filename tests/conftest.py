@@ -1,0 +1,9 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# A busy machine is no failure: what hypothesis draws is not timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

@@ -1,0 +1,293 @@
+"""Aggregate tags over a customer's rows: run as SQL, against plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pytest
+from expression_oracle import CNY, Expressions, Meant, rounded_half_away, rows_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lingque.catalog.build import build_catalog
+from lingque.catalog.definitions import DataContract, LabelText, TagDefinition
+from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
+from lingque.catalog.model import AggregateTag
+from lingque.catalog.yaml_files import Located
+from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant
+from lingque.core.money import INT64_MAX
+from lingque.profile.tag_sql import PointInTime, aggregates_sql, overflow_sql, typed_sql
+from lingque.warehouse.subset import breaches
+
+CALENDAR = BusinessCalendar(ZoneInfo("Europe/Prague"))  # the windows below span the change of the clocks
+AS_OF = date(2026, 4, 1)
+MOMENT = CALENDAR.start_of(AS_OF)
+AT = PointInTime(as_of=AS_OF, moment=MOMENT, known_by=MOMENT)
+BOUNDS = {  # written out, so that the oracle does not share the arithmetic
+    "1 day": (date(2026, 3, 31), AS_OF),
+    "3 days": (date(2026, 3, 29), AS_OF),
+    "1 month": (date(2026, 3, 1), AS_OF),
+    "next 2 days": (AS_OF, date(2026, 4, 3)),
+}
+COLUMNS: dict[str, Type] = {"visits": INTEGER, "amount": CNY, "city": TEXT, "born": DATE, "active": BOOLEAN}
+ARROW = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), CNY: pa.int64(), TEXT: pa.string(), DATE: pa.date32()}
+EXPRESSIONS = Expressions(COLUMNS)
+LABEL = LabelText(zh="标签", en="Tag")
+EDGES = [CALENDAR.start_of(day) for bounds in BOUNDS.values() for day in bounds]
+instants = st.sampled_from(EDGES).flatmap(lambda edge: st.sampled_from([edge - 1, edge, edge + 1]))
+known = st.sampled_from([MOMENT - 2, MOMENT - 1, MOMENT, MOMENT + 1])
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        yield connection
+
+
+def contract(kind: str) -> DataContract:
+    columns: dict[str, dict[str, str]] = {
+        "no": {"type": "text", "role": "key"},
+        "customer_no": {"type": "text", "role": "party"},
+        "day": {"type": "date", "role": "event_time" if kind == "event" else "valid_from"},
+        "visits": {"type": "integer"},
+        "amount": {"type": "money", "currency": "CNY"},
+        "city": {"type": "text"},
+        "born": {"type": "date"},
+        "active": {"type": "boolean"},
+    }
+    return DataContract.model_validate(
+        {"contract": "facts_of_bank", "label": LABEL, "kind": kind, "load": "full", "columns": columns}
+    )
+
+
+def tags_of(kind: str, *definitions: dict[str, str]) -> list[AggregateTag]:
+    listed = [
+        TagDefinition.model_validate(
+            {"tag": f"tag_{number}", "label": LABEL, "family": "value", "from": "facts_of_bank"} | one
+        )
+        for number, one in enumerate(definitions)
+    ]
+    catalog = build_catalog([Located(definition=one, file="tags.yaml") for one in (contract(kind), *listed)])
+    tags = [catalog.tag(one.tag) for one in listed]
+    assert all(isinstance(tag, AggregateTag) for tag in tags)
+    return tags  # type: ignore[return-value]
+
+
+Facts = list[dict[str, Any]]
+
+
+def facts_of(*times: str) -> st.SearchStrategy[Facts]:
+    placed = {"party_id": st.integers(1, 4), **dict.fromkeys(times, instants), "known_at": known}
+    rows = st.tuples(rows_of(COLUMNS), st.fixed_dictionaries(placed)).map(lambda pair: pair[0] | pair[1])
+    # keys in no order, so that neither the table's order nor the order of arrival decides a tie
+    return st.lists(rows, max_size=12).flatmap(
+        lambda listed: st.permutations(range(len(listed))).map(
+            lambda keys: [row | {"row_key": key} for row, key in zip(listed, keys, strict=True)]
+        )
+    )
+
+
+LINKS = {2: 1}
+"""Party 2 belongs to customer 1; every other party is its own customer. Customer 9 has no rows at all."""
+POPULATION = (1, 3, 4, 9)
+
+
+def compute(
+    engine: duckdb.DuckDBPyConnection, tags: Sequence[AggregateTag], facts: Facts, at: PointInTime = AT
+) -> dict[int, tuple[Any, ...]]:
+    times = ("event_time",) if tags[0].window else ("valid_from", "valid_to")
+    columns = {name: pa.array([row[name] for row in facts], ARROW[kind]) for name, kind in COLUMNS.items()}
+    for name in ("party_id", "known_at", "row_key", *times):
+        columns[name] = pa.array([row[name] for row in facts], pa.int64())
+    engine.register("facts_of_bank", pa.table(columns))
+    engine.register("links", pa.table({"party_id": list(LINKS), "customer_id": list(LINKS.values())}))
+    engine.register("population", pa.table({"customer_id": POPULATION}))
+    raw = aggregates_sql("facts_of_bank", tags, at, CALENDAR)
+    typed = typed_sql("population", {"facts_of_bank": tags})
+    assert [*breaches(raw), *breaches(typed), *breaches(overflow_sql("facts_of_bank", tags))] == []
+    engine.execute(f'CREATE OR REPLACE TEMP TABLE "of_facts_of_bank" AS {raw}')
+    counted = engine.execute(overflow_sql("facts_of_bank", tags)).fetchall()
+    assert not any(counted[0]), "overflow"
+    return {row[0]: row[1:] for row in engine.execute(typed).fetchall()}
+
+
+def distinct(values: list[Any]) -> int:
+    return len(set(values))
+
+
+MEANINGS: dict[str, Callable[[list[Any]], Any]] = {
+    "count": len,
+    "count_distinct": distinct,
+    "sum": sum,
+    "avg": lambda values: sum(values) / len(values) if values else None,
+    "min": lambda values: min(values, default=None),
+    "max": lambda values: max(values, default=None),
+    "last": lambda values: values[-1] if values else None,
+}
+
+
+def meant(function: str, operand: Meant, rows: Facts) -> Any:
+    """`rows` in the order of the tie rule."""
+    values = [value for value in map(operand.meaning, rows) if value is not None]
+    if function == "avg" and operand.type == CNY:
+        return rounded_half_away(sum(values), len(values)) if values else None
+    return MEANINGS[function](values)
+
+
+def seen(facts: Facts, customer: int, *, time: str, where: Meant, holds: Callable[[dict[str, Any]], bool]) -> Facts:
+    mine = [row for row in facts if LINKS.get(row["party_id"], row["party_id"]) == customer]
+    kept = [row for row in mine if row["known_at"] <= AT.known_by and holds(row) and where.meaning(row) is True]
+    return sorted(kept, key=lambda row: (row[time], row["known_at"], row["row_key"]))
+
+
+def alike(answer: Any, expected: Any) -> bool:
+    if isinstance(expected, float) and isinstance(answer, float):
+        return math.isclose(answer, expected, rel_tol=1e-12, abs_tol=1e-9)
+    return bool(answer == expected)
+
+
+NUMERIC = [INTEGER, NUMBER, CNY]
+ANY = [*NUMERIC, TEXT, DATE, BOOLEAN]
+TAKES = {
+    "count": ANY, "count_distinct": ANY, "sum": NUMERIC, "avg": NUMERIC, "min": ANY[:-1], "max": ANY[:-1], "last": ANY,
+}  # fmt: skip
+
+
+def drawn_tags(data: st.DataObject, windows: Sequence[str | None]) -> list[tuple[dict[str, str], str, Meant, Meant]]:
+    """Several tags at once: they share one statement and must not disturb each other."""
+    made = []
+    for number in range(data.draw(st.integers(1, 3))):
+        function = data.draw(st.sampled_from(sorted(TAKES)), label=f"function {number}")
+        operand = data.draw(st.sampled_from(TAKES[function]).flatmap(lambda kind: EXPRESSIONS.of(kind, 1)), label="of")
+        where = data.draw(EXPRESSIONS.of(BOOLEAN, 1), label="where")
+        window = data.draw(st.sampled_from(windows), label="window")
+        definition = {"value": f"{function}({operand.text})", "where": where.text}
+        made.append((definition | ({"window": window} if window else {}), function, operand, where))
+    return made
+
+
+@settings(max_examples=50)
+@given(data=st.data(), facts=facts_of("event_time"))
+def test_aggregates_over_a_window_of_events(
+    data: st.DataObject, facts: Facts, engine: duckdb.DuckDBPyConnection
+) -> None:
+    drawn = drawn_tags(data, list(BOUNDS))
+    answers = compute(engine, tags_of("event", *(one[0] for one in drawn)), facts)
+    assert set(answers) == set(POPULATION)
+    for number, (definition, function, operand, where) in enumerate(drawn):
+        first, after = (CALENDAR.start_of(day) for day in BOUNDS[definition["window"]])
+        for customer, values in answers.items():
+            holds = lambda row, first=first, after=after: first <= row["event_time"] < after  # noqa: E731
+            rows = seen(facts, customer, time="event_time", where=where, holds=holds)
+            assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
+
+
+@settings(max_examples=50)
+@given(data=st.data(), facts=facts_of("valid_from", "valid_to"))
+def test_aggregates_over_states_as_they_stand_on_the_day(
+    data: st.DataObject, facts: Facts, engine: duckdb.DuckDBPyConnection
+) -> None:
+    drawn = drawn_tags(data, [None])
+    answers = compute(engine, tags_of("state", *(one[0] for one in drawn)), facts)
+    for number, (definition, function, operand, where) in enumerate(drawn):
+        for customer, values in answers.items():
+            # what held at the last instant before the day: [valid_from, valid_to) contains moment − 1
+            holds = lambda row: row["valid_from"] <= MOMENT - 1 < row["valid_to"]  # noqa: E731
+            rows = seen(facts, customer, time="valid_from", where=where, holds=holds)
+            assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
+
+
+def fact(**changes: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(COLUMNS)
+    return {**nothing, "party_id": 1, "event_time": MOMENT - 10, "known_at": MOMENT - 5, "row_key": 0} | changes
+
+
+@pytest.mark.parametrize(
+    ("value", "nothing"),
+    [("count(*)", 0), ("count(city)", 0), ("count(distinct city)", 0), ("sum(visits)", 0), ("sum(amount)", 0),
+     ("sum(visits / 2)", 0.0), ("avg(amount)", None), ("avg(visits)", None), ("min(city)", None), ("max(born)", None),
+     ("last(active)", None)],
+)  # fmt: skip
+def test_over_no_rows_counts_and_sums_are_zero_and_everything_else_is_unknown(
+    value: str, nothing: Any, engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": value, "window": "1 day"}, {"value": value, "window": "1 day", "where": "false"})
+    answers = compute(engine, tags, [fact(visits=1, amount=1, city="x", born=AS_OF, active=True)])
+    assert answers[9] == (nothing, nothing)  # has no row in the table
+    assert answers[1][1] == nothing  # has rows, and none of them counts
+    assert answers[1][0] != nothing
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"event_time": MOMENT - 10}, {"event_time": MOMENT - 9}),
+        ({"event_time": MOMENT - 9, "known_at": MOMENT - 3}, {"event_time": MOMENT - 9, "known_at": MOMENT - 2}),
+        ({"row_key": 1}, {"row_key": 2}),
+        ({"event_time": MOMENT - 10, "known_at": MOMENT, "row_key": 9}, {"event_time": MOMENT - 9, "row_key": 1}),
+        ({"known_at": MOMENT - 3, "row_key": 9}, {"known_at": MOMENT - 2, "row_key": 1}),
+    ],
+)
+def test_last_is_the_latest_then_the_last_known_then_the_greater_key(
+    earlier: dict[str, Any], later: dict[str, Any], engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": "last(city)", "window": "1 day"})
+    facts = [fact(city="later", **later), fact(city="earlier", **earlier)]
+    assert compute(engine, tags, facts)[1] == ("later",)
+    assert compute(engine, tags, facts[::-1])[1] == ("later",)
+
+
+def test_last_passes_over_rows_without_a_value(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("event", {"value": "last(city)", "window": "1 day"})
+    facts = [fact(city="known", row_key=1), fact(city=None, row_key=2, event_time=MOMENT - 1)]
+    assert compute(engine, tags, facts)[1] == ("known",)
+
+
+def test_an_event_of_the_day_itself_belongs_to_the_label_and_not_to_the_feature(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    tags = tags_of("event", {"value": "count(*)", "window": "1 day"}, {"value": "count(*)", "window": "next 2 days"})
+    late = PointInTime(as_of=AS_OF, moment=MOMENT, known_by=Instant(MOMENT + 10**15))
+    facts = [
+        fact(event_time=MOMENT - 1, row_key=1),
+        fact(event_time=MOMENT, known_at=MOMENT + 10**12, row_key=2),
+        fact(event_time=CALENDAR.start_of(date(2026, 4, 3)) - 1, known_at=MOMENT + 10**12, row_key=3),
+        fact(event_time=CALENDAR.start_of(date(2026, 4, 3)), known_at=MOMENT + 10**12, row_key=4),
+    ]
+    assert compute(engine, tags, facts, late)[1] == (1, 2)
+    assert compute(engine, tags, facts)[1] == (1, 0), "a feature sees nothing that was not known by the day"
+
+
+def test_a_state_that_still_holds_counts_and_one_that_ended_does_not(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("state", {"value": "count(*)"}, {"value": "last(city)"})
+    facts = [
+        fact(city="old", valid_from=0, valid_to=MOMENT - 1, row_key=1),
+        fact(city="now", valid_from=1, valid_to=END_OF_TIME, row_key=2),
+        fact(city="then", valid_from=MOMENT, valid_to=END_OF_TIME, row_key=3),
+    ]
+    assert compute(engine, tags, facts)[1] == (1, "now")
+
+
+def test_the_average_of_money_is_exact_where_a_float_is_not(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("event", {"value": "avg(amount)", "window": "1 day"})
+    amounts = [INT64_MAX, INT64_MAX - 1, INT64_MAX - 4]
+    facts = [fact(amount=amount, row_key=key) for key, amount in enumerate(amounts)]
+    assert compute(engine, tags, facts)[1] == (rounded_half_away(sum(amounts), 3),)
+    for cents, average in [((1, 2), 2), ((-1, -2), -2), ((1, 0, 0), 0), ((1, 1, 0), 1)]:
+        facts = [fact(amount=amount, row_key=key) for key, amount in enumerate(cents)]
+        assert compute(engine, tags, facts)[1] == (average,)
+
+
+def test_a_sum_that_does_not_fit_is_counted_and_never_wrapped(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("event", {"value": "sum(amount)", "window": "1 day"}, {"value": "max(visits)", "window": "1 day"})
+    facts = [fact(amount=INT64_MAX, visits=1, row_key=1), fact(amount=1, visits=2, row_key=2)]
+    with pytest.raises(AssertionError, match="overflow"):
+        compute(engine, tags, facts)
+    assert engine.execute(overflow_sql("facts_of_bank", tags)).fetchall() == [(1, 0)]

@@ -1,0 +1,223 @@
+"""The language means what it says: random expressions, compiled and run, against plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from expression_oracle import CNY, COLUMNS, Expressions, Meant, Row, is_like, rounded_half_away, rows_of
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from lingque.catalog.expressions.parse import parse_condition, parse_row_expression
+from lingque.catalog.expressions.to_sql import quote, row_sql
+from lingque.catalog.expressions.tree import names_in
+from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
+from lingque.core.money import INT64_MAX
+from lingque.warehouse.subset import breaches
+
+EXPRESSIONS = Expressions(COLUMNS)
+ARROW = {
+    BOOLEAN: pa.bool_(),
+    INTEGER: pa.int64(),
+    NUMBER: pa.float64(),
+    CNY: pa.int64(),
+    TEXT: pa.string(),
+    DATE: pa.date32(),
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        yield connection
+
+
+def ask(engine: duckdb.DuckDBPyConnection, text: str, rows: list[Row]) -> list[Any]:
+    sql = f"SELECT {row_sql(parse_row_expression(text, COLUMNS))} AS value FROM rows ORDER BY _at"
+    assert breaches(sql) == []
+    columns = {name: pa.array([row[name] for row in rows], ARROW[kind]) for name, kind in COLUMNS.items()}
+    engine.register("rows", pa.table({**columns, "_at": list(range(len(rows)))}))
+    return [value for (value,) in engine.execute(sql).fetchall()]
+
+
+NOBODY: Row = dict.fromkeys(COLUMNS)
+rows = st.lists(rows_of(COLUMNS), min_size=2, max_size=5)
+
+
+OPERATIONS = [
+    pytest.param(strategy, kind, id=f"{kind}: {name}")
+    for kind in (BOOLEAN, INTEGER, NUMBER, CNY, TEXT, DATE)
+    for name, strategy in EXPRESSIONS.operations(kind, 2).items()
+]
+
+
+@pytest.mark.parametrize(("strategy", "kind"), OPERATIONS)
+@settings(max_examples=10)
+@given(data=st.data(), rows=rows)
+def test_an_operation_means_what_it_says(
+    strategy: st.SearchStrategy[Meant],
+    kind: Type,
+    data: st.DataObject,
+    rows: list[Row],
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    meant = data.draw(strategy, label="expression")
+    assert parse_row_expression(meant.text, COLUMNS).type == kind
+    assert ask(engine, meant.text, rows) == [meant.meaning(row) for row in rows]
+
+
+@settings(max_examples=40)
+@given(meant=EXPRESSIONS.of(BOOLEAN, 3))
+def test_an_expression_reads_exactly_the_names_in_it(meant: Meant) -> None:
+    seen: set[str] = set()
+
+    class Watched(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            seen.add(name)
+            return None
+
+    meant.meaning(Watched())
+    # the oracle may stop before it has looked at every name, but it never looks at one that is not written
+    assert seen <= names_in(parse_condition(meant.text, COLUMNS)) <= set(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "value"),
+    [
+        ("visits = 1", {}, None),
+        ("visits = null", {"visits": 1}, None),
+        ("not (visits = 1)", {}, None),
+        ("visits = 1 or true", {}, True),
+        ("visits = 1 and false", {}, False),
+        ("visits in (1, null)", {"visits": 2}, None),
+        ("visits in (1, null)", {"visits": 1}, True),
+        ("visits not in (1, null)", {"visits": 2}, None),
+        ("visits between 1 and null", {"visits": 0}, False),
+        ("visits is null", {}, True),
+        ("visits is not null", {}, False),
+        ("coalesce(visits, calls, 7)", {}, 7),
+        ("coalesce(null, visits)", {"visits": 4}, 4),
+        ("coalesce(visits, 0.5)", {}, 0.5),
+        ("visits / 0", {"visits": 5}, None),
+        ("visits / calls", {"visits": 5, "calls": 0}, None),
+        ("rate / 0.0", {"rate": 5.0}, None),
+        ("amount / 0", {"amount": 5}, None),
+        ("amount / fee", {"amount": 5, "fee": 0}, None),
+        ("visits / 2", {"visits": 5}, 2.5),
+        ("amount / 2", {"amount": 5}, 3),
+        ("amount / 2", {"amount": -5}, -3),
+        ("amount / -2", {"amount": 5}, -3),
+        ("amount / 3", {"amount": 100}, 33),
+        ("amount / 3", {"amount": 200}, 67),
+        ("amount / fee", {"amount": 1, "fee": 4}, 0.25),
+        ("amount > cny(20000)", {"amount": 2_000_000}, False),
+        ("amount >= cny(20000)", {"amount": 2_000_000}, True),
+        ("amount > cny(0.05)", {"amount": 6}, True),
+        ("1 + 2 * 3", {}, 7),
+        ("(1 + 2) * 3", {}, 9),
+        ("10 - 2 - 3", {}, 5),
+        ("not false and false", {}, False),
+        ("true or false and false", {}, True),
+        ("not visits = 1", {"visits": 2}, True),
+        ("city like 'a%'", {"city": "Abc"}, False),
+        ("city like 'a_c'", {"city": "abc"}, True),
+        ("city = 'it''s'", {"city": "it's"}, True),
+        ("born < date '1990-01-02'", {"born": date(1990, 1, 1)}, True),
+        ("visits IS NULL", {}, True),
+    ],
+)
+def test_known_answers(text: str, row: Row, value: Any, engine: duckdb.DuckDBPyConnection) -> None:
+    (answer,) = ask(engine, text, [NOBODY | row])
+    assert answer == value
+    assert type(answer) is type(value)
+
+
+@settings(max_examples=30)
+@given(st.integers(-INT64_MAX, INT64_MAX), st.integers(-1000, 1000).filter(bool))
+@example(INT64_MAX, 2)
+@example(-INT64_MAX, 2)
+@example(INT64_MAX, -1)
+def test_sharing_any_amount_is_exact(engine: duckdb.DuckDBPyConnection, minor: int, parts: int) -> None:
+    row = NOBODY | {"amount": minor, "visits": parts}
+    assert ask(engine, "amount / visits", [row]) == [rounded_half_away(minor, parts)]
+
+
+@settings(max_examples=30)
+@given(st.floats(min_value=0, allow_infinity=False, allow_nan=False))
+@example(0.1)
+@example(0.30000000000000004)
+@example(1e-7)
+@example(1.7976931348623157e308)
+def test_a_number_written_is_the_number_computed_with(engine: duckdb.DuckDBPyConnection, number: float) -> None:
+    (answer,) = ask(engine, f"0.0 + {number!r}", [NOBODY])
+    assert answer == number or math.isclose(answer, number, rel_tol=1e-15)
+
+
+@pytest.mark.parametrize("whole", [0, 1, INT64_MAX])
+def test_a_whole_number_written_is_the_number_computed_with(whole: int, engine: duckdb.DuckDBPyConnection) -> None:
+    assert ask(engine, str(whole), [NOBODY]) == [whole]
+
+
+def test_an_overflow_is_an_error_and_never_another_number(engine: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(duckdb.OutOfRangeException):
+        ask(engine, "amount * 2", [NOBODY | {"amount": INT64_MAX}])
+
+
+# an engine's text holds no zero character
+characters = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+
+
+@settings(max_examples=30)
+@given(characters, characters)
+def test_no_text_leaves_its_quotes(engine: duckdb.DuckDBPyConnection, value: str, other: str) -> None:
+    literal = "'" + value.replace("'", "''") + "'"
+    row = NOBODY | {"city": value}
+    assert ask(engine, f"city = {literal}", [row, row | {"city": other + "x" + value}]) == [True, False]
+
+
+HOSTILE = [
+    "'; DROP TABLE rows; --",
+    "' OR 1 = 1 --",
+    "\\'; DROP TABLE rows; --",
+    "/* ' */",
+    '"; DROP TABLE rows; --',
+    "$$; DROP TABLE rows; $$",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_only_a_text(text: str, engine: duckdb.DuckDBPyConnection) -> None:
+    literal = "'" + text.replace("'", "''") + "'"
+    expression = f"city = {literal} or city in ({literal}) or city like {literal}"
+    assert ask(engine, expression, [NOBODY | {"city": text}, NOBODY | {"city": "x"}]) == [True, False]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, 'a"b', '"', "select", "odd name", "名"])
+def test_a_hostile_name_is_only_a_name(name: str, engine: duckdb.DuckDBPyConnection) -> None:
+    written = '"' + name.replace('"', '""') + '"'
+    sql = f"SELECT {row_sql(parse_row_expression(f'{written} + 1', {name: INTEGER}))} AS value FROM odd"
+    assert breaches(sql) == []
+    assert written == quote(name)
+    engine.register("odd", pa.table({name: [41]}))
+    assert engine.execute(sql).fetchall() == [(42,)]
+
+
+def test_the_oracle_itself() -> None:
+    assert [rounded_half_away(*pair) for pair in [(5, 2), (-5, 2), (5, -2), (4, 3), (5, 3), (0, 7)]] == [
+        3,
+        -3,
+        -3,
+        1,
+        2,
+        0,
+    ]
+    assert is_like("a.c", "a_c")
+    assert not is_like("abc", "a.c")
+    assert is_like("a\nb", "a%")

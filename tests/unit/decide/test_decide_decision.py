@@ -1,0 +1,210 @@
+"""The decision: the best permitted offer for each, a share held out, every reason logged."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up_candidates import CONTEXT, TODAY, candidate, permits, requests
+
+from lingque.core.hashing import bucket_of, draw
+from lingque.core.reasons import Reason
+from lingque.decide.contracts import DECISION_ORDER, NOTHING, Context, Decisions
+from lingque.decide.decision import decide
+from lingque.decide.log import log_of
+from lingque.warehouse.engine import Session
+from lingque.warehouse.tables import check_sorted
+
+Sessions = Callable[[], Session]
+NO_HOLD_OUT = dataclasses.replace(CONTEXT, hold_out=0.0)
+MANY = np.arange(1, 40_001, dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("margins", "chosen"),
+    [
+        ([100_000, 200_000, 150_000], 1),
+        ([200_000, 100_000], 0),
+        ([100_000, 100_000], 0),  # equal: the one listed first
+        ([50_000, 100_000, 100_000], 1),
+        ([0, 0], NOTHING),
+    ],
+)
+def test_the_best_value_wins_and_of_equals_the_first(margins: list[int], chosen: int, session: Sessions) -> None:
+    offers = [candidate([1], f"offer_{number}", margin=margin) for number, margin in enumerate(margins)]
+    decisions = decide(requests([1]), offers, NO_HOLD_OUT, session=session)
+    assert decisions.chosen.tolist() == [chosen]
+    for index, judged in enumerate(decisions.judged):
+        assert bool(judged.allowed[0]) == (index == chosen)
+        assert (Reason.BETTER_OFFER in judged.refusals) == (index != chosen and chosen != NOTHING)
+
+
+def test_a_refused_offer_leaves_room_for_the_next(session: Sessions) -> None:
+    best = candidate([1, 2], "best", margin=200_000, refused={Reason.NO_CONSENT_FOR_DATA_CLASS: [True, False]})
+    other = candidate([1, 2], "other", margin=100_000)
+    decisions = decide(requests([1, 2]), [best, other], NO_HOLD_OUT, session=session)
+    assert decisions.chosen.tolist() == [1, 0]
+    assert set(decisions.judged[0].refusals) == {Reason.NO_CONSENT_FOR_DATA_CLASS}
+    assert decisions.judged[1].refusals[Reason.BETTER_OFFER].tolist() == [False, True]
+
+
+@pytest.mark.parametrize("hold_out", [0.05, 0.2, 0.5])
+def test_the_share_held_out_is_the_share_asked_for(hold_out: float, session: Sessions) -> None:
+    context = dataclasses.replace(CONTEXT, hold_out=hold_out)
+    held = int(decide(requests(MANY), [candidate(MANY)], context, session=session).held_out.sum())
+    assert abs(held - hold_out * len(MANY)) < 4 * math.sqrt(len(MANY) * hold_out * (1 - hold_out))
+
+
+def test_who_is_held_out_depends_on_nobody_else(session: Sessions) -> None:
+    def held_out(customers: np.ndarray) -> set[int]:
+        decisions = decide(requests(customers), [candidate(customers)], CONTEXT, session=session)
+        return set(customers[decisions.held_out].tolist())
+
+    before = held_out(MANY[:5_000])
+    assert held_out(MANY[:5_000][::-1].copy()) == before
+    assert held_out(MANY[:9_000]) & set(range(1, 5_001)) == before
+    assert before == set(MANY[:5_000][draw(MANY[:5_000], salt=CONTEXT.salt) < 0.2].tolist())
+
+
+def test_a_smaller_share_holds_out_some_of_the_same_and_another_salt_others(session: Sessions) -> None:
+    def held_out(context: Context) -> set[int]:
+        return set(MANY[decide(requests(MANY), [candidate(MANY)], context, session=session).held_out].tolist())
+
+    usual, fewer = held_out(CONTEXT), held_out(dataclasses.replace(CONTEXT, hold_out=0.1))
+    other = held_out(dataclasses.replace(CONTEXT, salt="idle/2026-07-15"))
+    assert fewer < usual
+    assert abs(len(usual & other) - 0.2 * len(usual)) < 4 * math.sqrt(len(usual) * 0.2 * 0.8)
+
+
+def test_only_those_who_would_be_contacted_are_held_out(session: Sessions) -> None:
+    refused = {Reason.NO_CONSENT: (MANY % 2 == 0).tolist()}
+    decisions = decide(requests(MANY), [candidate(MANY, refused=refused)], CONTEXT, session=session)
+    assert not decisions.held_out[MANY % 2 == 0].any()
+    assert decisions.judged[0].refusals[Reason.HELD_OUT].tolist() == decisions.held_out.tolist()
+    assert not (decisions.contacted & decisions.held_out).any()
+    assert ((decisions.contacted | decisions.held_out) == (MANY % 2 == 1)).all()
+
+
+REASONS = [Reason.NO_CONSENT, Reason.CONSENT_WITHDRAWN, Reason.UNDER_AGE, Reason.UNKNOWN_CUSTOMER]
+
+
+@st.composite
+def decided(draw: st.DrawFn, session: Sessions) -> Decisions:
+    customers = draw(st.lists(st.integers(1, 2**63 - 1), unique=True, min_size=1, max_size=12))
+    flags = st.lists(st.booleans(), min_size=len(customers), max_size=len(customers))
+    offers = [
+        candidate(
+            customers,
+            f"offer_{number}",
+            eligibility=draw(st.sampled_from(["true", "visits > 1", "vip or visits > 2"])),
+            refused=draw(st.dictionaries(st.sampled_from(REASONS), flags, max_size=2)),
+            reachable=draw(flags),
+            margin=draw(st.integers(0, 3)) * 100_000,
+            cost=draw(st.sampled_from([0, 5_000, 10_000])),
+            valid_to=draw(st.sampled_from([TODAY, TODAY.replace(year=2027)])),
+        )
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    size = len(customers)
+    visits = draw(st.lists(st.none() | st.integers(0, 4), min_size=size, max_size=size))
+    vip = draw(st.lists(st.none() | st.booleans(), min_size=size, max_size=size))
+    context = dataclasses.replace(CONTEXT, hold_out=draw(st.sampled_from([0.0, 0.3, 0.9])))
+    return decide(requests(customers, visits=visits, vip=vip), offers, context, session=session)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_nobody_is_chosen_whom_anything_speaks_against(data: st.DataObject, session: Sessions) -> None:
+    decisions = data.draw(decided(session))
+    for index, judged in enumerate(decisions.judged):
+        mine = decisions.chosen == index
+        assert not (mine & ~judged.candidate.permits.allowed).any(), "no permit, no contact"
+        assert not (mine & ~judged.candidate.reachable).any()
+        assert not (mine & (judged.value <= 0)).any()
+        assert (judged.allowed == (decisions.contacted & mine)).all(), "allowed to the end is exactly: contacted"
+        for reason, flags in judged.candidate.permits.refusals.items():
+            assert (judged.refusals.get(reason, np.zeros_like(flags)) == flags).all(), "what govern says is kept"
+        against = set(judged.refusals) - {Reason.BETTER_OFFER, Reason.HELD_OUT}
+        for customer in range(len(decisions.chosen)):
+            free = not any(judged.refusals[reason][customer] for reason in against)
+            best = max(
+                (one.value[customer] for n, one in enumerate(decisions.judged) if n == decisions.chosen[customer]),
+                default=0,
+            )
+            assert not free or (decisions.chosen[customer] != NOTHING and best >= judged.value[customer])
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_the_log_says_of_every_customer_and_offer_why(data: st.DataObject, session: Sessions) -> None:
+    decisions = data.draw(decided(session))
+    log = log_of(decisions, plan="p1", campaign="idle", buckets=4)
+    check_sorted(log, DECISION_ORDER, what="log")
+    customers = decisions.requests.customer_ids.tolist()
+    rows = {(row["customer_id"], row["offer"]): row for row in log.to_pylist()}
+    assert log.num_rows == len(rows) == len(customers) * len(decisions.judged)
+    for index, judged in enumerate(decisions.judged):
+        for at, customer in enumerate(customers):
+            row = rows[customer, judged.candidate.offer.name]
+            expected = sorted(reason for reason, flags in judged.refusals.items() if flags[at])
+            assert row["reasons"] == expected
+            chosen, held = decisions.chosen[at] == index, bool(decisions.held_out[at])
+            assert row["arm"] == (("hold_out" if held else "contact") if chosen else "none")
+            share = decisions.context.hold_out
+            assert row["probability"] == ((share if held else 1 - share) if chosen else 1.0)
+            assert (row["arm"] == "contact") == (row["reasons"] == [])
+            assert row["value"] == judged.value[at]
+            assert row["bucket"] == bucket_of(np.array([customer]), buckets=4)[0]
+
+
+def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> None:
+    decisions = decide(requests([7]), [candidate([7], margin=20_000, cost=30)], NO_HOLD_OUT, session=session)
+    (row,) = log_of(decisions, plan="p1", campaign="idle", buckets=1).to_pylist()
+    assert row == {
+        "customer_id": 7, "bucket": 0, "plan": "p1", "campaign": "idle", "clock": "planned", "offer": "deposit",
+        "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0, "response": 0.05,
+        "value_basis": "assumed response × margin − contact cost", "margin": 20_000, "cost": 30, "value": 970,
+        "as_of": TODAY, "decided_at": CONTEXT.moment,
+    }  # fmt: skip
+
+
+def test_offers_of_one_customer_stand_in_the_log_as_they_were_listed(session: Sessions) -> None:
+    offers = [candidate(MANY[:500], name) for name in ("zebra", "apple", "mango")]
+    log = log_of(decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", buckets=8)
+    assert log.column("offer").to_pylist() == ["zebra", "apple", "mango"] * 500
+    assert log.schema.field("reasons").type == pa.list_(pa.int16())
+
+
+def test_reasons_are_counted_for_those_who_get_nothing(session: Sessions) -> None:
+    customers = [1, 2, 3, 4]
+    one = candidate(
+        customers, "one",
+        refused={Reason.NO_CONSENT: [True, True, False, True], Reason.UNDER_AGE: [True, False, False, False]},
+    )  # fmt: skip
+    two = candidate(customers, "two", refused={Reason.NO_CONSENT: [True, True, False, False]})
+    decisions = decide(requests(customers), [one, two], NO_HOLD_OUT, session=session)
+    counted = decisions.count_refusals()
+    assert counted == {Reason.NO_CONSENT: 2, Reason.UNDER_AGE: 1}, "one customer counts once, and only without an offer"
+    assert list(counted) == [Reason.NO_CONSENT, Reason.UNDER_AGE], "most frequent first"
+
+
+def test_nobody_asked_and_nothing_on_offer_decide_nothing(session: Sessions) -> None:
+    nobody = decide(requests([], visits=[]), [candidate([], eligibility="visits > 1")], CONTEXT, session=session)
+    assert nobody.chosen.tolist() == []
+    assert log_of(nobody, plan="p", campaign="c", buckets=4).num_rows == 0
+    nothing = decide(requests([1]), [], CONTEXT, session=session)
+    assert nothing.chosen.tolist() == [NOTHING]
+    assert not nothing.contacted.any()
+    assert nothing.count_refusals() == {}
+
+
+def test_permits_answer_for_each_customer() -> None:
+    answer = permits([1, 2, 3], {Reason.NO_CONSENT: [True, False, False], Reason.UNDER_AGE: [True, True, False]})
+    assert answer.allowed.tolist() == [False, False, True]
+    assert permits([1, 2]).allowed.tolist() == [True, True]
