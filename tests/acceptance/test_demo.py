@@ -12,7 +12,7 @@ from conftest import Shell
 
 @pytest.fixture(scope="module")
 def told(shell: Shell) -> str:
-    return shell("demo", "bank", "--language", "en", "--customers", "1500")
+    return shell("demo", "bank", "--language", "en", "--customers", "1000")
 
 
 def test_it_tells_effect_and_truth_side_by_side(told: str) -> None:
@@ -41,4 +41,4 @@ def test_it_refuses_an_existing_folder(told: str, shell: Shell) -> None:
 
 
 def test_it_speaks_chinese_by_default(shell: Shell, tmp_path: Path) -> None:
-    assert "载入银行文件" in shell.at(tmp_path)("demo", "--customers", "300")
+    assert "载入银行文件" in shell.at(tmp_path)("demo", "--customers", "100")
