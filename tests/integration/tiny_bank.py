@@ -196,7 +196,8 @@ label: {zh: 闲置资金转定期, en: Idle money to deposits}
 owner: lan
 segment: idle_money
 offers: [term_deposit]
-contact_cost: 0.05
+channels:
+  email: {contact_cost: 0.05}
 hold_out: 0.5
 outcome: opens_deposit_30d
 """

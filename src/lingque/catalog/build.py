@@ -260,18 +260,22 @@ class _Builder:
     ) -> None:
         if name not in offers:
             self.problem(entry, "offers", found=f"there is no offer '{name}'", allowed=nearest(name, list(offers)))
-        elif campaign.language not in offers[name].definition.creatives.get(campaign.channel, {}):
+            return
+        creatives, currency = offers[name].definition.creatives, offers[name].definition.currency
+        if not any(campaign.language in creatives.get(channel, {}) for channel in campaign.channels):
             self.problem(
-                entry, "offers", found=f"offer '{name}' has no creative for {campaign.channel} in {campaign.language}",
+                entry, "offers",
+                found=f"offer '{name}' has no creative for {', '.join(campaign.channels)} in {campaign.language}",
                 allowed="write one, or choose another language",
             )  # fmt: skip
-        elif not _has_digits(campaign.contact_cost, offers[name].definition.currency):
-            self.problem(
-                entry, "contact_cost",
-                found=f"{campaign.contact_cost} is not an amount of {offers[name].definition.currency}",
-                allowed="use no more digits than the currency has",
-            )  # fmt: skip
-        elif len({offers[other].definition.currency for other in campaign.offers if other in offers}) > 1:
+        for channel, use in campaign.channels.items():
+            if not _has_digits(use.contact_cost, currency):
+                self.problem(
+                    entry, "channels", channel, "contact_cost",
+                    found=f"{use.contact_cost} is not an amount of {currency}",
+                    allowed="use no more digits than the currency has",
+                )  # fmt: skip
+        if len({offers[other].definition.currency for other in campaign.offers if other in offers}) > 1:
             self.problem(entry, "offers", found="offers in several currencies", allowed="one campaign has one currency")
 
     def check_purpose(

@@ -2,7 +2,7 @@
 
 A number, once given, keeps its meaning for ever: it stands in decision logs that must still be readable
 in ten years. New reasons get new numbers; none is ever reused (`tests/unit/core/test_registries.py` holds them).
-The hundreds tell the stage: 1 govern, 2 decide, 3 engage, 4 deliver, 5 measure, 6 ingest.
+The hundreds tell the stage: 1 govern, 2 decide, 3 engage, 4 deliver, 5 measure, 6 ingest, 7 predict.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class Reason(IntEnum):
     UNDER_AGE = 106
     AGE_UNKNOWN = 107
     UNKNOWN_CUSTOMER = 108
+    ON_EXCLUSION_LIST = 109
+    COMPLIANCE_EXCLUSION = 110
+    QUIET_HOURS = 111
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -31,6 +34,12 @@ class Reason(IntEnum):
     NO_VALUE = 205
     HELD_OUT = 206
     BETTER_OFFER = 207
+    CONTACT_CAP = 208
+    NO_CAPACITY = 209
+    RISK_GRADE_TOO_HIGH = 210
+    ASSESSMENT_MISSING = 211
+    ASSESSMENT_EXPIRED = 212
+    TOO_RISKY_AT_THIS_AGE = 213
 
     NOT_APPROVED = 301
     OWN_WORK = 302
@@ -38,10 +47,17 @@ class Reason(IntEnum):
     WRONG_STATE = 304
     ROLE_NOT_ALLOWED = 305
     REJECTED = 306
+    NOT_REVIEWED = 307
+    PILOT_NOT_APPROVED = 308
+    NOT_DUE = 309
 
     RECEIVER_REFUSED = 401
     FATE_UNKNOWN = 402
     ADDRESS_MISSING = 403
+    DECLINED = 404
+    NOT_DONE_IN_TIME = 405
+    CAMPAIGN_STOPPED = 406
+    RECEIVER_OPTED_OUT = 407
 
     TOO_FEW_UNITS = 501
     SAMPLE_RATIO_MISMATCH = 502
@@ -56,6 +72,15 @@ class Reason(IntEnum):
     DUPLICATE_KEY = 607
     UNKNOWN_REFERENCE = 608
     NOT_AN_ADDRESS = 609
+    NOT_A_NUMBER = 610
+    NOT_A_TIMESTAMP = 611
+    UPSTREAM_LATE = 612
+    QUALITY_BELOW_GATE = 613
+
+    TOO_FEW_EXAMPLES = 701
+    LABEL_NOT_YET_KNOWN = 702
+    MODEL_NOT_TRAINED = 703
+    MODEL_TOO_OLD = 704
 
     @property
     def label(self) -> Label:
@@ -72,6 +97,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.UNDER_AGE: Label(zh="未满18周岁", en="under 18"),
     Reason.AGE_UNKNOWN: Label(zh="年龄未知", en="age is not known"),
     Reason.UNKNOWN_CUSTOMER: Label(zh="查无此客户", en="no such customer"),
+    Reason.ON_EXCLUSION_LIST: Label(zh="在排除名单中", en="on an exclusion list"),
+    Reason.COMPLIANCE_EXCLUSION: Label(zh="合规排除", en="excluded by compliance"),
+    Reason.QUIET_HOURS: Label(zh="免打扰时段", en="quiet hours"),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),
@@ -79,15 +107,28 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.NO_VALUE: Label(zh="预期价值不为正", en="the expected value is not positive"),
     Reason.HELD_OUT: Label(zh="对照组（不触达）", en="held out, to measure the effect"),
     Reason.BETTER_OFFER: Label(zh="另一方案更优", en="another offer is worth more"),
+    Reason.CONTACT_CAP: Label(zh="触达频次已达上限", en="contacted often enough in this period"),
+    Reason.NO_CAPACITY: Label(zh="渠道容量已用完", en="the channel's capacity is used up"),
+    Reason.RISK_GRADE_TOO_HIGH: Label(zh="产品风险等级高于客户承受能力", en="riskier than the customer may be offered"),
+    Reason.ASSESSMENT_MISSING: Label(zh="未做风险测评", en="no risk assessment"),
+    Reason.ASSESSMENT_EXPIRED: Label(zh="风险测评已过期", en="the risk assessment has expired"),
+    Reason.TOO_RISKY_AT_THIS_AGE: Label(zh="高龄客户不推介较高风险产品", en="too risky to be offered at this age"),
     Reason.NOT_APPROVED: Label(zh="尚未审批", en="not approved yet"),
     Reason.OWN_WORK: Label(zh="不得审批本人提交的内容", en="nobody approves their own work"),
     Reason.CHANGED_SINCE_PLAN: Label(zh="方案在编制后已变更", en="something changed since it was planned"),
     Reason.WRONG_STATE: Label(zh="当前状态不允许该操作", en="not possible in its present state"),
     Reason.ROLE_NOT_ALLOWED: Label(zh="角色无此权限", en="the role does not allow it"),
     Reason.REJECTED: Label(zh="审批未通过", en="rejected by the approver"),
+    Reason.NOT_REVIEWED: Label(zh="尚未通过消保审查", en="not reviewed for consumer protection yet"),
+    Reason.PILOT_NOT_APPROVED: Label(zh="试点尚未评审", en="the pilot has not been approved yet"),
+    Reason.NOT_DUE: Label(zh="未到执行日", en="not due on that day"),
     Reason.RECEIVER_REFUSED: Label(zh="接收方拒收", en="the receiver refused the message"),
     Reason.FATE_UNKNOWN: Label(zh="发送结果未知", en="it is not known whether the message arrived"),
     Reason.ADDRESS_MISSING: Label(zh="没有联系地址", en="there is no address"),
+    Reason.DECLINED: Label(zh="执行人员放弃联系", en="the person who was to do it declined"),
+    Reason.NOT_DONE_IN_TIME: Label(zh="逾期未执行", en="not done in time"),
+    Reason.CAMPAIGN_STOPPED: Label(zh="活动已终止", en="the campaign was stopped"),
+    Reason.RECEIVER_OPTED_OUT: Label(zh="客户回复退订", en="the customer answered with an opt-out"),
     Reason.TOO_FEW_UNITS: Label(zh="样本量不足", en="too few customers to judge"),
     Reason.SAMPLE_RATIO_MISMATCH: Label(zh="分组比例异常", en="the groups are not split as they were drawn"),
     Reason.OUTCOME_NOT_YET_KNOWN: Label(zh="观察期未结束", en="the outcome window is not over yet"),
@@ -99,7 +140,18 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.VALUE_NOT_ALLOWED: Label(zh="取值不在允许范围", en="not one of the allowed values"),
     Reason.DUPLICATE_KEY: Label(zh="主键重复且内容不一致", en="two rows with one key and different content"),
     Reason.UNKNOWN_REFERENCE: Label(zh="引用的记录不存在", en="refers to a row that was never delivered"),
-    Reason.NOT_AN_ADDRESS: Label(zh="不是有效的电子邮件地址", en="not an e-mail address"),
+    Reason.NOT_AN_ADDRESS: Label(
+        zh="不是有效的电子邮件地址或电话号码",
+        en="neither an e-mail address nor a telephone number, whichever it must be",
+    ),
+    Reason.NOT_A_NUMBER: Label(zh="不是数值", en="not a number"),
+    Reason.NOT_A_TIMESTAMP: Label(zh="不是时间", en="not a time (YYYY-MM-DD HH:MM:SS)"),
+    Reason.UPSTREAM_LATE: Label(zh="上游数据未到", en="the bank's files of that day have not come yet"),
+    Reason.QUALITY_BELOW_GATE: Label(zh="数据质量低于门槛", en="the data's quality is below the gate"),
+    Reason.TOO_FEW_EXAMPLES: Label(zh="训练样本不足", en="too few examples to learn from"),
+    Reason.LABEL_NOT_YET_KNOWN: Label(zh="标签观察期未结束", en="the label is not known yet"),
+    Reason.MODEL_NOT_TRAINED: Label(zh="模型尚未训练", en="the model has not been trained"),
+    Reason.MODEL_TOO_OLD: Label(zh="模型已过期", en="the model is too old"),
 }
 
 

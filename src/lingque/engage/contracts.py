@@ -23,37 +23,48 @@ class SelectAudience:
 
 @dataclass(frozen=True, kw_only=True)
 class AskLeave:
-    """One permit question per offer; the classes are those of the segment and of the offer's eligibility."""
+    """One permit question per offer and channel, over the data classes of the segment and of the eligibility."""
 
     purpose: Purpose
-    channel: str
+    channels: tuple[str, ...]
     data_classes: tuple[tuple[str, DataClass], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChannelPlan:
+    """A channel as the wave may use it: what a contact costs (minor units), and how many it can make (None: any)."""
+
+    channel: str
+    contact_cost: int
+    capacity: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decide:
-    """The decision function over these offers (name, closure), with a share held out by this salt."""
+    """The decision function over these offers (name, closure) and channels, with a share held out by this salt."""
 
     offers: tuple[tuple[str, str], ...]
+    channels: tuple[ChannelPlan, ...]
     currency: str
-    contact_cost: int
     hold_out: float
     salt: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteContacts:
-    """A contact and a queued message for everybody who was chosen and not held out."""
+    """A contact and a queued message for everybody who was chosen and not held out. A contact that people make goes
+    to whom the tag `route_by` says."""
 
-    channel: str
     language: Literal["zh", "en"]
+    route_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Compare the outcome of those contacted with that of those held out, once it is known."""
+    """Compare the outcomes of those contacted with those of the held out, once they are known."""
 
     outcome: str
+    also: tuple[str, ...]
     as_of: date
 
 
@@ -102,3 +113,4 @@ class Contact:
     customer_id: int
     offer: str
     step: int
+    channel: str

@@ -28,9 +28,10 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
             )
         case AskLeave():
             classes = ", ".join(sorted({name for _, mask in stage.data_classes for name in mask.names})) or "none"
+            channels = ", ".join(stage.channels)
             return Label(zh="许可", en="leave"), Label(
-                zh=f"按「{stage.purpose.label.zh}」目的、{stage.channel} 渠道及数据类别（{classes}）逐人核验",
-                en=f"asked for each customer: purpose {stage.purpose.label.en}, channel {stage.channel}, "
+                zh=f"按「{stage.purpose.label.zh}」目的、渠道（{channels}）及数据类别（{classes}）逐人核验",
+                en=f"asked for each customer: purpose {stage.purpose.label.en}, channels {channels}, "
                 f"data classes {classes}",
             )
         case Decide():
@@ -43,9 +44,8 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
             )
         case WriteContacts():
             return Label(zh="触达", en="contact"), Label(
-                zh=f"通过 {stage.channel} 发送约 {forecast.to_contact:,} 条（{stage.language}），发送前再次核验许可",
-                en=f"about {forecast.to_contact:,} messages by {stage.channel} ({stage.language}), "
-                "leave asked again before each",
+                zh=f"约 {forecast.to_contact:,} 次触达（{stage.language}），发送前再次核验许可",
+                en=f"about {forecast.to_contact:,} contacts ({stage.language}), leave asked again before each",
             )
         case Evaluate():
             label = _tag_label(catalog, stage.outcome, language)

@@ -13,7 +13,7 @@ from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
 from lingque.core.money import Money
 from lingque.core.registries import DataClass, Purpose
-from lingque.engage.contracts import AskLeave, Decide, Evaluate, SelectAudience, Stage, WriteContacts
+from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, Evaluate, SelectAudience, Stage, WriteContacts
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, WriteContacts, Evaluate)
@@ -34,16 +34,23 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
     )
     return (
         SelectAudience(segment=campaign.segment, as_of=as_of, snapshot=snapshot),
-        AskLeave(purpose=Purpose[campaign.purpose.upper()], channel=campaign.channel, data_classes=classes),
+        AskLeave(purpose=Purpose[campaign.purpose.upper()], channels=tuple(campaign.channels), data_classes=classes),
         Decide(
             offers=tuple((offer.name, catalog.closures["offer", offer.name]) for offer in offers),
             currency=currency,
-            contact_cost=Money.parse(str(campaign.contact_cost), currency).minor,
+            channels=tuple(
+                ChannelPlan(
+                    channel=name,
+                    contact_cost=Money.parse(str(use.contact_cost), currency).minor,
+                    capacity=use.capacity,
+                )
+                for name, use in campaign.channels.items()
+            ),
             hold_out=campaign.hold_out,
             salt=f"{name}/{as_of.isoformat()}",
         ),
-        WriteContacts(channel=campaign.channel, language=campaign.language),
-        Evaluate(outcome=campaign.outcome, as_of=as_of),
+        WriteContacts(language=campaign.language, route_by=campaign.route_by),
+        Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
     )
 
 
@@ -75,11 +82,15 @@ def _stage(entry: dict[str, Any]) -> Stage:
     kind = _KINDS[entry.pop("stage")]
     if "as_of" in entry:
         entry["as_of"] = date.fromisoformat(entry["as_of"])
+    if kind is Evaluate:
+        entry["also"] = tuple(entry["also"])
     if kind is AskLeave:
+        entry["channels"] = tuple(entry["channels"])
         entry["purpose"] = Purpose[entry["purpose"]]
         entry["data_classes"] = tuple((offer, DataClass(mask)) for offer, mask in entry["data_classes"])
     if kind is Decide:
         entry["offers"] = tuple((name, closure) for name, closure in entry["offers"])
+        entry["channels"] = tuple(ChannelPlan(**channel) for channel in entry["channels"])
     stage: Stage = kind(**entry)
     return stage
 

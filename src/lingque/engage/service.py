@@ -91,7 +91,7 @@ def advance(connection: Connection, plan: Plan, to: State, *, by: str, at: Insta
     _write_state(connection, plan.wave_id, to, by, at)
 
 
-def write_contacts(connection: Connection, entries: Iterable[Contact], *, channel: str, at: Instant) -> int:
+def write_contacts(connection: Connection, entries: Iterable[Contact], *, at: Instant) -> int:
     """Write contacts and return how many. A contact that is there already breaks the transaction: that is a fault."""
     listed = list(entries)
     numbers = {offer: number for number, offer in enumerate(sorted({entry.offer for entry in listed}))}
@@ -102,7 +102,7 @@ def write_contacts(connection: Connection, entries: Iterable[Contact], *, channe
             "offer_number": numbers[entry.offer],
             "step": entry.step,
             "offer": entry.offer,
-            "channel": channel,
+            "channel": entry.channel,
             "written_at": at,
         }
         for entry in sorted(listed, key=lambda entry: (entry.customer_id, entry.offer))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 import numpy as np
 from sqlalchemy import Connection
 
+from lingque.catalog.definitions.shared import ChannelName
 from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
@@ -27,7 +29,6 @@ from lingque.engage.contracts import (
     Plan,
     SelectAudience,
     State,
-    WriteContacts,
 )
 from lingque.engage.planning import detectable_effect, digest_of_plan, stages_of
 from lingque.engage.service import advance, cannot_become, newest_plan, save_plan, write_contacts
@@ -196,8 +197,10 @@ def _write_wave(services: Services, catalog: Catalog, plan: Plan, actor: Princip
     target = Slice(table=DECISION_TABLE, name=f"wave-{plan.wave_id}", order=DECISION_ORDER)
     version = services.tables.commit(target, log, run_id=run, published=visible)
     outgoing = _outgoing(catalog, plan, decided.decisions)
-    contacts = [Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step) for m in outgoing]
-    write: WriteContacts = plan.stage(WriteContacts)
+    contacts = [
+        Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
+        for m in outgoing
+    ]
     with services.database.transaction() as connection:
         finished = Run(
             run_id=run,
@@ -210,7 +213,7 @@ def _write_wave(services: Services, catalog: Catalog, plan: Plan, actor: Princip
             },
         )
         finish_run(connection, finished, published={DECISION_TABLE: version})
-        write_contacts(connection, contacts, channel=write.channel, at=now)
+        write_contacts(connection, contacts, at=now)
         enqueue(connection, outgoing, clock=services.clock)
         advance(connection, plan, "running", by=actor.user, at=now)
         services.audit.record(
@@ -230,7 +233,8 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
     messages: list[Outgoing] = []
     for index, judged in enumerate(decisions.judged):
         offer = judged.candidate.offer
-        subject, body = words_of(offer, campaign)
+        channel = cast(ChannelName, judged.candidate.channel)
+        subject, body = words_of(offer, campaign, channel=channel)
         content = Content(subject=subject, body=body, language=campaign.language)
         messages.extend(
             Outgoing(
@@ -238,7 +242,7 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
                 customer_id=CustomerId(customer),
                 offer=offer.name,
                 step=STEP,
-                channel=leave.channel,
+                channel=channel,
                 purpose=leave.purpose,
                 data_classes=classes[offer.name],
                 content=content,

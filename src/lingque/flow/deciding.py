@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from lingque.catalog.model import Catalog
+from lingque.catalog.model import Catalog, Offer
 from lingque.core.clock import Instant
 from lingque.core.money import Money
 from lingque.decide.contracts import Candidate, Context, Decisions, Requests
 from lingque.decide.decision import decide
-from lingque.engage.contracts import AskLeave, Decide, SelectAudience, Stage
+from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, SelectAudience, Stage
 from lingque.flow.services import Services
 from lingque.govern.contracts import PermitAsk
 
@@ -42,7 +42,10 @@ def decide_stages(
     tags = services.profile.tags_of(connection, select.as_of)
     requests = Requests(clock="planned", as_of=select.as_of, tags=_audience(tags, select.segment))
     candidates = [
-        _candidate(services, connection, catalog, requests, leave, choice, name, moment) for name, _ in choice.offers
+        _candidate(services, connection, catalog.offers[name], use, requests, leave, choice.currency, moment)
+        for name, _ in choice.offers
+        for use in choice.channels
+        if use.channel in catalog.offers[name].definition.creatives
     ]
     context = Context(
         moment=moment,
@@ -62,26 +65,25 @@ def _audience(tags: pa.Table, segment: str) -> pa.Table:
 def _candidate(
     services: Services,
     connection: Connection,
-    catalog: Catalog,
+    offer: Offer,
+    use: ChannelPlan,
     requests: Requests,
     leave: AskLeave,
-    choice: Decide,
-    name: str,
+    currency: str,
     moment: Instant,
 ) -> Candidate:
-    offer = catalog.offers[name]
     ask = PermitAsk(
         purpose=leave.purpose,
-        channel=leave.channel,
-        data_classes=dict(leave.data_classes)[name],
+        channel=use.channel,
+        data_classes=dict(leave.data_classes)[offer.name],
         moment=moment,
     )
     ids = requests.customer_ids
     return Candidate(
         offer=offer,
-        channel=leave.channel,
+        channel=use.channel,
         permits=services.permits.permit_set(connection, ids, ask),
-        reachable=services.addresses.reachable(connection, ids, channel=leave.channel),
-        margin=Money.parse(str(offer.definition.margin), choice.currency).minor,
-        cost=choice.contact_cost,
+        reachable=services.addresses.reachable(connection, ids, channel=use.channel),
+        margin=Money.parse(str(offer.definition.margin), currency).minor,
+        cost=use.contact_cost,
     )

@@ -39,7 +39,9 @@ def deliveries(source: SourceDefinition, landing: Path) -> list[Delivery]:
     """
     dates = [source.data_date] if source.data_date else _dates(source, landing)
     if not dates:
-        patterns = ", ".join(pattern for read in source.reads.values() for pattern in read.files)
+        patterns = ", ".join(
+            pattern for read in source.reads.values() if isinstance(read, FileRead) for pattern in read.files
+        )
         raise SourceError(
             f"source '{source.source}': no file in {landing} is named {patterns}",
             next_step="check the landing folder in lingque.toml, or the file names in the source",
@@ -48,7 +50,11 @@ def deliveries(source: SourceDefinition, landing: Path) -> list[Delivery]:
         Delivery(
             source=source,
             data_date=day,
-            files={name: _files(source, read, landing, day) for name, read in source.reads.items()},
+            files={
+                name: _files(source, read, landing, day)
+                for name, read in source.reads.items()
+                if isinstance(read, FileRead)
+            },
         )
         for day in dates
     ]
@@ -57,7 +63,7 @@ def deliveries(source: SourceDefinition, landing: Path) -> list[Delivery]:
 def _dates(source: SourceDefinition, landing: Path) -> list[date]:
     found: set[date] = set()
     for read in source.reads.values():
-        for pattern in read.files:
+        for pattern in read.files if isinstance(read, FileRead) else ():
             if _PLACEHOLDER not in pattern:
                 continue
             before, after = (re.escape(part).replace(r"\*", ".*") for part in pattern.split(_PLACEHOLDER, 1))

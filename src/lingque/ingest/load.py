@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
-from lingque.catalog.definitions import Column, DataContract
+from lingque.catalog.definitions import Column, DataContract, FileRead
 from lingque.catalog.expressions.to_sql import quote
 from lingque.core.clock import END_OF_TIME, BusinessCalendar
 from lingque.core.errors import SourceError, nearest
@@ -74,6 +74,8 @@ class Load:
         source = self._delivery.source
         for name, files in self._delivery.files.items():
             read = source.reads[name]
+            if not isinstance(read, FileRead):
+                continue
             form = CsvForm(delimiter=read.delimiter, quote=read.quote, encoding=read.encoding)
             self._session.add_csv(name, files, form)
         self._session.seal()  # from here on only the bank's own mapping runs: it reaches no file

@@ -128,7 +128,8 @@ label: {zh: 春季优享卡, en: Card Plus in spring}
 owner: owen
 segment: pays_often
 offers: [card_plus]
-contact_cost: 0.05
+channels:
+  email: {contact_cost: 0.05}
 hold_out: 0.35
 outcome: pays_again
 ---
@@ -137,6 +138,8 @@ label: {zh: 从未编制, en: Never planned}
 owner: owen
 segment: pays_often
 offers: [card_plus]
+channels:
+  email: {}
 outcome: pays_again
 """
 

@@ -58,7 +58,9 @@ def test_a_campaign_is_shown_with_its_definition_and_its_plan(api: Calling) -> N
     plan = planned(api)
     shown = api.get(f"/v1/campaigns/{NAME}", "carl").json()
     assert shown["plan"] == plan
-    assert shown["definition"]["contact_cost"] == {"minor": 5, "currency": "CNY"}
+    assert shown["definition"]["channels"] == [
+        {"channel": "email", "contact_cost": {"minor": 5, "currency": "CNY"}, "capacity": None}
+    ]
     assert [stage["stage"] for stage in plan["stages"]] == [
         "select_audience",
         "ask_leave",

@@ -111,7 +111,7 @@ label: {zh: 活动, en: Campaign}
 owner: lan
 segment: spends
 offers: [deposit]
-contact_cost: 0.05
+channels: {email: {contact_cost: 0.05}}
 outcome: buys
 """,
     "mapping/accounts.sql": "SELECT _file, _row, account_no, customer_no, opened_on, score FROM accounts\n",

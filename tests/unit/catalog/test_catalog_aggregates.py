@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingque.catalog.build import build_catalog
-from lingque.catalog.definitions import DataContract, LabelText, TagDefinition
+from lingque.catalog.definitions import DataContract, TagDefinition
+from lingque.catalog.definitions.shared import LabelText
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
 from lingque.catalog.model import AggregateTag
 from lingque.catalog.yaml_files import Located

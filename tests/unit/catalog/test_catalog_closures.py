@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from small_catalog import Workspace
 
 from lingque.catalog.build import build_catalog
-from lingque.catalog.definitions import ALL_PURPOSES, DataContract, LabelText, TagDefinition
+from lingque.catalog.definitions import DataContract, TagDefinition
+from lingque.catalog.definitions.shared import ALL_PURPOSES, LabelText
 from lingque.catalog.lineage import NOTHING, join, lineage_of_offer
 from lingque.catalog.model import Catalog, Lineage
 from lingque.catalog.yaml_files import Located

@@ -17,7 +17,7 @@ from lingque.catalog.yaml_files import Located
 from lingque.core.errors import NotFoundError
 from lingque.core.registries import DataClass, Purpose
 from lingque.engage.content import words_of
-from lingque.engage.contracts import AskLeave, Decide, Evaluate, SelectAudience, WriteContacts
+from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, Evaluate, SelectAudience, WriteContacts
 from lingque.engage.planning import detectable_effect, digest_of_plan, stages_from_json, stages_of, stages_to_json
 
 AS_OF = date(2026, 6, 1)
@@ -57,7 +57,7 @@ def catalog(**campaign: Any) -> Catalog:
         offer("deposit"),
         offer("care", eligibility="not ill", annual_rate="4.3500"),
         {"campaign": "idle", "label": LABEL, "owner": "lan", "segment": "is_rich", "offers": ["deposit", "care"],
-         "contact_cost": "0.05", "hold_out": 0.25, "outcome": "acts"} | campaign,
+         "channels": {"email": {"contact_cost": "0.05"}}, "hold_out": 0.25, "outcome": "acts"} | campaign,
     ]  # fmt: skip
     return build_catalog(
         Located(definition=KINDS[next(iter(one))].model_validate(one), file="x.yaml") for one in definitions
@@ -70,19 +70,19 @@ def test_stages_say_everything_that_the_definition_says() -> None:
         SelectAudience(segment="is_rich", as_of=AS_OF, snapshot="snapshot-1"),
         AskLeave(
             purpose=Purpose.MARKETING,
-            channel="email",
+            channels=("email",),
             # the segment's classes speak for every offer, those of an eligibility for its own
             data_classes=(("deposit", DataClass.FINANCIAL), ("care", DataClass.FINANCIAL | DataClass.HEALTH)),
         ),
         Decide(
             offers=(("deposit", made.closures["offer", "deposit"]), ("care", made.closures["offer", "care"])),
             currency="CNY",
-            contact_cost=5,
+            channels=(ChannelPlan(channel="email", contact_cost=5, capacity=None),),
             hold_out=0.25,
             salt="idle/2026-06-01",
         ),
-        WriteContacts(channel="email", language="zh"),
-        Evaluate(outcome="acts", as_of=AS_OF),
+        WriteContacts(language="zh", route_by=None),
+        Evaluate(outcome="acts", also=(), as_of=AS_OF),
     )
 
 
@@ -103,7 +103,7 @@ def test_an_unknown_campaign_is_not_found() -> None:
     "changes",
     [
         {"hold_out": 0.3},
-        {"contact_cost": "0.06"},
+        {"channels": {"email": {"contact_cost": "0.06"}}},
         {"offers": ["deposit"]},
         {"owner": "mei"},
         {"label": LABEL | {"en": "X"}},
@@ -124,19 +124,27 @@ any_stage = st.one_of(
     st.builds(
         AskLeave,
         purpose=st.sampled_from(list(Purpose)),
-        channel=st.text(),
+        channels=st.lists(st.text(), max_size=2).map(tuple),
         data_classes=st.lists(st.tuples(st.text(), masks), max_size=3).map(tuple),
     ),
     st.builds(
         Decide,
         offers=st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple),
         currency=st.text(),
-        contact_cost=st.integers(0, 2**63 - 1),
+        channels=st.lists(
+            st.builds(
+                ChannelPlan,
+                channel=st.text(),
+                contact_cost=st.integers(0, 2**63 - 1),
+                capacity=st.none() | st.integers(0),
+            ),
+            max_size=2,
+        ).map(tuple),
         hold_out=shares,
         salt=st.text(),
     ),
-    st.builds(WriteContacts, channel=st.text(), language=st.sampled_from(["zh", "en"])),
-    st.builds(Evaluate, outcome=st.text(), as_of=st.dates()),
+    st.builds(WriteContacts, language=st.sampled_from(["zh", "en"]), route_by=st.none() | st.text()),
+    st.builds(Evaluate, outcome=st.text(), also=st.lists(st.text(), max_size=2).map(tuple), as_of=st.dates()),
 )
 
 
@@ -148,8 +156,8 @@ def test_whatever_stages_there_are_come_back_as_they_went(stages: tuple[Any, ...
 def test_the_rate_that_the_law_asks_for_stands_wherever_the_words_name_it() -> None:
     made = catalog()
     campaign = made.campaign("idle")
-    assert words_of(made.offers["care"], campaign) == ("存款", "年化 4.35%，从 4.35% 起")
-    assert words_of(made.offers["deposit"], campaign) == ("存款", "年化 ，从  起")
+    assert words_of(made.offers["care"], campaign, channel="email") == ("存款", "年化 4.35%，从 4.35% 起")
+    assert words_of(made.offers["deposit"], campaign, channel="email") == ("存款", "年化 ，从  起")
 
 
 @pytest.mark.parametrize(("rate", "shown"), [("100", "100%"), ("0.5", "0.5%"), ("1E+1", "10%"), ("3.60", "3.6%")])
@@ -157,7 +165,7 @@ def test_a_rate_is_written_out_as_people_write_it(rate: str, shown: str) -> None
     made = build_catalog(
         [Located(definition=KINDS["offer"].model_validate(offer("deposit", annual_rate=rate)), file="x.yaml")]
     )
-    _, body = words_of(made.offers["deposit"], catalog().campaign("idle"))
+    _, body = words_of(made.offers["deposit"], catalog().campaign("idle"), channel="email")
     assert body == f"年化 {shown}，从 {shown} 起"
 
 

@@ -9,14 +9,15 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
 
-from lingque.catalog.definitions import NAME, CampaignDefinition
+from lingque.catalog.definitions import CampaignDefinition
+from lingque.catalog.definitions.shared import NAME
 from lingque.catalog.model import Catalog
 from lingque.core.money import Money
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Status
 from lingque.engage.contracts import Decide, State
 from lingque.entry.api.plan_shapes import PlanAnswer
-from lingque.entry.api.shapes import Amount, Labelled, ReasonCount, Request
+from lingque.entry.api.shapes import Amount, ChannelAnswer, Labelled, ReasonCount, Request
 from lingque.flow.campaigns import CampaignReport
 from lingque.measure.contracts import Effect, Profit, Proportion
 
@@ -81,9 +82,8 @@ class CampaignDefinitionAnswer(BaseModel):
     purpose: str
     segment: str
     offers: list[str]
-    channel: str
+    channels: list[ChannelAnswer]
     language: str
-    contact_cost: Amount
     hold_out: float
     outcome: str
 
@@ -154,9 +154,15 @@ def definition_answer(campaign: CampaignDefinition, catalog: Catalog) -> Campaig
         purpose=campaign.purpose,
         segment=campaign.segment,
         offers=list(campaign.offers),
-        channel=campaign.channel,
+        channels=[
+            ChannelAnswer(
+                channel=name,
+                contact_cost=Amount(minor=Money.parse(str(use.contact_cost), currency).minor, currency=currency),
+                capacity=use.capacity,
+            )
+            for name, use in campaign.channels.items()
+        ],
         language=campaign.language,
-        contact_cost=Amount(minor=Money.parse(str(campaign.contact_cost), currency).minor, currency=currency),
         hold_out=campaign.hold_out,
         outcome=campaign.outcome,
     )

@@ -22,7 +22,7 @@ from lingque.engage.contracts import (
     WriteContacts,
 )
 from lingque.engage.explain import explain
-from lingque.entry.api.shapes import Amount, Labelled, ReasonCount
+from lingque.entry.api.shapes import Amount, ChannelAnswer, Labelled, ReasonCount
 
 
 class SelectAudienceStage(BaseModel):
@@ -39,7 +39,7 @@ class AskLeaveStage(BaseModel):
 
     stage: Literal["ask_leave"] = "ask_leave"
     purpose: str
-    channel: str
+    channels: list[str]
     data_classes: dict[str, list[str]]
 
 
@@ -48,7 +48,7 @@ class DecideStage(BaseModel):
 
     stage: Literal["decide"] = "decide"
     offers: list[str]
-    contact_cost: Amount
+    channels: list[ChannelAnswer]
     hold_out: float
 
 
@@ -56,8 +56,8 @@ class WriteContactsStage(BaseModel):
     """A message to everybody who was chosen and not held out."""
 
     stage: Literal["write_contacts"] = "write_contacts"
-    channel: str
     language: Literal["zh", "en"]
+    route_by: str | None
 
 
 class EvaluateStage(BaseModel):
@@ -65,6 +65,7 @@ class EvaluateStage(BaseModel):
 
     stage: Literal["evaluate"] = "evaluate"
     outcome: str
+    also: list[str]
     as_of: date
 
 
@@ -130,19 +131,26 @@ def _stage(stage: Stage) -> StageAnswer:
         case AskLeave():
             return AskLeaveStage(
                 purpose=stage.purpose.name.lower(),
-                channel=stage.channel,
+                channels=list(stage.channels),
                 data_classes={offer: list(classes.names) for offer, classes in stage.data_classes},
             )
         case Decide():
             return DecideStage(
                 offers=[name for name, _ in stage.offers],
-                contact_cost=Amount(minor=stage.contact_cost, currency=stage.currency),
+                channels=[
+                    ChannelAnswer(
+                        channel=use.channel,
+                        contact_cost=Amount(minor=use.contact_cost, currency=stage.currency),
+                        capacity=use.capacity,
+                    )
+                    for use in stage.channels
+                ],
                 hold_out=stage.hold_out,
             )
         case WriteContacts():
-            return WriteContactsStage(channel=stage.channel, language=stage.language)
+            return WriteContactsStage(language=stage.language, route_by=stage.route_by)
         case Evaluate():
-            return EvaluateStage(outcome=stage.outcome, as_of=stage.as_of)
+            return EvaluateStage(outcome=stage.outcome, also=list(stage.also), as_of=stage.as_of)
         case _:
             assert_never(stage)
 

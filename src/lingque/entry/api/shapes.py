@@ -17,6 +17,14 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ChannelAnswer(BaseModel):
+    """A channel of a campaign."""
+
+    channel: str
+    contact_cost: Amount
+    capacity: int | None = Field(description="contacts it can make in one wave; null: no limit")
+
+
 class Labelled(BaseModel):
     """A name in both languages."""
 

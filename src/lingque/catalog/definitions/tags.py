@@ -1,0 +1,89 @@
+"""Tags, and what tags can come from besides tables: models and customer lists."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from lingque.catalog.definitions.shared import Definition, LabelText, Name, WindowText
+
+
+class TagDefinition(Definition):
+    """An aggregate tag (`from`, `value`, mostly `window` and `where`), a derived one (`value` over tags), the score of
+    a `model`, or membership of a `list`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    tag: Name
+    label: LabelText
+    family: Literal[
+        "demographics", "assets", "wealth", "credit", "payments", "consumption", "channel", "lifecycle", "value",
+        "risk", "scenario", "relationship",
+    ]  # fmt: skip
+    owner: str = ""
+    source: Name | None = Field(default=None, alias="from")
+    where: str = ""
+    window: WindowText | None = None
+    value: str = ""
+    model: Name | None = None
+    list: Name | None = None
+
+    @model_validator(mode="after")
+    def _form(self) -> Self:
+        if self.source is None and (self.where or self.window):
+            raise ValueError("'where' and 'window' go with 'from'; a derived tag has only a value")
+        if sum([bool(self.value), self.model is not None, self.list is not None]) != 1:
+            raise ValueError("a tag has one of 'value', 'model' and 'list'")
+        if self.source is not None and not self.value:
+            raise ValueError("'from' goes with 'value'")
+        if self.tag in RESERVED_TAGS:
+            raise ValueError(f"tag names kept for the platform: {', '.join(sorted(RESERVED_TAGS))}")
+        return self
+
+
+RESERVED_TAGS = frozenset({"customer_id", "bucket", "as_of"})
+"""What a snapshot says besides the tags."""
+
+
+class ModelDefinition(Definition):
+    """A model that predicts a label from tags. Its score is a tag (`model: NAME`), a calibrated probability."""
+
+    model: Name
+    label: LabelText
+    owner: str = ""
+    target: Name = Field(description="the label: a true-or-false tag that looks forward")
+    population: Name | None = Field(default=None, description="a segment: whom it learns from and is asked about")
+    features: tuple[Name, ...] = Field(min_length=1)
+    train_as_of: tuple[date, ...] = Field(min_length=1, description="the days whose snapshots it learns from")
+    validate_as_of: date = Field(description="a later day, on which it is calibrated and judged")
+    calibration: Literal["sigmoid", "isotonic"] = "sigmoid"
+    seed: int = Field(default=1, ge=0)
+    too_old_after_days: int = Field(default=400, ge=1, description="days after validate_as_of until a score warns")
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if max(self.train_as_of) >= self.validate_as_of:
+            raise ValueError("validate_as_of comes after every day in train_as_of")
+        if len(set(self.features)) < len(self.features):
+            raise ValueError("a feature stands twice")
+        return self
+
+
+class ListDefinition(Definition):
+    """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted for `purposes`;
+    `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only."""
+
+    list: Name
+    label: LabelText
+    owner: Name = Field(description="the user who answers for it")
+    effect: Literal["exclude", "audience"]
+    secret: bool = False
+    valid_days: int | None = Field(default=None, ge=1, description="days after which a member is taken off")
+
+    @model_validator(mode="after")
+    def _secret(self) -> Self:
+        if self.secret and self.effect != "exclude":
+            raise ValueError("only a list that excludes can be secret")
+        return self
