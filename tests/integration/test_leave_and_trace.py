@@ -22,8 +22,9 @@ from lingque.govern.tables import api_keys, consents
 
 # role → what it may; everything else is denied
 MATRIX = {
-    Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "read_campaign"},
-    Role.COMPLIANCE_OFFICER: {"approve_campaign", "read_campaign"},
+    Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "halt_campaign", "read_campaign"},
+    Role.COMPLIANCE_OFFICER: {"approve_campaign", "halt_campaign", "read_campaign"},
+    Role.CONSUMER_PROTECTION_REVIEWER: {"review_campaign", "read_campaign"},
     Role.ANALYST: {"apply_definitions", "run_tags", "read_campaign"},
     Role.OPERATOR: {"apply_definitions", "ingest", "run_tags"},
     Role.SYSTEM_ADMINISTRATOR: {"add_user"},

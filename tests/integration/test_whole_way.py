@@ -11,6 +11,7 @@ from tiny_bank import (
     AS_OF,
     CAMPAIGN,
     CUSTOMERS,
+    HUA,
     LAN,
     LAWFUL,
     LIN,
@@ -47,6 +48,7 @@ from lingque.flow import (
     ingest,
     plan_campaign,
     report_campaign,
+    review_campaign,
     run_campaign,
     run_tags,
 )
@@ -159,9 +161,9 @@ class Stop(BaseException):
 @pytest.mark.parametrize(
     "step",
     [
-        "lingque.flow.campaigns.finish_run",
-        "lingque.flow.campaigns.enqueue",
-        "lingque.flow.campaigns.advance",
+        "lingque.flow.running.finish_run",
+        "lingque.flow.running.enqueue",
+        "lingque.flow.running.advance",
     ],
 )
 def test_a_run_that_dies_at_any_step_goes_on_and_decides_once(
@@ -216,6 +218,10 @@ def run(services: Services) -> object:
     return run_campaign(services, CAMPAIGN, LIN)
 
 
+def review(services: Services, digest: str) -> None:
+    assert not isinstance(review_campaign(services, CAMPAIGN, HUA, digest=digest), Refusal)
+
+
 def approve_as(user: str, digest: str) -> Callable[[Services], object]:
     return lambda services: approve_campaign(services, CAMPAIGN, PRINCIPALS[user], digest=digest)
 
@@ -242,13 +248,23 @@ def test_what_was_not_approved_by_somebody_else_does_not_run(bank: Bank, loaded:
     assert_refused(
         loaded,
         bank,
-        (run, Reason.NOT_APPROVED, "run_campaign"),
-        (approve_as("lan_too", digest), Reason.OWN_WORK, "approve_campaign"),  # the campaign's owner
+        (run, Reason.NOT_REVIEWED, "run_campaign"),
+        (approve_as("min", digest), Reason.NOT_REVIEWED, "approve_campaign"),
         (approve_as("min", "0" * 64), Reason.CHANGED_SINCE_PLAN, "approve_campaign"),
         (lambda services: report_campaign(services, CAMPAIGN, LIN), Reason.WRONG_STATE, "report_campaign"),
     )
+    review(services, digest)
+    assert_refused(
+        loaded,
+        bank,
+        (run, Reason.NOT_APPROVED, "run_campaign"),
+        (approve_as("lan_too", digest), Reason.OWN_WORK, "approve_campaign"),  # the campaign's owner
+        (approve_as("hua_too", digest), Reason.OWN_WORK, "approve_campaign"),  # who reviewed it
+    )
     approve_campaign(services, CAMPAIGN, MIN, digest=digest, approved=False, comment="too many")
     assert_refused(loaded, bank, (run, Reason.REJECTED, "run_campaign"))
+    assert_refused(loaded, bank, (approve_as("min", digest), Reason.NOT_REVIEWED, "approve_campaign"))
+    review(services, digest)
     assert isinstance(approve_campaign(services, CAMPAIGN, MIN, digest=digest), Plan)
     assert_refused(loaded, bank, (approve_as("min", digest), Reason.WRONG_STATE, "approve_campaign"))
     assert isinstance(run(services), Fates)
@@ -259,6 +275,7 @@ def test_whoever_planned_may_not_approve_under_a_second_account(bank: Bank, load
     apply(loaded.services, OTTO)
     made = plan_campaign(loaded.services, CAMPAIGN, AS_OF, LAN)
     assert isinstance(made, Plan)
+    review(loaded.services, made.digest)
     assert_refused(loaded, bank, (approve_as("lan_too", made.digest), Reason.OWN_WORK, "approve_campaign"))
 
 

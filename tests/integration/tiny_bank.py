@@ -20,7 +20,16 @@ from lingque.core.errors import ChannelError
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Channel, Message
 from lingque.engage.contracts import Plan
-from lingque.flow import People, apply, approve_campaign, ingest, plan_campaign, run_campaign, run_tags
+from lingque.flow import (
+    People,
+    apply,
+    approve_campaign,
+    ingest,
+    plan_campaign,
+    review_campaign,
+    run_campaign,
+    run_tags,
+)
 from lingque.flow.services import Services
 from lingque.govern.access import User, add_user
 from lingque.govern.contracts import Principal, Role
@@ -234,13 +243,15 @@ USERS = (
     User(name="lan", person="lan", roles=frozenset({Role.CAMPAIGN_MANAGER})),
     User(name="lin", person="lin", roles=frozenset({Role.CAMPAIGN_MANAGER})),
     User(name="min", person="min", roles=frozenset({Role.COMPLIANCE_OFFICER})),
+    User(name="hua", person="hua", roles=frozenset({Role.CONSUMER_PROTECTION_REVIEWER})),
+    User(name="hua_too", person="hua", roles=frozenset({Role.COMPLIANCE_OFFICER})),
     User(name="lan_too", person="lan", roles=frozenset({Role.COMPLIANCE_OFFICER})),
     User(name="ada", person="ada", roles=frozenset({Role.ANALYST})),
     User(name="root", person="root", roles=frozenset({Role.SYSTEM_ADMINISTRATOR})),
 )
 PRINCIPALS = {user.name: Principal(user=user.name, person=user.person, roles=user.roles) for user in USERS}
-OTTO, LAN, LIN, MIN = (PRINCIPALS[name] for name in ("otto", "lan", "lin", "min"))
-PEOPLE = People(operator=OTTO, manager=LIN, approver=MIN)
+OTTO, LAN, LIN, HUA, MIN = (PRINCIPALS[name] for name in ("otto", "lan", "lin", "hua", "min"))
+PEOPLE = People(operator=OTTO, manager=LIN, reviewer=HUA, approver=MIN)
 
 
 def customer_no(n: int) -> str:
@@ -442,9 +453,10 @@ def make_sent(folder: Path) -> None:
 
 
 def approve(services: Services) -> Plan:
-    """Plan the campaign and have it approved."""
+    """Plan the campaign and have it reviewed and approved."""
     plan = plan_campaign(services, CAMPAIGN, AS_OF, LIN)
     assert not isinstance(plan, Refusal)
+    assert not isinstance(review_campaign(services, CAMPAIGN, HUA, digest=plan.digest), Refusal)
     approved = approve_campaign(services, CAMPAIGN, MIN, digest=plan.digest)
     assert not isinstance(approved, Refusal)
     return approved

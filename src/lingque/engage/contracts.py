@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
 from lingque.core.clock import Instant
 from lingque.core.registries import DataClass, Purpose
 
-State = Literal["planned", "approved", "rejected", "running", "done"]
+State = Literal[
+    "simulated",
+    "reviewed",
+    "rejected",
+    "approved",
+    "piloting",
+    "piloted",
+    "pilot_approved",
+    "rolling_out",
+    "paused",
+    "stopped",
+    "rolled_out",
+    "evaluated",
+    "closed",
+]
+Phase = Literal["once", "pilot", "rollout"]
+"""Which part of the audience: all at once, the pilot's share, or the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +48,13 @@ class AskLeave:
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelPlan:
-    """A channel as the wave may use it: what a contact costs (minor units), and how many it can make (None: any)."""
+    """A channel as the wave may use it: what a contact costs (minor units), how many it can make (None: any), and how
+    much stronger than the offer's response it works."""
 
     channel: str
     contact_cost: int
     capacity: int | None
+    response_factor: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +65,14 @@ class Decide:
     channels: tuple[ChannelPlan, ...]
     currency: str
     hold_out: float
+    salt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPilot:
+    """A share of the audience, drawn by this salt, goes first; the rest waits until the pilot has been approved."""
+
+    share: float
     salt: str
 
 
@@ -68,12 +94,16 @@ class Evaluate:
     as_of: date
 
 
-Stage = SelectAudience | AskLeave | Decide | WriteContacts | Evaluate
+Stage = SelectAudience | AskLeave | Decide | RunPilot | WriteContacts | Evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What the plan would do if it ran at the moment of planning. Amounts in minor units."""
+    """What the plan would do if it ran at the moment of planning. Amounts in minor units.
+
+    The intervals (95 %) say how much chance alone moves the result if the assumed or predicted responses are right;
+    `overlap` counts those to be contacted whom other campaigns contacted lately.
+    """
 
     customers: int
     audience: int
@@ -85,14 +115,24 @@ class Forecast:
     cost: int
     currency: str
     detectable_effect: float | None
+    waterfall: tuple[tuple[str, int], ...] = ()
+    by_channel: dict[str, int] = field(default_factory=dict)
+    overlap: dict[str, int] = field(default_factory=dict)
+    conversions_interval: tuple[float, float] | None = None
+    profit_interval: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Stages as data. `digest` covers the stages and the campaign's closure: it is what is approved."""
+    """Stages as data. `digest` covers the stages and the campaign's closure.
+
+    `approval_digest` is what is reviewed and approved: the digest itself, or, where the campaign comes again, the
+    digest of all that does not change from wave to wave.
+    """
 
     campaign: str
     digest: str
+    approval_digest: str
     stages: tuple[Stage, ...]
     forecast: Forecast
     planned_by: str
@@ -103,6 +143,16 @@ class Plan:
     def stage(self, kind: type[Any]) -> Any:
         """The one stage of that kind."""
         return next(stage for stage in self.stages if isinstance(stage, kind))
+
+    @property
+    def pilot(self) -> RunPilot | None:
+        return next((stage for stage in self.stages if isinstance(stage, RunPilot)), None)
+
+    @property
+    def as_of(self) -> date:
+        """The day of the snapshot."""
+        day: date = self.stage(SelectAudience).as_of
+        return day
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from lingque.catalog.model import Catalog
 from lingque.core.labels import Label, Language
-from lingque.engage.contracts import AskLeave, Decide, Evaluate, Plan, SelectAudience, Stage, WriteContacts
+from lingque.core.money import Money
+from lingque.engage.contracts import (
+    AskLeave,
+    ChannelPlan,
+    Decide,
+    Evaluate,
+    Plan,
+    RunPilot,
+    SelectAudience,
+    Stage,
+    WriteContacts,
+)
 
 
 def explain(plan: Plan, catalog: Catalog, language: Language) -> Iterator[tuple[str, str]]:
@@ -39,8 +50,13 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
                 catalog.offers[name].label.in_language(language) for name, _ in stage.offers if name in catalog.offers
             )
             return Label(zh="决策", en="decide"), Label(
-                zh=f"方案：{offers}；随机留出 {stage.hold_out:.0%} 作对照组",
-                en=f"offers: {offers}; {stage.hold_out:.0%} held out at random",
+                zh=f"产品：{offers}；渠道：{_channels(stage, language)}；随机留出 {stage.hold_out:.0%} 作对照组",
+                en=f"offers: {offers}; channels: {_channels(stage, language)}; {stage.hold_out:.0%} held out at random",
+            )
+        case RunPilot():
+            return Label(zh="试点", en="pilot"), Label(
+                zh=f"先在随机抽取的 {stage.share:.0%} 客户中试点，评审通过后再推广",
+                en=f"a random {stage.share:.0%} of the audience first; the rest after the pilot has been approved",
             )
         case WriteContacts():
             return Label(zh="触达", en="contact"), Label(
@@ -53,6 +69,23 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
                 zh=f"触达组与对照组的「{label}」之差，附置信区间",
                 en=f"“{label}”: contacted against held out, with an interval",
             )
+
+
+CHANNEL_LABELS: dict[str, Label] = {
+    "email": Label(zh="邮件", en="e-mail"),
+    "sms": Label(zh="短信", en="text message"),
+    "rm_call": Label(zh="客户经理", en="relationship manager"),
+}
+
+
+def _channels(stage: Decide, language: Language) -> str:
+    def shown(use: ChannelPlan) -> str:
+        limit = Label(zh=f"，上限 {use.capacity}", en=f", at most {use.capacity}") if use.capacity is not None else None
+        name = CHANNEL_LABELS[use.channel].in_language(language)
+        cost = Money(minor=use.contact_cost, currency=stage.currency)
+        return f"{name} ({cost}{limit.in_language(language) if limit else ''})"
+
+    return ", ".join(shown(use) for use in stage.channels)
 
 
 def _tag_label(catalog: Catalog, name: str, language: Language) -> str:

@@ -13,10 +13,19 @@ from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
 from lingque.core.money import Money
 from lingque.core.registries import DataClass, Purpose
-from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, Evaluate, SelectAudience, Stage, WriteContacts
+from lingque.engage.contracts import (
+    AskLeave,
+    ChannelPlan,
+    Decide,
+    Evaluate,
+    RunPilot,
+    SelectAudience,
+    Stage,
+    WriteContacts,
+)
 
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, WriteContacts, Evaluate)
+    kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, RunPilot, WriteContacts, Evaluate)
 }
 
 Z_95 = 1.959964
@@ -43,20 +52,29 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
                     channel=name,
                     contact_cost=Money.parse(str(use.contact_cost), currency).minor,
                     capacity=use.capacity,
+                    response_factor=use.response_factor,
                 )
                 for name, use in campaign.channels.items()
             ),
             hold_out=campaign.hold_out,
             salt=f"{name}/{as_of.isoformat()}",
         ),
+        *([RunPilot(share=campaign.pilot.share, salt=f"{name}/{as_of.isoformat()}/pilot")] if campaign.pilot else []),
         WriteContacts(language=campaign.language, route_by=campaign.route_by),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
     )
 
 
 def digest_of_plan(catalog: Catalog, name: str, stages: tuple[Stage, ...]) -> str:
-    """What an approval speaks of."""
+    """What this very plan is."""
     return digest_of({"campaign": catalog.closures["campaign", name], "stages": stages_to_json(stages)})
+
+
+def approval_digest_of(catalog: Catalog, name: str, stages: tuple[Stage, ...]) -> str:
+    """What an approval speaks of: the plan, or, of a campaign that comes again, its definition with all under it."""
+    if catalog.campaign(name).schedule is None:
+        return digest_of_plan(catalog, name, stages)
+    return digest_of({"every wave of": catalog.closures["campaign", name]})
 
 
 def detectable_effect(contacted: int, held_out: int, rate: float) -> float | None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
-from lingque.core.reasons import Reason, Refusal
+from lingque.core.hashing import Int64s
 from lingque.engage.contracts import Contact, Forecast, Plan, Stage, State
+from lingque.engage.life_cycle import SENDING, cannot_become
 from lingque.engage.planning import stages_from_json, stages_to_json
 from lingque.engage.tables import campaign_plans, campaign_states, contacts
 
-FOLLOWS: dict[State, frozenset[State]] = {
-    "planned": frozenset({"approved", "rejected"}),
-    "approved": frozenset({"running"}),
-    "rejected": frozenset({"approved", "rejected"}),
-    "running": frozenset({"done"}),
-    "done": frozenset(),
-}
-"""The life-cycle of a plan: which states may follow which."""
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step in the life of a plan."""
+
+    state: State
+    by: str
+    at: Instant
+    comment: str
 
 
 def save_plan(
@@ -30,6 +34,7 @@ def save_plan(
     *,
     campaign: str,
     digest: str,
+    approval_digest: str,
     stages: tuple[Stage, ...],
     forecast: Forecast,
     by: str,
@@ -44,6 +49,7 @@ def save_plan(
         .values(
             campaign=campaign,
             digest=digest,
+            approval_digest=approval_digest,
             stages=stages_to_json(stages),
             forecast=dataclasses.asdict(forecast),
             planned_by=by,
@@ -51,7 +57,7 @@ def save_plan(
         )
         .returning(campaign_plans.c.wave_id)
     ).scalar_one()
-    _write_state(connection, wave_id, "planned", by, at)
+    _write_state(connection, wave_id, "simulated", by, at, "")
     return newest_plan(connection, campaign)
 
 
@@ -75,20 +81,69 @@ def newest_plan(connection: Connection, campaign: str) -> Plan:
     return plan
 
 
-def cannot_become(connection: Connection, plan: Plan, to: State) -> Refusal | None:
-    """Why the plan's present state does not lead there; nothing where it does."""
-    now = _state(connection, plan.wave_id)
-    if to in FOLLOWS[now]:
-        return None
-    return Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{plan.campaign}' is {now}, it cannot be {to}")
+def plan_of_wave(connection: Connection, wave_id: int) -> Plan:
+    """The plan with that number. Raises `NotFoundError`."""
+    row = connection.execute(select(campaign_plans).where(campaign_plans.c.wave_id == wave_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no wave {wave_id}", next_step="see 'lingque campaign list'")
+    return _plan(connection, row)
 
 
-def advance(connection: Connection, plan: Plan, to: State, *, by: str, at: Instant) -> None:
-    """Move the plan on. A caller that did not ask `cannot_become` first gets a `ValueError`."""
-    refusal = cannot_become(connection, plan, to)
+def earlier_waves(connection: Connection, plan: Plan) -> list[Plan]:
+    """Waves before this one under the same approval, newest first."""
+    rows = connection.execute(
+        select(campaign_plans)
+        .where(campaign_plans.c.approval_digest == plan.approval_digest, campaign_plans.c.wave_id < plan.wave_id)
+        .order_by(campaign_plans.c.wave_id.desc())
+    )
+    return [_plan(connection, row) for row in rows]
+
+
+def advance(connection: Connection, plan: Plan, to: State, *, by: str, at: Instant, comment: str = "") -> Plan:
+    """Move the plan on and return it. A caller that did not ask `cannot_become` first gets a `ValueError`."""
+    now = dataclasses.replace(plan, state=state_of_wave(connection, plan.wave_id))
+    refusal = cannot_become(now, to)
     if refusal is not None:
         raise ValueError(refusal.detail)
-    _write_state(connection, plan.wave_id, to, by, at)
+    _write_state(connection, plan.wave_id, to, by, at, comment)
+    return dataclasses.replace(plan, state=to)
+
+
+def history_of(connection: Connection, wave_id: int) -> list[Step]:
+    """Every state the plan was in, in order."""
+    rows = connection.execute(
+        select(campaign_states).where(campaign_states.c.wave_id == wave_id).order_by(campaign_states.c.state_id)
+    )
+    return [Step(state=row.state, by=row.actor, at=Instant(row.at), comment=row.comment) for row in rows]
+
+
+def state_of_wave(connection: Connection, wave_id: int) -> State:
+    """The state it is in now."""
+    state: State = connection.execute(
+        select(campaign_states.c.state)
+        .where(campaign_states.c.wave_id == wave_id)
+        .order_by(campaign_states.c.state_id.desc())
+        .limit(1)
+    ).scalar_one()
+    return state
+
+
+def may_send(connection: Connection, wave_id: int) -> bool:
+    """May messages of the wave go out at this moment? Asked again for each, so that a stop stops."""
+    return state_of_wave(connection, wave_id) in SENDING
+
+
+def overlap(connection: Connection, customer_ids: Int64s, *, other_than: str, since: Instant) -> dict[str, int]:
+    """How many of these customers other campaigns contacted since then, by campaign, most first."""
+    wanted = set(customer_ids.tolist())
+    rows = connection.execute(
+        select(campaign_plans.c.campaign, contacts.c.customer_id)
+        .join(campaign_plans, campaign_plans.c.wave_id == contacts.c.wave_id)
+        .where(contacts.c.written_at >= since, campaign_plans.c.campaign != other_than)
+        .distinct()
+    )
+    counts = Counter(row.campaign for row in rows if row.customer_id in wanted)
+    return dict(counts.most_common())
 
 
 def write_contacts(connection: Connection, entries: Iterable[Contact], *, at: Instant) -> int:
@@ -116,24 +171,24 @@ def _plan(connection: Connection, row: Any) -> Plan:
     return Plan(
         campaign=row.campaign,
         digest=row.digest,
+        approval_digest=row.approval_digest,
         stages=stages_from_json(row.stages),
-        forecast=Forecast(**row.forecast),
+        forecast=_forecast(row.forecast),
         planned_by=row.planned_by,
         planned_at=Instant(row.planned_at),
-        state=_state(connection, row.wave_id),
+        state=state_of_wave(connection, row.wave_id),
         wave_id=row.wave_id,
     )
 
 
-def _state(connection: Connection, wave_id: int) -> State:
-    state: State = connection.execute(
-        select(campaign_states.c.state)
-        .where(campaign_states.c.wave_id == wave_id)
-        .order_by(campaign_states.c.state_id.desc())
-        .limit(1)
-    ).scalar_one()
-    return state
+def _forecast(content: dict[str, Any]) -> Forecast:
+    """JSON knows lists only."""
+    tuples = {
+        key: tuple(content[key]) for key in ("conversions_interval", "profit_interval") if content.get(key) is not None
+    }
+    waterfall = tuple((str(step), int(count)) for step, count in content.get("waterfall", ()))
+    return Forecast(**{**content, **tuples, "waterfall": waterfall})
 
 
-def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant) -> None:
-    connection.execute(insert(campaign_states).values(wave_id=wave_id, state=state, actor=by, at=at))
+def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant, comment: str) -> None:
+    connection.execute(insert(campaign_states).values(wave_id=wave_id, state=state, actor=by, at=at, comment=comment))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, SmallInteger, String, Table, Text
 
 from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
 
@@ -12,6 +12,7 @@ campaign_plans = Table(
     Column("wave_id", SerialKey, primary_key=True),
     Column("campaign", String(64), nullable=False, index=True),
     Column("digest", String(64), nullable=False, index=True),
+    Column("approval_digest", String(64), nullable=False, index=True),
     Column("stages", JsonColumn, nullable=False),
     Column("forecast", JsonColumn, nullable=False),
     Column("planned_by", String(64), nullable=False),
@@ -26,6 +27,7 @@ campaign_states = Table(
     Column("state", String(16), nullable=False),
     Column("actor", String(64), nullable=False),
     Column("at", InstantColumn, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
 )
 
 contacts = Table(

@@ -13,11 +13,9 @@ from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change
 from lingque.core.labels import Label, Language
 from lingque.core.money import Money
-from lingque.core.reasons import Reason, Refusal
+from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Fates
-from lingque.engage.contracts import Plan
-from lingque.engage.explain import explain
-from lingque.flow.campaigns import CampaignReport
+from lingque.flow.reporting import CampaignReport
 from lingque.ingest.contracts import IngestReport
 from lingque.measure.contracts import Effect
 from lingque.profile.contracts import SnapshotReport
@@ -100,34 +98,6 @@ def snapshot(report: SnapshotReport, catalog: Catalog, language: Language) -> Ta
     return made
 
 
-def plan(entry: Plan, catalog: Catalog, language: Language) -> RenderableType:
-    """Stages, refusals by reason, and the forecast."""
-    forecast = entry.forecast
-    label = catalog.campaign(entry.campaign).label.label().in_language(language)
-    stages = table("", "", title=f"{label}  ·  {entry.campaign}  ·  {entry.digest[:12]}  ·  {entry.state}")
-    stages.show_header = False
-    for title, text in explain(entry, catalog, language):
-        stages.add_row(title, text)
-    parts: list[RenderableType] = [stages]
-    if forecast.refusals:
-        title = Label(zh="不触达的原因（可多项）", en="not contacted because (several may hold)").in_language(language)
-        parts.append(_counts({Reason[name]: n for name, n in forecast.refusals.items()}, title, language))
-    profit = Money(minor=forecast.expected_profit, currency=forecast.currency)
-    cost = Money(minor=forecast.cost, currency=forecast.currency)
-    zh = f"预计触达 {forecast.to_contact:,} 人，留出 {forecast.to_hold_out:,} 人；成本 {cost}，预期增量利润 {profit}"
-    en = (
-        f"would contact {forecast.to_contact:,} and hold out {forecast.to_hold_out:,}; "
-        f"cost {cost}, expected incremental profit {profit}"
-    )
-    parts.append(Text(Label(zh=zh, en=en).in_language(language)))
-    if forecast.detectable_effect is not None:
-        points = f"{forecast.detectable_effect * 100:.1f}"
-        zh = f"在该样本量下，低于 {points} 个百分点的效果难以与偶然区分"
-        en = f"with groups of this size, an effect under {points} percentage points can hardly be told from chance"
-        parts.append(Text(Label(zh=zh, en=en).in_language(language), style="dim"))
-    return Group(*parts)
-
-
 def fates(entry: Fates, language: Language) -> RenderableType:
     made = table("", "")
     made.show_header = False
@@ -204,15 +174,6 @@ def _picture(effect: Effect, truth: float | None, width: int = 60) -> list[Text]
         line[at(truth)] = "◆"
     line[at(effect.difference)] = "●"
     return [Text("  " + "".join(line))]
-
-
-def _counts(counts: dict[Reason, int], title: str, language: Language) -> Table:
-    made = table("", "", title=title)
-    made.show_header = False
-    made.columns[1].justify = "right"
-    for reason, count in counts.items():
-        made.add_row(f"  {reason.label.in_language(language)}", f"{count:,}")
-    return made
 
 
 def _points(value: float) -> str:

@@ -7,14 +7,11 @@ from datetime import date
 
 from lingque.core.clock import Instant
 from lingque.core.reasons import Refusal
-from lingque.flow.campaigns import (
-    CampaignReport,
-    approve_campaign,
-    plan_campaign,
-    report_campaign,
-    run_campaign,
-)
+from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.intake import apply, ingest, run_tags
+from lingque.flow.planning import plan_campaign
+from lingque.flow.reporting import CampaignReport, report_campaign
+from lingque.flow.running import run_campaign
 from lingque.flow.services import Services
 from lingque.govern.contracts import Principal
 
@@ -25,6 +22,7 @@ class People:
 
     operator: Principal
     manager: Principal
+    reviewer: Principal
     approver: Principal
 
 
@@ -44,7 +42,10 @@ def from_files_to_effect(
     plan = plan_campaign(services, campaign, as_of, people.manager)  # tags → stages and a forecast
     if isinstance(plan, Refusal):
         return plan
-    approved = approve_campaign(services, campaign, people.approver, digest=plan.digest)  # by somebody else
+    reviewed = review_campaign(services, campaign, people.reviewer, digest=plan.digest)  # for the customers
+    if isinstance(reviewed, Refusal):
+        return reviewed
+    approved = approve_campaign(services, campaign, people.approver, digest=plan.digest)  # by a third person
     if isinstance(approved, Refusal):
         return approved
     sent = run_campaign(services, campaign, people.manager)  # decisions → contacts → messages

@@ -15,12 +15,23 @@ from lingque.govern.tables import approvals
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """What is put before an approver, by whom, and who else answers for it."""
+    """What is put before an approver, by whom, who else answers for it, and what the approver must be allowed to do."""
 
     kind: str
+    action: Action
     subject: str
     digest: str
     authors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What somebody decided, and why."""
+
+    by: str
+    approved: bool
+    comment: str
+    at: Instant
 
 
 def decide_approval(
@@ -36,7 +47,7 @@ def decide_approval(
 
     The same human being under a second account is still the author.
     """
-    not_allowed = refused(approver, Action.APPROVE_CAMPAIGN)
+    not_allowed = refused(approver, submission.action)
     if not_allowed is not None:
         return not_allowed
     for author in submission.authors:
@@ -59,13 +70,25 @@ def decide_approval(
     return None
 
 
-def not_approved(connection: Connection, digest: str) -> Refusal | None:
-    """Why what has this digest may not run; nothing where its newest decision was yes."""
-    newest = connection.execute(
-        select(approvals).where(approvals.c.digest == digest).order_by(approvals.c.approval_id.desc())
+def newest_decision(connection: Connection, *, kind: str, digest: str) -> Decision | None:
+    """The last decision of that kind on what has this digest, where there is one."""
+    row = connection.execute(
+        select(approvals)
+        .where(approvals.c.digest == digest, approvals.c.kind == kind)
+        .order_by(approvals.c.approval_id.desc())
     ).first()
+    if row is None:
+        return None
+    return Decision(by=row.decided_by, approved=row.approved, comment=row.comment, at=Instant(row.decided_at))
+
+
+def not_approved(
+    connection: Connection, digest: str, *, kind: str, otherwise: Reason = Reason.NOT_APPROVED
+) -> Refusal | None:
+    """Why what has this digest may not go on; nothing where the newest decision of that kind was yes."""
+    newest = newest_decision(connection, kind=kind, digest=digest)
     if newest is None:
-        return Refusal(reason=Reason.NOT_APPROVED, detail="nobody has approved exactly this")
+        return Refusal(reason=otherwise, detail="nobody has approved exactly this")
     if not newest.approved:
-        return Refusal(reason=Reason.REJECTED, detail=f"{newest.decided_by}: {newest.comment or 'no comment'}")
+        return Refusal(reason=Reason.REJECTED, detail=f"{newest.by}: {newest.comment or 'no comment'}")
     return None

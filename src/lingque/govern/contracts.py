@@ -29,6 +29,7 @@ class Role(StrEnum):
 
     CAMPAIGN_MANAGER = "campaign_manager"
     COMPLIANCE_OFFICER = "compliance_officer"
+    CONSUMER_PROTECTION_REVIEWER = "consumer_protection_reviewer"
     ANALYST = "analyst"
     OPERATOR = "operator"
     SYSTEM_ADMINISTRATOR = "system_administrator"
@@ -41,8 +42,10 @@ class Action(StrEnum):
     INGEST = "ingest"
     RUN_TAGS = "run_tags"
     PLAN_CAMPAIGN = "plan_campaign"
+    REVIEW_CAMPAIGN = "review_campaign"
     APPROVE_CAMPAIGN = "approve_campaign"
     RUN_CAMPAIGN = "run_campaign"
+    HALT_CAMPAIGN = "halt_campaign"
     READ_CAMPAIGN = "read_campaign"
     ADD_USER = "add_user"
 

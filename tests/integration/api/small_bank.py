@@ -23,6 +23,7 @@ USERS = {
     "mia": frozenset({Role.CAMPAIGN_MANAGER}),
     "owen": frozenset({Role.CAMPAIGN_MANAGER}),
     "carl": frozenset({Role.COMPLIANCE_OFFICER}),
+    "hua": frozenset({Role.CONSUMER_PROTECTION_REVIEWER}),
     "ann": frozenset({Role.ANALYST, Role.OPERATOR}),
     "root": frozenset({Role.SYSTEM_ADMINISTRATOR}),
 }

@@ -18,7 +18,9 @@ from lingque.testing import FixedClock
 
 NAME = "card_plus_spring"
 PLANS = f"/v1/campaigns/{NAME}/plans"
+REVIEWS = f"/v1/campaigns/{NAME}/reviews"
 APPROVALS = f"/v1/campaigns/{NAME}/approvals"
+MOVES = f"/v1/campaigns/{NAME}/moves"
 TWO_MONTHS = timedelta(days=60) // timedelta(microseconds=1)
 
 
@@ -29,6 +31,15 @@ def planned(api: Calling) -> dict[str, Any]:
     return plan
 
 
+def reviewed(api: Calling) -> str:
+    """Planned and reviewed; the digest."""
+    digest: str = planned(api)["digest"]
+    answer = api.post(REVIEWS, "hua", json={"digest": digest, "approved": True, "comment": "披露齐全"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "reviewed"
+    return digest
+
+
 def decided(api: Calling, user: str, digest: str, *, approved: bool = True) -> Any:
     return api.post(APPROVALS, user, json={"digest": digest, "approved": approved, "comment": "看过了"})
 
@@ -37,7 +48,7 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
     assert api.get("/v1/me", "carl").json() == {
         "user": "carl",
         "roles": ["compliance_officer"],
-        "actions": ["approve_campaign", "read_campaign"],
+        "actions": ["approve_campaign", "halt_campaign", "read_campaign"],
     }
 
 
@@ -50,7 +61,7 @@ def test_campaigns_are_listed_with_the_state_of_their_newest_plan(api: Calling) 
         "name": NAME,
         "label": {"zh": "春季优享卡", "en": "Card Plus in spring"},
         "owner": "owen",
-        "state": "planned",
+        "state": "simulated",
     }
 
 
@@ -101,7 +112,7 @@ def test_planning_again_gives_the_plan_that_is_there(api: Calling) -> None:
 
 @pytest.mark.parametrize("approved", [True, False])
 def test_another_person_decides_on_the_plan_they_looked_at(api: Calling, approved: bool) -> None:
-    answer = decided(api, "carl", planned(api)["digest"], approved=approved)
+    answer = decided(api, "carl", reviewed(api), approved=approved)
     assert answer.status_code == 200
     assert answer.json()["state"] == ("approved" if approved else "rejected")
 
@@ -110,11 +121,11 @@ def test_a_decision_on_another_plan_than_the_newest_is_refused(api: Calling) -> 
     planned(api)
     problem = problem_of(decided(api, "carl", "0" * 64), 409)
     assert (problem["reason"], problem["code"]) == ("CHANGED_SINCE_PLAN", 303)
-    assert api.get(f"/v1/campaigns/{NAME}", "carl").json()["plan"]["state"] == "planned"
+    assert api.get(f"/v1/campaigns/{NAME}", "carl").json()["plan"]["state"] == "simulated"
 
 
 def test_what_is_approved_is_not_approved_again(api: Calling) -> None:
-    digest = planned(api)["digest"]
+    digest = reviewed(api)
     decided(api, "carl", digest)
     assert problem_of(decided(api, "carl", digest), 409)["reason"] == "WRONG_STATE"
 
@@ -124,7 +135,7 @@ def test_nobody_decides_on_their_own_work(api: Calling, application: Application
         second = User(name="mia2", person="staff mia", roles=frozenset({Role.COMPLIANCE_OFFICER}))
         add_user(connection, second, at=application.services.clock.now())
         api.keys["mia2"] = new_api_key(connection, "mia2", at=application.services.clock.now())
-    problem = problem_of(decided(api, "mia2", planned(api)["digest"]), 403)
+    problem = problem_of(decided(api, "mia2", reviewed(api)), 403)
     assert problem["reason"] == "OWN_WORK"
     assert problem["label"] == {"zh": "不得审批本人提交的内容", "en": "nobody approves their own work"}
 
@@ -137,6 +148,8 @@ def test_nobody_decides_on_their_own_work(api: Calling, application: Application
         ("root", "GET", f"/v1/campaigns/{NAME}/report"),
         ("carl", "POST", PLANS),
         ("mia", "POST", APPROVALS),
+        ("carl", "POST", REVIEWS),
+        ("hua", "POST", APPROVALS),
     ],
 )
 def test_a_role_that_may_not_is_refused(api: Calling, user: str, method: str, path: str) -> None:
@@ -145,6 +158,21 @@ def test_a_role_that_may_not_is_refused(api: Calling, user: str, method: str, pa
     answer = api.get(path, user) if method == "GET" else api.post(path, user, json=body)
     problem = problem_of(answer, 403)
     assert (problem["reason"], problem["code"]) == ("ROLE_NOT_ALLOWED", 305)
+
+
+def test_a_plan_that_nobody_reviewed_is_not_approved(api: Calling) -> None:
+    assert problem_of(decided(api, "carl", planned(api)["digest"]), 409)["reason"] == "NOT_REVIEWED"
+
+
+def test_a_plan_is_stopped_and_nothing_follows(api: Calling) -> None:
+    digest = reviewed(api)
+    assert problem_of(api.post(MOVES, "mia", json={"move": "pause"}), 409)["reason"] == "WRONG_STATE"
+    assert problem_of(api.post(MOVES, "ann", json={"move": "stop"}), 403)["reason"] == "ROLE_NOT_ALLOWED"
+    stopped = api.post(MOVES, "carl", json={"move": "stop", "comment": "利率变了"})
+    assert stopped.json()["state"] == "stopped"
+    assert problem_of(decided(api, "carl", digest), 409)["reason"] == "WRONG_STATE"
+    assert api.post(MOVES, "mia", json={"move": "close"}).json()["state"] == "closed"
+    problem_of(api.post(MOVES, "mia", json={"move": "erase"}), 422)
 
 
 def test_an_unknown_campaign_is_not_found_and_the_nearest_is_named(api: Calling) -> None:
@@ -165,6 +193,7 @@ def test_a_report_waits_for_the_outcome_and_then_tells_the_effect(
     assert problem_of(api.post(APPROVALS, "carl", json={"digest": "0" * 64, "approved": True}), 404)
     digest = planned(api)["digest"]
     assert problem_of(api.get(f"/v1/campaigns/{NAME}/report", "mia"), 409)["reason"] == "WRONG_STATE"
+    reviewed(api)
     decided(api, "carl", digest)
     with application.writing() as services:
         fates = run_campaign(services, NAME, person(application, "mia"))
@@ -173,7 +202,7 @@ def test_a_report_waits_for_the_outcome_and_then_tells_the_effect(
 
     clock.advance(TWO_MONTHS)
     report = api.get(f"/v1/campaigns/{NAME}/report", "mia").json()
-    assert report["state"] == "done"
+    assert report["state"] == "rolled_out"
     assert report["digest"] == digest
     assert report["messages"] == {"sent": fates.sent}
     effect = report["effect"]

@@ -91,6 +91,9 @@ class ChannelUse(Definition):
 
     contact_cost: Decimal = Field(default=Decimal(0), ge=0, description="of one contact, in the offers' currency")
     capacity: int | None = Field(default=None, ge=0, description="contacts it can make in one wave")
+    response_factor: float = Field(
+        default=1.0, gt=0, description="how much stronger than the offer's 'response' a contact on this channel works"
+    )
 
 
 class Pilot(Definition):

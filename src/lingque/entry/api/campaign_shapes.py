@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
@@ -18,7 +18,7 @@ from lingque.deliver.contracts import Status
 from lingque.engage.contracts import Decide, State
 from lingque.entry.api.plan_shapes import PlanAnswer
 from lingque.entry.api.shapes import Amount, ChannelAnswer, Labelled, ReasonCount, Request
-from lingque.flow.campaigns import CampaignReport
+from lingque.flow.reporting import CampaignReport
 from lingque.measure.contracts import Effect, Profit, Proportion
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -39,6 +39,10 @@ def _day(value: object) -> date:
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+# no control characters but line breaks and tabs: not every database takes them
+Comment = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+
+
 class PlanRequest(Request):
     """Plan over the snapshot of that day."""
 
@@ -50,12 +54,14 @@ class ApprovalRequest(Request):
 
     digest: str = Field(pattern="^[0-9a-f]{64}$", description="digest of the plan that was looked at")
     approved: StrictBool
-    comment: str = Field(
-        default="",
-        max_length=500,
-        # no control characters but line breaks and tabs: not every database takes them
-        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$",
-    )
+    comment: Comment = ""
+
+
+class MoveRequest(Request):
+    """What is to become of the newest plan."""
+
+    move: Literal["pause", "resume", "stop", "close"]
+    comment: Comment = ""
 
 
 class CampaignSummary(BaseModel):
@@ -159,6 +165,7 @@ def definition_answer(campaign: CampaignDefinition, catalog: Catalog) -> Campaig
                 channel=name,
                 contact_cost=Amount(minor=Money.parse(str(use.contact_cost), currency).minor, currency=currency),
                 capacity=use.capacity,
+                response_factor=use.response_factor,
             )
             for name, use in campaign.channels.items()
         ],

@@ -13,6 +13,7 @@ from lingque.entry.api.campaign_shapes import (
     CampaignList,
     CampaignName,
     CampaignSummary,
+    MoveRequest,
     PlanRequest,
     ReportAnswer,
     definition_answer,
@@ -22,8 +23,11 @@ from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.plan_shapes import PlanAnswer, plan_answer
 from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.shapes import Labelled
-from lingque.flow.campaigns import approve_campaign, plan_campaign, report_campaign
+from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
+from lingque.flow.planning import plan_campaign
+from lingque.flow.reporting import report_campaign
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -87,9 +91,28 @@ def post_plan(name: CampaignName, body: PlanRequest, workspace: Workspace, calle
 
 
 @router.post(
+    "/campaigns/{name}/reviews",
+    operation_id="review_campaign",
+    summary="Review the newest plan for consumer protection",
+    response_model=PlanAnswer,
+)
+def post_review(
+    name: CampaignName, body: ApprovalRequest, workspace: Workspace, caller: Caller
+) -> PlanAnswer | Response:
+    """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
+    with workspace.writing() as services:
+        decided = review_campaign(
+            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+        )
+        if isinstance(decided, Refusal):
+            return refusal_response(decided)
+        return plan_answer(decided, catalog_of(services))
+
+
+@router.post(
     "/campaigns/{name}/approvals",
     operation_id="decide_on_campaign",
-    summary="Approve or reject the newest plan",
+    summary="Approve or reject the newest plan, or what its pilot showed",
     response_model=PlanAnswer,
 )
 def post_approval(
@@ -103,6 +126,21 @@ def post_approval(
         if isinstance(decided, Refusal):
             return refusal_response(decided)
         return plan_answer(decided, catalog_of(services))
+
+
+_MOVES = {"pause": pause_campaign, "resume": resume_campaign, "stop": stop_campaign, "close": close_campaign}
+
+
+@router.post(
+    "/campaigns/{name}/moves",
+    operation_id="move_campaign",
+    summary="Pause, resume, stop or close the newest plan",
+    response_model=PlanAnswer,
+)
+def post_move(name: CampaignName, body: MoveRequest, workspace: Workspace, caller: Caller) -> PlanAnswer | Response:
+    """Does not wait for a run that is under way: a stop works while messages go out."""
+    moved = _MOVES[body.move](workspace.services, name, caller, comment=body.comment)
+    return refusal_response(moved) if isinstance(moved, Refusal) else plan_answer(moved, catalog_of(workspace.services))
 
 
 @router.get(

@@ -16,6 +16,7 @@ from lingque.engage.contracts import (
     Evaluate,
     Forecast,
     Plan,
+    RunPilot,
     SelectAudience,
     Stage,
     State,
@@ -52,6 +53,13 @@ class DecideStage(BaseModel):
     hold_out: float
 
 
+class RunPilotStage(BaseModel):
+    """A share of the audience goes first; the rest waits until the pilot has been approved."""
+
+    stage: Literal["run_pilot"] = "run_pilot"
+    share: float
+
+
 class WriteContactsStage(BaseModel):
     """A message to everybody who was chosen and not held out."""
 
@@ -70,9 +78,16 @@ class EvaluateStage(BaseModel):
 
 
 StageAnswer = Annotated[
-    SelectAudienceStage | AskLeaveStage | DecideStage | WriteContactsStage | EvaluateStage,
+    SelectAudienceStage | AskLeaveStage | DecideStage | RunPilotStage | WriteContactsStage | EvaluateStage,
     Field(discriminator="stage"),
 ]
+
+
+class WaterfallStep(BaseModel):
+    """How many customers are left after a step of the decision."""
+
+    step: str
+    customers: int
 
 
 class ForecastAnswer(BaseModel):
@@ -83,6 +98,9 @@ class ForecastAnswer(BaseModel):
     refusals: list[ReasonCount]
     to_contact: int
     to_hold_out: int
+    waterfall: list[WaterfallStep] = Field(description="customers left after each step")
+    by_channel: dict[str, int] = Field(description="contacts by channel")
+    overlap: dict[str, int] = Field(description="of those to be contacted: contacted lately, by other campaign")
     expected_conversions: float
     expected_profit: Amount
     cost: Amount
@@ -142,11 +160,14 @@ def _stage(stage: Stage) -> StageAnswer:
                         channel=use.channel,
                         contact_cost=Amount(minor=use.contact_cost, currency=stage.currency),
                         capacity=use.capacity,
+                        response_factor=use.response_factor,
                     )
                     for use in stage.channels
                 ],
                 hold_out=stage.hold_out,
             )
+        case RunPilot():
+            return RunPilotStage(share=stage.share)
         case WriteContacts():
             return WriteContactsStage(language=stage.language, route_by=stage.route_by)
         case Evaluate():
@@ -162,6 +183,9 @@ def _forecast(forecast: Forecast) -> ForecastAnswer:
         refusals=ReasonCount.listed({Reason[name]: count for name, count in forecast.refusals.items()}),
         to_contact=forecast.to_contact,
         to_hold_out=forecast.to_hold_out,
+        waterfall=[WaterfallStep(step=step, customers=count) for step, count in forecast.waterfall],
+        by_channel=forecast.by_channel,
+        overlap=forecast.overlap,
         expected_conversions=forecast.expected_conversions,
         expected_profit=Amount(minor=forecast.expected_profit, currency=forecast.currency),
         cost=Amount(minor=forecast.cost, currency=forecast.currency),

@@ -23,6 +23,7 @@ class ChannelAnswer(BaseModel):
     channel: str
     contact_cost: Amount
     capacity: int | None = Field(description="contacts it can make in one wave; null: no limit")
+    response_factor: float = Field(description="how much stronger than the offer's response a contact here works")
 
 
 class Labelled(BaseModel):

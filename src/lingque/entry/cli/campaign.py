@@ -1,26 +1,36 @@
-"""Commands on campaigns: plan, explain, approve, run, report."""
+"""Commands on campaigns, in the order of their life."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lingque.core.reasons import Refusal
-from lingque.engage.service import newest_plan
-from lingque.entry import show
+from lingque.engage.contracts import Plan
+from lingque.engage.service import find_plan, newest_plan
+from lingque.entry import show, show_plan
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, end_refused, opened
 from lingque.entry.cli.tags import DayOption
 from lingque.entry.cli.workspace import progress_bar
-from lingque.flow.campaigns import approve_campaign, plan_campaign, report_campaign, run_campaign
+from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
+from lingque.flow.planning import plan_campaign
+from lingque.flow.recurring import run_due
+from lingque.flow.reporting import report_campaign
+from lingque.flow.running import run_campaign
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
 campaign_app = typer.Typer(name="campaign", help="From a plan to a measured effect.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="The campaign.")]
+RejectOption = Annotated[bool, typer.Option("--reject", help="Decide against it.")]
+CommentOption = Annotated[str, typer.Option(help="Why.")]
 
 
 @campaign_app.command("plan")
@@ -33,7 +43,7 @@ def plan(name: NameArgument, as_of: DayOption, user: UserOption, workspace: Work
     """
     with opened(workspace, user) as session, session.application.writing() as services:
         made = accepted(plan_campaign(services, name, as_of.date(), session.actor), session.language)
-        console.print(show.plan(made, catalog_of(services), session.language))
+        console.print(show_plan.plan(made, catalog_of(services), session.language))
 
 
 @campaign_app.command("explain")
@@ -51,36 +61,77 @@ def explain(name: NameArgument, user: UserOption, workspace: WorkspaceOption = H
             end_refused(denied, session.language)
         with services.database.reading() as connection:
             found = newest_plan(connection, name)
-        console.print(show.plan(found, catalog_of(services), session.language))
+        console.print(show_plan.plan(found, catalog_of(services), session.language))
+
+
+@campaign_app.command("list")
+def list_(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Every campaign with its owner and the state of its newest plan.
+
+    Examples:
+
+        lingque campaign list --as min
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        denied = refused(session.actor, Action.READ_CAMPAIGN)
+        if denied is not None:
+            end_refused(denied, session.language)
+        catalog = catalog_of(services)
+        with services.database.reading() as connection:
+            plans = {name: find_plan(connection, name) for name in catalog.campaigns}
+        console.print(show_plan.campaigns(catalog, plans, session.language))
+
+
+@campaign_app.command("review")
+def review(
+    name: NameArgument,
+    user: UserOption,
+    reject: RejectOption = False,
+    comment: CommentOption = "",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Review the newest plan for consumer protection: wording, disclosures, who is addressed.
+
+    Examples:
+
+        lingque campaign review spring_loans --as hua --comment "the rate is shown"
+    """
+    _decide(review_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
 
 
 @campaign_app.command("approve")
 def approve(
     name: NameArgument,
     user: UserOption,
-    reject: Annotated[bool, typer.Option("--reject", help="Decide against it.")] = False,
-    comment: Annotated[str, typer.Option(help="Why.")] = "",
+    reject: RejectOption = False,
+    comment: CommentOption = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
-    """Approve (or reject) the newest plan. Neither its planner nor the campaign's owner can.
+    """Approve (or reject) the newest plan after its review; or its pilot, once that is done.
+
+    Neither its planner, nor the campaign's owner, nor its reviewer can.
 
     Examples:
 
-        lingque campaign approve spring_loans --as jan --comment "reviewed the wording"
+        lingque campaign approve spring_loans --as jan --comment "go ahead"
 
-        lingque campaign approve spring_loans --as jan --reject --comment "the rate is missing"
+        lingque campaign approve spring_loans --as jan --reject --comment "too many of them are over 65"
     """
+    _decide(approve_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
+
+
+def _decide(
+    decide: Callable[..., Plan | Refusal], name: str, user: str, *, reject: bool, comment: str, workspace: Path
+) -> None:
     with opened(workspace, user) as session, session.application.writing() as services:
         with services.database.reading() as connection:
             looked_at = newest_plan(connection, name).digest
-        decided = accepted(
-            approve_campaign(services, name, session.actor, digest=looked_at, approved=not reject, comment=comment),
+        plan = accepted(
+            decide(services, name, session.actor, digest=looked_at, approved=not reject, comment=comment),
             session.language,
         )
-        session.say(
-            zh=f"✓ {name} {'已驳回' if reject else '已批准'}：方案摘要 {decided.digest[:12]}",
-            en=f"✓ {name} {'rejected' if reject else 'approved'}: plan {decided.digest[:12]}",
-        )
+        console.print(show_plan.state_line(plan, session.language), highlight=False)
 
 
 @campaign_app.command("run")
@@ -100,6 +151,79 @@ def run(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE)
                 services, name, session.actor, progress=lambda done: progress.update(task, completed=done)
             )
         console.print(show.fates(accepted(fates, session.language), session.language))
+
+
+@campaign_app.command("run-due")
+def run_due_(as_of: DayOption, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Plan every campaign that is due on that day, and run those whose approval still holds. For the nightly job.
+
+    Examples:
+
+        lingque campaign run-due --as-of 2026-07-01 --as lan
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        for wave in run_due(services, as_of.date(), session.actor):
+            console.print(f"[bold]{wave.campaign}[/]", highlight=False)
+            if isinstance(wave.outcome, Refusal):
+                console.print(f"  ✋ {wave.outcome}", highlight=False)
+            else:
+                console.print(show.fates(wave.outcome, session.language))
+
+
+_Move = Callable[..., Plan | Refusal]
+
+
+def _move(move: _Move, name: str, user: str, comment: str, workspace: Path) -> None:
+    # without the workspace's lock: a stop must work while another process sends
+    with opened(workspace, user) as session:
+        plan = accepted(move(session.application.services, name, session.actor, comment=comment), session.language)
+        console.print(show_plan.state_line(plan, session.language), highlight=False)
+
+
+@campaign_app.command("pause")
+def pause(name: NameArgument, user: UserOption, comment: CommentOption = "", workspace: WorkspaceOption = HERE) -> None:
+    """Let nothing more go out, from the next message on, also while 'run' is at work in another terminal.
+
+    Examples:
+
+        lingque campaign pause spring_loans --as jan --comment "complaints from Ostrava"
+    """
+    _move(pause_campaign, name, user, comment, workspace)
+
+
+@campaign_app.command("resume")
+def resume(
+    name: NameArgument, user: UserOption, comment: CommentOption = "", workspace: WorkspaceOption = HERE
+) -> None:
+    """Take the pause back; 'run' then sends what is left.
+
+    Examples:
+
+        lingque campaign resume spring_loans --as eva
+    """
+    _move(resume_campaign, name, user, comment, workspace)
+
+
+@campaign_app.command("stop")
+def stop(name: NameArgument, user: UserOption, comment: CommentOption = "", workspace: WorkspaceOption = HERE) -> None:
+    """Stop for good: what was not sent is cancelled; what was sent can still be measured.
+
+    Examples:
+
+        lingque campaign stop spring_loans --as jan --comment "the rate changed"
+    """
+    _move(stop_campaign, name, user, comment, workspace)
+
+
+@campaign_app.command("close")
+def close(name: NameArgument, user: UserOption, comment: CommentOption = "", workspace: WorkspaceOption = HERE) -> None:
+    """Close an evaluated (or stopped) campaign: nothing can be done with the plan any more but read it.
+
+    Examples:
+
+        lingque campaign close spring_loans --as eva
+    """
+    _move(close_campaign, name, user, comment, workspace)
 
 
 @campaign_app.command("report")

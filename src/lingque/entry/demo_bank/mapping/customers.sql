@@ -1,2 +1,5 @@
 -- One row per customer; the file already has the contract's columns.
-SELECT _file, _row, customer_no, name, email, birth_date, city, opened_on FROM customers
+SELECT
+    _file, _row,
+    customer_no, name, phone, email, birth_date, gender, city, occupation, branch_code, opened_on
+FROM customers

@@ -1,0 +1,121 @@
+"""Two people beside the author look at a plan: one for the customers, one for the bank; and again at its pilot."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from lingque.core.clock import Instant
+from lingque.core.reasons import Reason, Refusal
+from lingque.engage.contracts import Plan, State
+from lingque.engage.life_cycle import cannot_become
+from lingque.engage.service import advance, newest_plan
+from lingque.flow.intake import catalog_of
+from lingque.flow.services import Services
+from lingque.flow.traces import trace
+from lingque.govern.access import refused
+from lingque.govern.approvals import Submission, decide_approval, newest_decision
+from lingque.govern.contracts import Action, Principal
+
+Kind = Literal["review", "campaign", "pilot"]
+"""What is decided: consumer-protection review, the plan itself, or what its pilot showed."""
+
+_ACTION: dict[Kind, Action] = {
+    "review": Action.REVIEW_CAMPAIGN,
+    "campaign": Action.APPROVE_CAMPAIGN,
+    "pilot": Action.APPROVE_CAMPAIGN,
+}
+_ACT: dict[Kind, str] = {"review": "review_campaign", "campaign": "approve_campaign", "pilot": "approve_pilot"}
+_YES: dict[Kind, State] = {"review": "reviewed", "campaign": "approved", "pilot": "pilot_approved"}
+_NO: dict[Kind, State] = {"review": "rejected", "campaign": "rejected", "pilot": "stopped"}
+
+
+def review_campaign(
+    services: Services, name: str, actor: Principal, *, digest: str, approved: bool = True, comment: str = ""
+) -> Plan | Refusal:
+    """Consumer-protection review (消保审查) of the newest plan, if it is the one that was looked at (`digest`)."""
+    return _decide(services, name, "review", actor, digest=digest, approved=approved, comment=comment)
+
+
+def approve_campaign(
+    services: Services, name: str, actor: Principal, *, digest: str, approved: bool = True, comment: str = ""
+) -> Plan | Refusal:
+    """Decide on the newest plan, or on its pilot once that is done, if it is the one that was looked at (`digest`).
+
+    Neither its planner, nor the campaign's owner, nor who reviewed it may. Against a pilot means to stop.
+    """
+    with services.database.reading() as connection:
+        piloted = newest_plan(connection, name).state == "piloted"
+    return _decide(
+        services, name, "pilot" if piloted else "campaign", actor, digest=digest, approved=approved, comment=comment
+    )
+
+
+def _decide(
+    services: Services, name: str, kind: Kind, actor: Principal, *, digest: str, approved: bool, comment: str
+) -> Plan | Refusal:
+    owner = catalog_of(services).campaign(name).owner
+    now = services.clock.now()
+    state = _YES[kind] if approved else _NO[kind]
+    with services.database.transaction() as connection:
+        plan = newest_plan(connection, name)
+        refusal = (
+            refused(actor, _ACTION[kind])
+            or _another(plan, digest)
+            or (_not_reviewed(plan) if kind == "campaign" else None)
+            or cannot_become(plan, state)
+            or _record(connection, plan, owner, kind, actor, approved=approved, comment=comment, at=now)
+        )
+        if refusal is not None:
+            trace(services, connection, refusal, actor, _ACT[kind], name)
+            return refusal
+        advanced = advance(connection, plan, state, by=actor.user, at=now, comment=comment)
+        services.audit.record(
+            connection,
+            actor=actor.user,
+            act=_ACT[kind] if approved else f"reject_{kind}",
+            subject=name,
+            detail={"digest": plan.digest, "comment": comment},
+        )
+        return advanced
+
+
+def _record(
+    connection: Connection,
+    plan: Plan,
+    owner: str,
+    kind: Kind,
+    actor: Principal,
+    *,
+    approved: bool,
+    comment: str,
+    at: Instant,
+) -> Refusal | None:
+    authors = [plan.planned_by, owner]
+    review = newest_decision(connection, kind="review", digest=plan.approval_digest)
+    if kind != "review" and review is not None:
+        authors.append(review.by)  # who reviewed for the customers does not approve for the bank
+    # what a pilot showed is of this wave alone, whatever else was approved for every wave
+    digest = plan.digest if kind == "pilot" else plan.approval_digest
+    submission = Submission(
+        kind=kind, action=_ACTION[kind], subject=plan.campaign, digest=digest, authors=tuple(dict.fromkeys(authors))
+    )
+    return decide_approval(connection, submission, actor, approved=approved, comment=comment, at=at)
+
+
+def _not_reviewed(plan: Plan) -> Refusal | None:
+    if plan.state not in ("simulated", "rejected"):
+        return None
+    detail = f"the plan of '{plan.campaign}' is {plan.state}; it is reviewed for consumer protection first"
+    return Refusal(reason=Reason.NOT_REVIEWED, detail=detail)
+
+
+def _another(plan: Plan, digest: str) -> Refusal | None:
+    """Is the newest plan another than the one that was looked at?"""
+    if plan.digest == digest:
+        return None
+    return Refusal(
+        reason=Reason.CHANGED_SINCE_PLAN,
+        detail=f"the newest plan of '{plan.campaign}' is {plan.digest[:12]}, not {digest[:12]}; look at it first",
+    )

@@ -1,0 +1,179 @@
+"""Running what was approved: decide, write contacts and messages, send. Started again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from sqlalchemy import Connection
+
+from lingque.catalog.definitions.shared import ChannelName
+from lingque.catalog.model import Catalog
+from lingque.core.ids import CustomerId, run_id
+from lingque.core.reasons import Reason, Refusal
+from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions
+from lingque.decide.log import log_of
+from lingque.deliver.contracts import Content, Fates, Outgoing
+from lingque.deliver.outbox import Progress, enqueue, fates_of
+from lingque.engage.content import words_of
+from lingque.engage.contracts import AskLeave, Contact, Phase, Plan, SelectAudience, State
+from lingque.engage.life_cycle import STATE_LABELS
+from lingque.engage.planning import digest_of_plan
+from lingque.engage.service import advance, earlier_waves, may_send, newest_plan, state_of_wave, write_contacts
+from lingque.flow.deciding import decide_stages
+from lingque.flow.intake import catalog_of
+from lingque.flow.services import Services
+from lingque.flow.traces import traced
+from lingque.govern.access import refused
+from lingque.govern.approvals import not_approved
+from lingque.govern.contracts import Action, Principal
+from lingque.store.runs import Run, finish_run, published_versions
+from lingque.warehouse.tables import Slice
+
+STEP = 1
+"""The only step of a campaign without a journey."""
+
+_BEGINS: dict[Phase, State] = {"once": "rolling_out", "pilot": "piloting", "rollout": "rolling_out"}
+_ENDS: dict[State, State] = {"piloting": "piloted", "rolling_out": "rolled_out"}
+
+
+def run_campaign(
+    services: Services, name: str, actor: Principal, *, progress: Progress = lambda _done: None
+) -> Fates | Refusal:
+    """Run exactly what was approved, its pilot first where it has one; or go on sending what was begun."""
+    denied = refused(actor, Action.RUN_CAMPAIGN)
+    if denied is not None:
+        return traced(services, denied, actor, "run_campaign", name)
+    catalog = catalog_of(services)
+    with services.database.reading() as connection:
+        plan = newest_plan(connection, name)
+        refusal = _cannot_run(services, connection, catalog, plan)
+        phase = _next_phase(connection, plan)
+    if refusal is not None:
+        return traced(services, refusal, actor, "run_campaign", name)
+    if phase is not None:
+        _begin(services, catalog, plan, phase, actor)
+    services.open_outbox().pump(progress=progress, allowed_wave=may_send)
+    with services.database.transaction() as connection:
+        fates = fates_of(connection, plan.wave_id)
+        state = state_of_wave(connection, plan.wave_id)
+        if state in _ENDS and not fates.waiting:
+            advance(connection, plan, _ENDS[state], by=actor.user, at=services.clock.now())
+        return fates
+
+
+def _cannot_run(services: Services, connection: Connection, catalog: Catalog, plan: Plan) -> Refusal | None:
+    name = plan.campaign
+    match plan.state:
+        case "simulated" | "rejected" | "reviewed":
+            return (
+                not_approved(connection, plan.approval_digest, kind="review", otherwise=Reason.NOT_REVIEWED)
+                or not_approved(connection, plan.approval_digest, kind="campaign")
+                # planned anew: an approval of its twin does not count
+                or Refusal(reason=Reason.NOT_APPROVED, detail=f"the plan of '{name}' awaits its approval")
+            )
+        case "approved" | "pilot_approved":
+            return _changed(services, connection, catalog, plan)
+        case "piloted":
+            detail = f"the pilot of '{name}' is done; look at its report, then 'lingque campaign approve {name}'"
+            return Refusal(reason=Reason.PILOT_NOT_APPROVED, detail=detail)
+        case "paused" | "stopped":
+            return Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{name}' is {STATE_LABELS[plan.state].en}")
+        case _:
+            return None
+
+
+def _next_phase(connection: Connection, plan: Plan) -> Phase | None:
+    """The phase that begins now; None where one is under way, or all is done."""
+    if plan.state == "pilot_approved":
+        return "rollout"
+    if plan.state != "approved":
+        return None
+    # a campaign that comes again was tried out in its first wave
+    tried = any(wave.state in ("rolled_out", "evaluated", "closed") for wave in earlier_waves(connection, plan))
+    return "pilot" if plan.pilot is not None and not tried else "once"
+
+
+def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor: Principal) -> None:
+    """Decide anew at this moment, log every decision, reserve and queue every contact, all or nothing."""
+    now = services.clock.now()
+    with services.database.reading() as connection:
+        decided = decide_stages(services, connection, catalog, plan.stages, moment=now, phase=phase)
+        visible = published_versions(connection).get(DECISION_TABLE)
+    log = log_of(decided.decisions, plan=plan.digest, campaign=plan.campaign, phase=phase, buckets=services.buckets)
+    # the moment is part of the id: an attempt that died is undone, not half believed
+    run = run_id("decide", plan=plan.digest, phase=phase, moment=now)
+    target = Slice(table=DECISION_TABLE, name=f"wave-{plan.wave_id}-{phase}", order=DECISION_ORDER)
+    version = services.tables.commit(target, log, run_id=run, published=visible)
+    outgoing = _outgoing(catalog, plan, decided.decisions)
+    contacts = [
+        Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
+        for m in outgoing
+    ]
+    finished = Run(
+        run_id=run,
+        kind="decide",
+        subject=plan.digest,
+        finished_at=now,
+        summary={
+            "phase": phase,
+            "contacts": len(contacts),
+            "held_out": int(np.count_nonzero(decided.decisions.held_out)),
+            "waterfall": decided.decisions.waterfall(),
+        },
+    )
+    with services.database.transaction() as connection:
+        finish_run(connection, finished, published={DECISION_TABLE: version})
+        write_contacts(connection, contacts, at=now)
+        enqueue(connection, outgoing, clock=services.clock)
+        advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
+        services.audit.record(
+            connection,
+            actor=actor.user,
+            act="run_campaign",
+            subject=plan.campaign,
+            detail={"digest": plan.digest, "run_id": run, **finished.summary},
+        )
+
+
+def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoing]:
+    campaign = catalog.campaign(plan.campaign)
+    leave: AskLeave = plan.stage(AskLeave)
+    classes = dict(leave.data_classes)
+    ids = decisions.requests.customer_ids
+    messages: list[Outgoing] = []
+    for index, judged in enumerate(decisions.judged):
+        offer = judged.candidate.offer
+        channel = cast(ChannelName, judged.candidate.channel)
+        subject, body = words_of(offer, campaign, channel=channel)
+        content = Content(subject=subject, body=body, language=campaign.language)
+        messages.extend(
+            Outgoing(
+                wave_id=plan.wave_id,
+                customer_id=CustomerId(customer),
+                offer=offer.name,
+                step=STEP,
+                channel=channel,
+                purpose=leave.purpose,
+                data_classes=classes[offer.name],
+                content=content,
+            )
+            for customer in ids[decisions.contacted & (decisions.chosen == index)].tolist()
+        )
+    return messages
+
+
+def _changed(services: Services, connection: Connection, catalog: Catalog, plan: Plan) -> Refusal | None:
+    """Is what would run still what was approved?"""
+    select: SelectAudience = plan.stage(SelectAudience)
+    if digest_of_plan(catalog, plan.campaign, plan.stages) != plan.digest:
+        return Refusal(
+            reason=Reason.CHANGED_SINCE_PLAN,
+            detail=f"a definition under campaign '{plan.campaign}' changed; plan it again and have it approved",
+        )
+    if services.profile.find_snapshot(connection, select.as_of).run_id != select.snapshot:
+        return Refusal(
+            reason=Reason.CHANGED_SINCE_PLAN,
+            detail=f"the snapshot as of {select.as_of} was computed again; plan again and have it approved",
+        )
+    return None
