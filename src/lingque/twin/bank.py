@@ -2,114 +2,231 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
-
-from lingque.twin import extracts
-from lingque.twin.consents import ConsentRecord, record_consents
-from lingque.twin.extracts import Dirt
-from lingque.twin.ledger import Ledger
+from lingque.twin import core_extracts, crm_extracts, wealth_extracts
+from lingque.twin.assessments import Assessments
+from lingque.twin.attitudes import Attitudes
+from lingque.twin.behaviour import Accounts, Plan
+from lingque.twin.consents import Consents
+from lingque.twin.days import day_number
+from lingque.twin.files import publish
+from lingque.twin.ledger import BalanceSpans, Standing, Transactions, book
+from lingque.twin.organisation import Staff, managed_customers
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.placements import Placed, Placements
 from lingque.twin.population import Population
-from lingque.twin.responses import WINDOW_DAYS, Fates, Responses, TrueEffect, true_effect
+from lingque.twin.products import PostedRate, posted_rates
+from lingque.twin.responses import FUTURE_DAYS, Contacted, Fates, Reached, Responses, TrueEffect
+from lingque.twin.sessions import Sessions
+from lingque.twin.transaction_extract import Dirt, Resent, TransactionFiles, resent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Twin:
-    """One simulated bank. `population` (traits, p0, p1) is for tests only: no bank could read it."""
+    """One simulated bank. `population`, `attitudes` and `fates` are for tests only: no bank could read them."""
 
     parameters: TwinParameters
     population: Population
-    ledger: Ledger
-    consents: tuple[ConsentRecord, ...]
+    attitudes: Attitudes
+    fates: Fates
+    posted_rates: tuple[PostedRate, ...]
+    accounts: Accounts
+    placed: Placed
+    """Deposits and wealth holdings up to the morning of `as_of`."""
+    transactions: Transactions
+    """Of the history."""
+    consents: Consents
     dirt: Dirt
+    resent: Resent
     bouncing: frozenset[str]
     """Addresses on file that accept no mail; a simulated mail server refuses them."""
-    _fates: Fates
+    _standing: Standing
     _position: dict[str, int]
 
     @classmethod
     def make(cls, parameters: TwinParameters) -> Twin:
         """The bank of these parameters: equal parameters give equal banks."""
         population = Population.make(parameters)
-        ledger = Ledger.make(parameters, population)
-        position = {email: number for number, email in enumerate(population.email) if email}
+        managed = managed_customers(parameters, population.wealth)
+        attitudes = Attitudes.make(parameters, population, managed=managed)
+        posted = posted_rates(parameters.as_of)
+        placed = Placed.make(parameters, population, attitudes, posted)
+        accounts = Accounts.make(parameters, population)
+        plan = Plan.of_history(parameters, population, accounts, placed.placements, placed.departures)
+        transactions, standing = book(plan, accounts=accounts, standing=Standing.empty(accounts))
         bounces = parameters.stream("bounces").random(parameters.customers) < parameters.email_bounce_share
+        emails = {email: number for number, email in enumerate(population.email) if email}
+        phones = {phone: number for number, phone in enumerate(population.phone) if phone}
         return cls(
             parameters=parameters,
             population=population,
-            ledger=ledger,
-            consents=record_consents(parameters, population),
+            attitudes=attitudes,
+            fates=Fates.make(parameters, population, attitudes, placed),
+            posted_rates=posted,
+            accounts=accounts,
+            placed=placed,
+            transactions=transactions,
+            consents=Consents.make(parameters, population),
             dirt=Dirt(
                 impossible_dates=parameters.dirt_impossible_dates,
                 non_numeric_amounts=parameters.dirt_non_numeric_amounts,
                 unknown_customers=parameters.dirt_unknown_customers,
                 repeated_rows=parameters.dirt_repeated_rows,
             ),
-            bouncing=frozenset(email for email, number in position.items() if bounces[number]),
-            _fates=Fates.make(parameters, balance=ledger.balance),
-            _position=position,
+            resent=resent(transactions),
+            bouncing=frozenset(email for email, number in emails.items() if bounces[number]),
+            _standing=standing,
+            _position=emails | phones,
         )
 
+    @property
+    def data_date(self) -> date:
+        """Of the first extracts: the last day of the history."""
+        return self.parameters.as_of - timedelta(days=1)
+
+    @property
+    def last_day(self) -> date:
+        """The last day that the bank can be taken to."""
+        return self.parameters.as_of + timedelta(days=FUTURE_DAYS - 1)
+
     def write_extracts(self, folder: Path) -> list[Path]:
-        """The five files of the day `as_of`, all or none. A folder that is not empty: `FileExistsError`."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileExistsError(f"{folder} is not an empty folder; name one that is empty or does not exist yet")
-        existed = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = {
-            "customers": extracts.customer_rows(self.population),
-            "accounts": extracts.account_rows(self.population, self.ledger),
-            "transactions": extracts.transaction_rows(self.parameters, self.population, self.ledger, self.dirt),
-            "deposits": extracts.deposit_rows(self.population, self.ledger),
-            "consents": extracts.consent_rows(self.population, self.consents),
-        }
-        named = {extracts.file_name(source, self.parameters.as_of): lines for source, lines in rows.items()}
-        try:
-            return extracts.publish(folder, named)
-        except BaseException:
-            if not existed:
-                with suppress(OSError):
-                    folder.rmdir()
-            raise
+        """What every system delivers for the data date, all files or none.
 
-    def respond(self, reached: Collection[str], *, on: date) -> Responses:
-        """Who opens a term deposit within 30 days after `on`, if these addresses received a message then.
-
-        Everybody has an outcome, fixed by the seed and by whether they were reached themselves; neither the
-        day nor anybody else in `reached` changes it. The caller is believed about who was reached, bouncing
-        addresses included. An address that no customer has, or a day before `as_of` (whose deposits are in
-        the extracts already), raises `ValueError`.
+        A folder that is not empty: `FileExistsError`.
         """
-        if on < self.parameters.as_of:
-            raise ValueError(f"{on} lies in the history, which ends before {self.parameters.as_of}")
-        mask = np.zeros(self.parameters.customers, dtype=np.bool_)
-        mask[self._positions(reached)] = True
-        return self._fates.respond(self.population, mask, on=on)
+        parameters, population, day = self.parameters, self.population, f"{self.data_date:%Y%m%d}"
+        staff = Staff.make(
+            parameters, wealth=population.wealth, branch=population.branch, opened_day=population.opened_day
+        )
+        sessions = Sessions.make(parameters, population, self.attitudes, self.placed)
+        files: dict[str, Iterable[bytes]] = {
+            f"core_customers_{day}.csv": core_extracts.customers(population),
+            f"core_accounts_{day}.csv": core_extracts.accounts(population, self.accounts),
+            f"core_organisations_{day}.csv": core_extracts.organisations(),
+            **self._transaction_files.history(self.transactions, self.dirt, data_date=self.data_date, resent=False),
+            **self._holdings(self.placed.placements, self.transactions, self.data_date),
+            f"wealth_products_{day}.csv": wealth_extracts.products(self.posted_rates),
+            f"wealth_risk_assessments_{day}.csv": wealth_extracts.risk_assessments(
+                population, Assessments.make(parameters, population)
+            ),
+            f"app_events_{day}.jsonl": crm_extracts.app_events(population, sessions),
+            f"crm_consents_{day}.csv": crm_extracts.consents(population, self.consents),
+            f"crm_assignments_{day}.csv": crm_extracts.assignments(population, staff),
+            f"crm_staff_{day}.csv": crm_extracts.staff(staff),
+        }
+        return _into_empty(folder, files)
+
+    def write_resent(self, folder: Path) -> list[Path]:
+        """The transactions of the data date sent again, as `Twin.resent` says, with their control file.
+
+        Into a folder that exists; files of these names are replaced.
+        """
+        _must_exist(folder)
+        files = self._transaction_files.history(self.transactions, self.dirt, data_date=self.data_date, resent=True)
+        return publish(folder, files, replace=True)
+
+    def write_lists(self, folder: Path) -> list[Path]:
+        """`complaints.csv` and `aml_watch.csv`, which a person uploads.
+
+        A folder that is not empty: `FileExistsError`.
+        """
+        return _into_empty(
+            folder,
+            {
+                "complaints.csv": crm_extracts.complaints(self.parameters, self.population),
+                "aml_watch.csv": crm_extracts.aml_watch(self.parameters, self.population),
+            },
+        )
+
+    def respond(self, contacts: Sequence[Contacted], *, until: date) -> Responses:
+        """Who places money here from `as_of` to the end of `until`, if exactly these contacts arrived.
+
+        Everybody has an outcome, fixed by the seed and by the contacts that reached them; nobody else's contacts
+        change it. A contact counts if it came on a day before the customer decides. The caller is believed about
+        what arrived, bouncing addresses included. An address that no customer has, an unknown channel or offer, a
+        day before `as_of` or after `until`, and an `until` after `last_day` raise `ValueError`.
+        """
+        if not self.parameters.as_of <= until <= self.last_day:
+            raise ValueError(f"until is {until}; allowed is {self.parameters.as_of} to {self.last_day}")
+        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=until)
+        return self.fates.respond(self.population, self.posted_rates, reached, until=until)
 
     def write_followup(self, responses: Responses, folder: Path) -> list[Path]:
-        """The deposits opened since, as the extract of the first day after the 30: `on` + 31 days.
+        """What the bank's systems deliver for the data date `responses.until`: all deposits, all balances, all
+        holdings, and one file of the transactions from `as_of` on.
 
         Into a folder that exists (`FileNotFoundError`); a file of that name raises `FileExistsError`.
         """
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not a folder; write the extracts there first")
-        name = extracts.file_name("deposits", responses.on + timedelta(days=WINDOW_DAYS + 1))
-        return extracts.publish(folder, {name: extracts.new_deposit_rows(responses)})
+        return self._write_after(responses, folder, first=self.parameters.as_of, day=responses.until)
 
-    def true_effect(self, emails: Collection[str]) -> TrueEffect:
-        """Over exactly the customers of these addresses, each once; unknown or no addresses: `ValueError`."""
-        return true_effect(self.population, self._positions(emails))
+    def write_day(self, folder: Path, day: date, responses: Responses | None = None) -> list[Path]:
+        """The same of one day after the history, with the transactions of that day alone.
 
-    def _positions(self, emails: Collection[str]) -> list[int]:
-        unknown = sorted(set(emails) - self._position.keys())
-        if unknown:
-            raise ValueError(
-                f"{len(unknown)} of the addresses belong to no customer of this bank, first {unknown[0]!r}"
-            )
-        return sorted(self._position[email] for email in set(emails))
+        Without responses, nobody was contacted. Transaction numbers hold for equal responses only. Folder and
+        files as with `write_followup`; a day before `as_of` or after what is known raises `ValueError`.
+        """
+        answers = responses or self.respond([], until=self.last_day)
+        if not self.parameters.as_of <= day <= answers.until:
+            raise ValueError(f"{day} is not between {self.parameters.as_of} and {answers.until}")
+        return self._write_after(answers, folder, first=day, day=day)
+
+    def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
+        """Over exactly the customers of these contacts, each once. Contacts as in `respond`; none: `ValueError`."""
+        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=self.last_day)
+        return self.fates.true_effect(reached)
+
+    def _write_after(self, responses: Responses, folder: Path, *, first: date, day: date) -> list[Path]:
+        _must_exist(folder)
+        placements = self.placed.placements.and_also(responses.placements)
+        plan = Plan.of_future(
+            self.parameters, self.population, self.accounts, placements, responses.departures, days=FUTURE_DAYS
+        )
+        after, _ = book(plan, accounts=self.accounts, standing=self._standing)
+        last = day_number(day)
+        known = self.transactions.and_then(after.take((after.day <= last).nonzero()[0]))
+        files: dict[str, Iterable[bytes]] = {
+            **self._transaction_files.between(after, first=day_number(first), data_date=day),
+            **self._holdings(placements, known, day),
+        }
+        return publish(folder, files)
+
+    def _holdings(self, placements: Placements, transactions: Transactions, day: date) -> dict[str, Iterable[bytes]]:
+        """The tables that say everything anew each day."""
+        population, accounts = self.population, self.accounts
+        return {
+            **core_extracts.deposits(population, accounts, placements, data_date=day),
+            f"core_balances_{day:%Y%m%d}.csv": core_extracts.balances(
+                population, accounts, BalanceSpans.of(transactions)
+            ),
+            f"wealth_holdings_{day:%Y%m%d}.parquet": wealth_extracts.holdings(
+                population, accounts, placements, data_date=day
+            ),
+        }
+
+    @property
+    def _transaction_files(self) -> TransactionFiles:
+        return TransactionFiles(self.parameters, self.population, self.accounts)
+
+
+def _into_empty(folder: Path, files: dict[str, Iterable[bytes]]) -> list[Path]:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not an empty folder; name one that is empty or does not exist yet")
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return publish(folder, files)
+    except BaseException:
+        if not existed:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _must_exist(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder; write the extracts there first")

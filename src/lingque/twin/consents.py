@@ -1,57 +1,71 @@
-"""Who allowed the bank to write to them, since when, with which data, and how that is proved."""
+"""Who allowed the bank to approach them, how, since when, with which data, and how that is proved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from statistics import NormalDist
 
 import numpy as np
 
+from lingque.core.hashing import Int64s
+from lingque.twin.attitudes import CHANNELS
+from lingque.twin.days import day_number
 from lingque.twin.parameters import TwinParameters
-from lingque.twin.population import Population, day_number
+from lingque.twin.population import Population
+
+GIVE, WITHDRAW = 0, 1
+ACTIONS = ("give", "withdraw")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConsentRecord:
-    """One act of one customer about marketing by e-mail. Days are days since 1970-01-01."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Consents:
+    """Acts about marketing, one entry each, by customer, channel and day."""
 
-    customer: int
-    data_classes: tuple[str, ...]
-    action: Literal["give", "withdraw"]
-    acted_day: int
-    wording_version: str
-    evidence: str
+    customer: Int64s
+    channel: Int64s
+    """Position in `CHANNELS`."""
+    action: Int64s
+    """Position in `ACTIONS`."""
+    acted_day: Int64s
+    financial: Int64s
+    """1 where the use of financial data is allowed as well."""
+    new_wording: Int64s
+    by_app: Int64s
 
-
-def record_consents(parameters: TwinParameters, population: Population) -> tuple[ConsentRecord, ...]:
-    """By customer; a withdrawal follows the consent that it withdraws, on a later day."""
-    n = parameters.customers
-    end = day_number(parameters.as_of)
-    gave = parameters.stream("consent").random(n) < parameters.consent_share
-    financial = parameters.stream("consent to financial data").random(n) < parameters.financial_consent_share
-    withdrew = parameters.stream("withdrawal").random(n) < parameters.withdrawal_share
-    earliest = np.maximum(population.opened_day, end - _OLDEST_DAYS)
-    given = parameters.stream("consent given").integers(earliest, end - 1)
-    withdrawn = parameters.stream("consent withdrawn").integers(given + 1, end)
-    by_app = population.digital > 0.3
-
-    records: list[ConsentRecord] = []
-    for customer in np.flatnonzero(gave).tolist():
-        acts: list[tuple[Literal["give", "withdraw"], int]] = [("give", int(given[customer]))]
-        if withdrew[customer]:
-            acts.append(("withdraw", int(withdrawn[customer])))
-        records.extend(
-            ConsentRecord(
-                customer=customer,
-                data_classes=("personal", "financial") if financial[customer] else ("personal",),
-                action=action,
-                acted_day=day,
-                wording_version="v2" if acts[0][1] >= end - _NEW_WORDING_DAYS else "v1",
-                evidence="mobile app" if by_app[customer] else "branch form",
+    @classmethod
+    def make(cls, parameters: TwinParameters, population: Population) -> Consents:
+        """A withdrawal follows the consent that it withdraws, on a later day."""
+        n = parameters.customers
+        end = day_number(parameters.as_of)
+        # half of it is the person's own, so that who gave one consent tends to have given the others
+        willingness = parameters.stream("consent").standard_normal(n)
+        financial = parameters.stream("consent to financial data").random(n) < parameters.financial_consent_share
+        earliest = np.maximum(population.opened_day, end - _OLDEST_DAYS)
+        shares = (parameters.email_consent_share, parameters.sms_consent_share, parameters.call_consent_share)
+        parts = []
+        for channel, (name, share) in enumerate(zip(CHANNELS, shares, strict=True)):
+            own = parameters.stream(f"consent to {name}").standard_normal(n)
+            limit = NormalDist(sigma=2**0.5).inv_cdf(min(max(share, 1e-12), 1 - 1e-12))
+            gave = np.flatnonzero(willingness + own < limit)
+            withdrew = parameters.stream(f"withdrawal of {name}").random(n) < parameters.withdrawal_share
+            given = parameters.stream(f"consent to {name} given").integers(earliest, end - 1)
+            withdrawn = parameters.stream(f"consent to {name} withdrawn").integers(given + 1, end)
+            left = gave[withdrew[gave]]
+            parts.append((gave, np.full(len(gave), channel), np.full(len(gave), GIVE), given[gave], given[gave]))
+            parts.append(
+                (left, np.full(len(left), channel), np.full(len(left), WITHDRAW), withdrawn[left], given[left])
             )
-            for action, day in acts
+        customer, channel_of, action, acted, given_day = map(np.concatenate, zip(*parts, strict=True))
+        order = np.lexsort((acted, channel_of, customer))
+        return cls(
+            customer=customer[order],
+            channel=channel_of[order],
+            action=action[order],
+            acted_day=acted[order],
+            financial=financial[customer[order]].astype(np.int64),
+            new_wording=(given_day[order] >= end - _NEW_WORDING_DAYS).astype(np.int64),
+            by_app=(population.digital[customer[order]] > 0.3).astype(np.int64),
         )
-    return tuple(records)

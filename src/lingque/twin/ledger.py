@@ -6,122 +6,130 @@ Days are days since 1970-01-01, money is in fen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from lingque.core.hashing import Int64s
 from lingque.twin.behaviour import (
     CREDITS,
+    DEPARTURE,
     DEPOSIT_MATURED,
     TERM_DEPOSIT,
-    THOUSAND_YUAN,
+    TOP_UP,
     TRANSFER_OUT,
+    WEALTH_PURCHASE,
     Accounts,
-    Deposits,
     Plan,
-    history_days,
-    plan_deposits,
 )
-from lingque.twin.parameters import TwinParameters
-from lingque.twin.population import Population
+from lingque.twin.days import NEVER
 
-RATES = {3: 65, 6: 85, 12: 95, 24: 105, 36: 125}
-"""Term in months → annual rate in hundredths of a per cent: what the large state banks posted in May 2025.
-One table for all years is a simplification; before, rates were higher."""
-
-_RATE_OF_TERM = np.zeros(max(RATES) + 1, dtype=np.int64)
-_RATE_OF_TERM[list(RATES)] = list(RATES.values())
 _HUNDRED_YUAN = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Standing:
+    """Of each account, after some bookings."""
+
+    balance: Int64s
+    parked: Int64s
+    """What of it came from a matured deposit and waits for a decision: transfers out leave it alone."""
+
+    @classmethod
+    def empty(cls, accounts: Accounts) -> Self:
+        count = len(accounts.owner)
+        return cls(balance=np.zeros(count, dtype=np.int64), parked=np.zeros(count, dtype=np.int64))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Transactions:
-    """Booked transactions by day; those of one account stand in the order in which they were booked."""
+    """Booked transactions, by account and in the order in which they were booked."""
 
     account: Int64s
     day: Int64s
     category: Int64s
-    """Index into `CATEGORIES`; the first `len(CREDITS)` are credits."""
+    """Position in `CATEGORIES`; the first `len(CREDITS)` are credits."""
     amount: Int64s
     balance: Int64s
     """Of the account, after this transaction."""
 
+    def take(self, where: Int64s) -> Transactions:
+        return Transactions(**{name: getattr(self, name)[where] for name in Transactions.__dataclass_fields__})
+
+    def by_day(self) -> Transactions:
+        """By day; those of one account keep their order."""
+        return self.take(np.argsort(self.day, kind="stable"))
+
+    def and_then(self, later: Transactions) -> Transactions:
+        """These and later ones, by account."""
+        joined = Transactions(
+            **{
+                name: np.concatenate([getattr(self, name), getattr(later, name)])
+                for name in Transactions.__dataclass_fields__
+            }
+        )
+        return joined.take(np.argsort(joined.account, kind="stable"))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ledger:
-    """The bank's books on the morning of `as_of`."""
+class BalanceSpans:
+    """Closing balances, by account and day: the balance at the end of every day in `[start_day, end_day)`."""
 
-    accounts: Accounts
-    transactions: Transactions
-    deposits: Deposits
-    """Those that came about, matured ones included. What was opened before the history has no debit in it."""
+    account: Int64s
+    start_day: Int64s
+    end_day: Int64s
+    """`NEVER` where it still holds."""
     balance: Int64s
-    """Of each customer, over all current accounts."""
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population) -> Ledger:
-        accounts = Accounts.make(parameters, population)
-        plans = plan_deposits(parameters, population)
-        plan = Plan.make(parameters, population, accounts, plans)
-        start, _ = history_days(parameters)
-        placed = np.where(plans.opened_day < start, plans.amount, 0)
-        amount, after, closing = _book(plan, accounts=accounts, plans=plans, placed=placed)
-
-        booked = np.flatnonzero(amount > 0)
-        booked = booked[np.argsort(plan.day[booked], kind="stable")]
-        opened = np.flatnonzero(placed > 0)
-        balance = np.zeros(parameters.customers, dtype=np.int64)
-        np.add.at(balance, accounts.owner, closing)
-        return cls(
-            accounts=accounts,
-            transactions=Transactions(
-                account=plan.account[booked],
-                day=plan.day[booked],
-                category=plan.category[booked],
-                amount=amount[booked],
-                balance=after[booked],
-            ),
-            deposits=Deposits(
-                owner=plans.owner[opened],
-                opened_day=plans.opened_day[opened],
-                amount=placed[opened],
-                term_months=plans.term_months[opened],
-            ),
-            balance=balance,
-        )
+    def of(cls, transactions: Transactions) -> BalanceSpans:
+        """Neighbouring spans of one account differ in their balance."""
+        account, day = transactions.account, transactions.day
+        closing = np.flatnonzero(np.append((account[1:] != account[:-1]) | (day[1:] != day[:-1]), [True]))
+        account, balance = account[closing], transactions.balance[closing]
+        changed = np.ones(len(closing), dtype=np.bool_)
+        changed[1:] = (account[1:] != account[:-1]) | (balance[1:] != balance[:-1])
+        kept = closing[changed]
+        account, start = transactions.account[kept], transactions.day[kept]
+        end = np.full(len(kept), NEVER)
+        end[:-1] = np.where(account[1:] == account[:-1], start[1:], NEVER)
+        return cls(account=account, start_day=start, end_day=end, balance=transactions.balance[kept])
 
 
-def _book(plan: Plan, *, accounts: Accounts, plans: Deposits, placed: Int64s) -> tuple[Int64s, Int64s, Int64s]:
-    """Amount (0: not booked) and balance after it of each planned booking, and all closing balances.
+def book(plan: Plan, *, accounts: Accounts, standing: Standing) -> tuple[Transactions, Standing]:
+    """What is booked of the plan, and how the accounts stand afterwards. No balance falls below zero.
 
     Takes the first booking of all accounts, then the second of all, and so on: as many steps as the busiest
-    account has bookings, each on whole arrays. Fills in `placed`, the amount of each deposit that came about.
+    account has bookings, each on whole arrays.
     """
-    balance = np.zeros(len(accounts.owner), dtype=np.int64)
+    balance, parked = standing.balance.copy(), standing.parked.copy()
     amount, after = plan.amount.copy(), np.zeros_like(plan.amount)
     first = np.searchsorted(plan.account, np.arange(len(balance)))
     counts = np.bincount(plan.account, minlength=len(balance))
-    for step in range(int(counts.max())):
+    for step in range(int(counts.max(initial=0))):
         at = first[counts > step] + step
-        account, category, deposit = plan.account[at], plan.category[at], plan.deposit[at]
-        have = balance[account]
+        account, category = plan.account[at], plan.category[at]
+        have, aside = balance[account], parked[account]
         value = amount[at]
 
-        spare = np.maximum(have - accounts.habitual[account], 0)
+        spare = np.maximum(have - aside - accounts.habitual[account], 0)
         value = np.where(category == TRANSFER_OUT, spare // _HUNDRED_YUAN * _HUNDRED_YUAN, value)
-        opens = category == TERM_DEPOSIT
-        value = np.where(opens, np.minimum(value, have // THOUSAND_YUAN * THOUSAND_YUAN), value)
-        repays = category == DEPOSIT_MATURED
-        value[repays] = _repayment(placed[deposit[repays]], plans.term_months[deposit[repays]])
+        value = np.where(category == TOP_UP, np.maximum(value - have, 0), value)
+        value = np.where(category == DEPARTURE, np.minimum(value, have), value)
 
         credit = category < len(CREDITS)
         value = np.where(credit | (value <= have), value, 0)
-        placed[deposit[opens]] = value[opens]
+        decided = (category == TERM_DEPOSIT) | (category == WEALTH_PURCHASE) | (category == DEPARTURE)
+        aside = np.where(category == DEPOSIT_MATURED, aside + value, np.where(decided, aside - value, aside))
         amount[at] = value
         after[at] = balance[account] = have + np.where(credit, value, -value)
-    return amount, after, balance
-
-
-def _repayment(principal: Int64s, term_months: Int64s) -> Int64s:
-    """With simple interest at maturity, cut to the fen."""
-    return principal + principal * _RATE_OF_TERM[term_months] * term_months // (12 * 10_000)
+        parked[account] = np.maximum(aside, 0)
+    booked = np.flatnonzero(amount > 0)
+    transactions = Transactions(
+        account=plan.account[booked],
+        day=plan.day[booked],
+        category=plan.category[booked],
+        amount=amount[booked],
+        balance=after[booked],
+    )
+    return transactions, Standing(balance=balance, parked=parked)

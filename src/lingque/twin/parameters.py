@@ -35,34 +35,50 @@ class TwinParameters:
 
     median_income: Annotated[int, Between(500, 100_000)] = 6_500
     """Monthly, of the employed. Pensions and support from the family are smaller in proportion."""
-    median_idle_balance: Annotated[int, Between(100, 10_000_000)] = 26_000
-    """What a customer of median income likes to leave on current accounts: deposits are made of it."""
+    median_idle_balance: Annotated[int, Between(100, 10_000_000)] = 15_000
+    """What a customer of median income likes to leave on current accounts."""
+    median_deposit: Annotated[int, Between(1_000, 10_000_000)] = 52_000
+    """What a customer of median wealth places at a time."""
     spending_per_month: Annotated[float, Between(0.0, 30.0)] = 1.5
     """Mean number of debits that a customer attempts; what the account cannot cover is not booked."""
     second_account_share: Annotated[float, Between(0.0, 1.0)] = 0.25
-    deposits_per_customer: Annotated[float, Between(0.0, 5.0)] = 0.4
-    """Mean number of term deposits an adult tried to open in the three years before `as_of`."""
 
-    missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.03
+    maturing_share: Annotated[float, Between(0.0, 1.0)] = 0.16
+    """Customers with a term deposit that matures within 30 days from `as_of`, the wealthier more often."""
+    deposits_per_customer: Annotated[float, Between(0.0, 5.0)] = 0.5
+    """Mean number of other term deposits an adult placed afresh in the three years before `as_of`."""
+    wealth_per_customer: Annotated[float, Between(0.0, 5.0)] = 0.25
+    """Mean number of wealth products an adult of middling attitude to risk bought afresh in those years."""
+
+    missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.05
+    missing_phone_share: Annotated[float, Between(0.0, 1.0)] = 0.01
     email_bounce_share: Annotated[float, Between(0.0, 1.0)] = 0.02
     """Of the addresses on file: how many no longer accept mail (`Twin.bouncing`)."""
-    consent_share: Annotated[float, Between(0.0, 1.0)] = 0.70
-    """Customers who gave consent to marketing by e-mail at some time."""
-    financial_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.85
+    email_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.65
+    """Customers who gave consent to marketing on this channel at some time; who gave one tends to give all."""
+    sms_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.70
+    call_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.55
+    financial_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.88
     """Of those: consented to the use of financial data as well."""
     withdrawal_share: Annotated[float, Between(0.0, 1.0)] = 0.05
     """Of those: withdrew later."""
+    managed_share: Annotated[float, Between(0.0, 1.0)] = 0.33
+    """Customers with a relationship manager: the wealthiest."""
+    assessed_share: Annotated[float, Between(0.0, 1.0)] = 0.80
+    """Adults whose attitude to risk the bank has ever assessed; some assessments have expired."""
 
-    base_opening: Annotated[float, Between(0.0, 0.3)] = 0.033
-    """Probability that an average customer opens a term deposit within 30 days unasked."""
-    contact_effect: Annotated[float, Between(0.0, 0.5)] = 0.12
-    """What a message adds to it for an average customer with ample idle money; less money, less effect."""
-    sure_thing_share: Annotated[float, Between(0.0, 1.0)] = 0.02
-    """Customers who have decided already: likely to open, and a message changes nothing."""
-    sleeping_dog_share: Annotated[float, Between(0.0, 1.0)] = 0.06
-    """The most easily annoyed, whom a message puts off (the sure things among them excepted)."""
-    sleeping_dog_harm: Annotated[float, Between(0.0, 1.0)] = 0.6
-    """Share of their own probability to open that a message destroys in them."""
+    sure_thing_share: Annotated[float, Between(0.0, 1.0)] = 0.22
+    """Customers who keep their money here in any case, nearly: the loyal more often."""
+    lost_cause_share: Annotated[float, Between(0.0, 1.0)] = 0.14
+    """Customers who do not, nearly: those who look for the best rate more often."""
+    sleeping_dog_share: Annotated[float, Between(0.0, 1.0)] = 0.07
+    """The most easily annoyed, whom a contact puts off."""
+    sleeping_dog_harm: Annotated[float, Between(0.0, 1.0)] = 0.30
+    """Share of their own probability to stay that a call destroys in them; a message destroys less."""
+    email_effect: Annotated[float, Between(0.0, 0.5)] = 0.085
+    """What one contact adds to the probability to stay of an average customer who is none of these kinds."""
+    sms_effect: Annotated[float, Between(0.0, 0.5)] = 0.10
+    call_effect: Annotated[float, Between(0.0, 0.5)] = 0.24
 
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
     dirt_non_numeric_amounts: Annotated[int, Between(0, 1000)] = 2

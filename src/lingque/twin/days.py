@@ -1,0 +1,28 @@
+"""Days as whole numbers since 1970-01-01, many at once."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from lingque.core.hashing import Int64s
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - date(1970, 1, 1)).days
+
+
+NEVER = day_number(date(9999, 12, 31))
+"""The end of what has no end yet, as Chinese banks' interval tables (拉链表) write it."""
+
+
+def months_later(days: Int64s, months: Int64s) -> Int64s:
+    """`lingque.core.clock.shift` for many days at once: a day the month lacks becomes its last."""
+    dates = days.astype("datetime64[D]")
+    month = dates.astype("datetime64[M]")
+    target = month + months.astype("timedelta64[M]")
+    last = (target + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+    shifted: Int64s = np.minimum(target.astype("datetime64[D]") + (dates - month), last).astype(np.int64)
+    return shifted
