@@ -180,7 +180,15 @@ def report_campaign(
     with services.session() as session:
         session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
         choice: Decide = plan.stage(Decide)
-        evaluation = evaluate(session, plan=plan.digest, labels=labels, planned_hold_out=choice.hold_out)
+        write: WriteContacts = plan.stage(WriteContacts)
+        evaluation = evaluate(
+            session,
+            plan=plan.digest,
+            labels=labels,
+            outcome=proof.outcome,
+            planned_hold_out=choice.hold_out,
+            spent={write.channel: fates.sent * choice.contact_cost},
+        )
     return CampaignReport(plan=plan, fates=fates, evaluation=evaluation)
 
 
