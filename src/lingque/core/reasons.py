@@ -62,6 +62,7 @@ class Reason(IntEnum):
     TOO_FEW_UNITS = 501
     SAMPLE_RATIO_MISMATCH = 502
     OUTCOME_NOT_YET_KNOWN = 503
+    NO_VARIATION = 504
 
     MISSING_VALUE = 601
     NOT_A_DATE = 602
@@ -132,6 +133,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.TOO_FEW_UNITS: Label(zh="样本量不足", en="too few customers to judge"),
     Reason.SAMPLE_RATIO_MISMATCH: Label(zh="分组比例异常", en="the groups are not split as they were drawn"),
     Reason.OUTCOME_NOT_YET_KNOWN: Label(zh="观察期未结束", en="the outcome window is not over yet"),
+    Reason.NO_VARIATION: Label(
+        zh="结果没有差异，无法估计区间", en="the outcome does not vary, so there is no interval"
+    ),
     Reason.MISSING_VALUE: Label(zh="缺少必填值", en="a required value is missing"),
     Reason.NOT_A_DATE: Label(zh="不是日期", en="not a date (YYYY-MM-DD)"),
     Reason.NOT_AN_INTEGER: Label(zh="不是整数", en="not a whole number"),

@@ -23,8 +23,9 @@ from lingque.core.errors import ConfigurationError
 from lingque.core.labels import Label, Language
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Channel
-from lingque.entry import show
+from lingque.entry import show, show_report
 from lingque.entry.mailbox import Mailbox, open_mailbox
+from lingque.entry.report.filling import page_of
 from lingque.flow import People
 from lingque.flow.campaigns import approve_campaign, plan_campaign, report_campaign, run_campaign
 from lingque.flow.intake import apply, catalog_of, ingest, run_tags
@@ -111,7 +112,7 @@ def _from_files_to_effect(application: Application, twin: Twin, mailbox: Mailbox
     report = _done(report_campaign(services, CAMPAIGN, people.manager, known_by=horizon))
     # the effect is that of the campaign on everybody it chose to contact; those who bounced could not react
     truth = twin.true_effect(reached).effect * len(reached) / max(sum(report.fates.by_status.values()), 1)
-    tell.show(Panel(show.report(report, catalog, tell.language, truth=truth), padding=(1, 2)))
+    tell.show(Panel(show_report.report(page_of(report, catalog, truth=truth), tell.language), padding=(1, 2)))
 
 
 class _Teller:

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change
 from lingque.core.labels import Label, Language
-from lingque.core.money import Money
-from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Fates
-from lingque.flow.reporting import CampaignReport
 from lingque.ingest.contracts import IngestReport
-from lingque.measure.contracts import Effect
 from lingque.profile.contracts import SnapshotReport
 
-_STATUS = {
+STATUS_LABELS = {
     "sent": Label(zh="已发送", en="sent"),
     "refused": Label(zh="发送前许可被拒", en="refused at the moment of sending"),
     "failed": Label(zh="未能送达", en="failed"),
@@ -102,79 +97,7 @@ def fates(entry: Fates, language: Language) -> RenderableType:
     made = table("", "")
     made.show_header = False
     for status, count in entry.by_status.items():
-        made.add_row(_STATUS[status].in_language(language), f"{count:,}")
+        made.add_row(STATUS_LABELS[status].in_language(language), f"{count:,}")
     for reason, count in entry.by_reason.items():
         made.add_row(f"  {reason.label.in_language(language)}", f"{count:,}", style="dim")
     return made
-
-
-def report(
-    entry: CampaignReport, catalog: Catalog, language: Language, *, truth: float | None = None
-) -> RenderableType:
-    """Deliveries, effect with its interval as a picture, profit; `truth` is known only of a simulated bank."""
-    plan_label = catalog.campaign(entry.plan.campaign).label.label().in_language(language)
-    parts: list[RenderableType] = [Text(plan_label, style="bold"), fates(entry.fates, language)]
-    effect = entry.evaluation.effect
-    if isinstance(effect, Refusal):
-        parts.append(Text(f"{effect.reason.label.in_language(language)}: {effect.detail}", style="yellow"))
-        return Group(*parts)
-    parts.append(_effect(effect, language, truth))
-    if entry.evaluation.profit is not None:
-        profit, currency = entry.evaluation.profit, entry.plan.forecast.currency
-        low, expected, high = (
-            Money(minor=minor, currency=currency) for minor in (profit.low, profit.expected, profit.high)
-        )
-        cost = Money(minor=profit.cost, currency=currency)
-        zh = f"增量利润 {expected}（95% 区间 {low} 至 {high}），其中触达成本 {cost}"
-        en = f"incremental profit {expected} (95 % interval {low} to {high}), cost of contacts {cost} taken off"
-        parts.append(Text(Label(zh=zh, en=en).in_language(language)))
-    return Group(*parts)
-
-
-def _effect(effect: Effect, language: Language, truth: float | None) -> RenderableType:
-    head = ("", "人数", "达成", "比例") if language == "zh" else ("", "customers", "successes", "rate")
-    groups = table(*head, right=head[1:])
-    for name, group in (
-        (Label(zh="触达组", en="contacted"), effect.contacted),
-        (Label(zh="对照组", en="held out"), effect.held_out),
-    ):
-        groups.add_row(name.in_language(language), f"{group.units:,}", f"{group.successes:,}", f"{group.rate:.2%}")
-    verdict = (
-        Label(zh="效果显著（区间不含零）", en="an effect is shown (the interval leaves zero out)")
-        if effect.is_proven
-        else Label(
-            zh="未见可与偶然区分的效果（区间含零）", en="no effect that can be told from chance (zero is inside)"
-        )
-    )
-    zh = f"效果 {_points(effect.difference)}，95% 区间 {_points(effect.low)} 至 {_points(effect.high)}"
-    en = f"effect {_points(effect.difference)}, 95 % interval {_points(effect.low)} to {_points(effect.high)}"
-    lines = [Text(Label(zh=zh, en=en).in_language(language), style="bold"), *_picture(effect, truth)]
-    if truth is not None:
-        zh = f"真实效果（仅模拟银行可知）◆ {_points(truth)}"
-        en = f"true effect (known only of a simulated bank) ◆ {_points(truth)}"
-        lines.append(Text(Label(zh=zh, en=en).in_language(language), style="cyan"))
-    return Group(groups, *lines, Text(verdict.in_language(language)))
-
-
-def _picture(effect: Effect, truth: float | None, width: int = 60) -> list[Text]:
-    """The interval on a line with zero on it."""
-    marks = [effect.low, effect.high, 0.0] + ([] if truth is None else [truth])
-    least, most = min(marks), max(marks)
-    span = (most - least) or 1.0
-
-    def at(value: float) -> int:
-        return round((value - least) / span * (width - 1))
-
-    line = [" "] * width
-    for position in range(at(effect.low), at(effect.high) + 1):
-        line[position] = "─"
-    line[at(effect.low)], line[at(effect.high)] = "├", "┤"
-    line[at(0.0)] = "0"
-    if truth is not None:
-        line[at(truth)] = "◆"
-    line[at(effect.difference)] = "●"
-    return [Text("  " + "".join(line))]
-
-
-def _points(value: float) -> str:
-    return f"{value * 100:+.2f} pp"

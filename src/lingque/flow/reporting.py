@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
+import pyarrow as pa
+
+from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
+from lingque.core.ids import run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.deliver.contracts import Fates
-from lingque.deliver.outbox import fates_of
+from lingque.deliver.outbox import fates_of, spent
 from lingque.engage.contracts import Decide, Evaluate, Plan
-from lingque.engage.life_cycle import CONTACTED
-from lingque.engage.service import newest_plan
+from lingque.engage.life_cycle import CONTACTED, cannot_become
+from lingque.engage.service import Step, advance, history_of, newest_plan
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
-from lingque.measure.contracts import Evaluation
+from lingque.measure.contracts import Effect, Evaluation, Phase
 from lingque.measure.evaluation import evaluate
-from lingque.store.runs import published_versions
+from lingque.store.runs import Run, finish_run, published_versions, runs_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignReport:
-    """What a campaign did and what it changed."""
+    """What a campaign did and what it changed.
+
+    `waterfall` is who was left after each step of the decision, as it ran; `spent` what the contacts that were really
+    made cost, in minor units by channel; `known_by` the moment whose knowledge it speaks from.
+    """
 
     plan: Plan
+    history: tuple[Step, ...]
+    waterfall: tuple[tuple[str, int], ...]
     fates: Fates
+    spent: Mapping[str, int]
     evaluation: Evaluation
+    known_by: Instant
+    phase: Phase | None = None
 
 
 def report_campaign(
-    services: Services, name: str, actor: Principal, *, known_by: Instant | None = None
+    services: Services, name: str, actor: Principal, *, known_by: Instant | None = None, phase: Phase | None = None
 ) -> CampaignReport | Refusal:
-    """What was done and what it changed, from everything known by that moment (by default now)."""
+    """What was done and what it changed, from everything known by that moment (by default now).
+
+    Until its outcome is known the report tells what was done, and why there is no effect yet to tell.
+    """
     denied = refused(actor, Action.READ_CAMPAIGN)
     if denied is not None:
         return traced(services, denied, actor, "report_campaign", name)
@@ -45,21 +64,108 @@ def report_campaign(
         if plan.state not in CONTACTED:
             early = Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{name}' is {plan.state}, it has not run")
             return traced(services, early, actor, "report_campaign", name)
-        fates = fates_of(connection, plan.wave_id)
+        choice: Decide = plan.stage(Decide)
+        costs = {use.channel: use.contact_cost for use in choice.channels}
+        fates, money = fates_of(connection, plan.wave_id), spent(connection, plan.wave_id, costs)
+        history = tuple(history_of(connection, plan.wave_id))
+        decided = [
+            run.summary
+            for run in runs_of(connection, kind="decide", subject=plan.digest)
+            if phase is None or run.summary.get("phase") == phase
+        ]
         versions = published_versions(connection)
+    return CampaignReport(
+        plan=plan,
+        history=history,
+        waterfall=_added_up(decided),
+        fates=fates,
+        spent=money,
+        evaluation=_evaluation(services, catalog, plan, versions, money, known, phase),
+        known_by=known,
+        phase=phase,
+    )
+
+
+def evaluate_campaign(services: Services, name: str, actor: Principal) -> CampaignReport | Refusal:
+    """Record what the campaign changed, as known now: the step before it is closed.
+
+    Refused until the outcome is known, or where the effect cannot be judged.
+    """
+    denied = refused(actor, Action.RUN_CAMPAIGN)
+    if denied is not None:
+        return traced(services, denied, actor, "evaluate_campaign", name)
+    report = report_campaign(services, name, actor)
+    if isinstance(report, Refusal):
+        return report
+    effect = report.evaluation.effect
+    refusal = effect if isinstance(effect, Refusal) else cannot_become(report.plan, "evaluated")
+    if refusal is not None:
+        return traced(services, refusal, actor, "evaluate_campaign", name)
+    now = services.clock.now()
+    with services.database.transaction() as connection:
+        summary = {"effect": _summary(report.evaluation.effect), "spent": dict(report.spent)}
+        run = run_id("evaluate", plan=report.plan.digest, moment=now)
+        finished = Run(run_id=run, kind="evaluate", subject=report.plan.digest, finished_at=now, summary=summary)
+        finish_run(connection, finished, published={})
+        advance(connection, report.plan, "evaluated", by=actor.user, at=now)
+        services.audit.record(
+            connection, actor=actor.user, act="evaluate_campaign", subject=name, detail={"run_id": run, **summary}
+        )
+    return report
+
+
+def _evaluation(
+    services: Services,
+    catalog: Catalog,
+    plan: Plan,
+    versions: Mapping[str, int],
+    money: Mapping[str, int],
+    known: Instant,
+    phase: Phase | None,
+) -> Evaluation:
     proof: Evaluate = plan.stage(Evaluate)
-    outcome = catalog.tag(proof.outcome)
-    horizon = services.profile.horizon(catalog, outcome, proof.as_of)
+    choice: Decide = plan.stage(Decide)
+    outcomes = [catalog.tag(name) for name in (proof.outcome, *proof.also)]
+    horizon = max(services.profile.horizon(catalog, tag, proof.as_of) for tag in outcomes)
     if known < horizon:
         day = services.calendar.day_of(horizon)
-        early = Refusal(
-            reason=Reason.OUTCOME_NOT_YET_KNOWN,
-            detail=f"'{proof.outcome}' is known from {day} on, not before",
-        )
-        return traced(services, early, actor, "report_campaign", name)
-    labels = services.profile.labels(catalog, outcome, proof.as_of, known_by=known)
+        detail = f"'{proof.outcome}' is known from {day} on, not before"
+        early = Refusal(reason=Reason.OUTCOME_NOT_YET_KNOWN, detail=detail)
+        return Evaluation(effect=early, further={}, profit=None, parts=(), refusals={})
+    tables = [services.profile.labels(catalog, tag, proof.as_of, known_by=known) for tag in outcomes]
     with services.session() as session:
         session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
-        choice: Decide = plan.stage(Decide)
-        evaluation = evaluate(session, plan=plan.digest, labels=labels, planned_hold_out=choice.hold_out)
-    return CampaignReport(plan=plan, fates=fates, evaluation=evaluation)
+        return evaluate(
+            session,
+            plan=plan.digest,
+            labels=reduce(_joined, tables),
+            outcome=proof.outcome,
+            planned_hold_out=choice.hold_out,
+            spent=money,
+            phase=phase,
+        )
+
+
+def _joined(left: pa.Table, right: pa.Table) -> pa.Table:
+    return left.join(right, keys="customer_id", join_type="left outer")
+
+
+def _added_up(summaries: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
+    """The waterfalls of several phases as one: their customers are different ones."""
+    total: dict[str, int] = {}
+    for summary in summaries:
+        for step, count in summary.get("waterfall", ()):
+            total[step] = total.get(step, 0) + count
+    return tuple(total.items())
+
+
+def _summary(effect: Effect | Refusal) -> dict[str, float | int | str]:
+    if isinstance(effect, Refusal):
+        return {"reason": effect.reason.name}
+    return {
+        "contacted": effect.contacted.units,
+        "held_out": effect.held_out.units,
+        "difference": effect.difference,
+        "low": effect.low,
+        "high": effect.high,
+    }

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import math
 
-from lingque.core.reasons import Reason, Refusal
+from lingque.core.reasons import Refusal
 from lingque.measure.contracts import Effect, Proportion
+from lingque.measure.groups import not_comparable
 
 Z = 1.959963984540054
 """The normal quantile of a 95 % interval."""
 
-MIN_UNITS = 20
-"""Below this a group's rate says nothing; the refusal is a value, not a wide interval that somebody quotes."""
-
-SRM_ALPHA = 0.001
-"""How unlikely a split must be before it is called broken (Fabijan et al. 2019, KDD, use 0.0005 to 0.01)."""
-
 
 def compare(contacted: Proportion, held_out: Proportion, *, planned_hold_out: float) -> Effect | Refusal:
     """The effect, or why it cannot be told: too few units, or groups not split as they were drawn."""
-    for name, group in (("contacted", contacted), ("held out", held_out)):
-        if group.units < MIN_UNITS:
-            return Refusal(
-                reason=Reason.TOO_FEW_UNITS,
-                detail=f"{group.units} customers {name}, at least {MIN_UNITS} are needed",
-            )
-    p_value = split_p_value(contacted.units, held_out.units, planned_hold_out)
-    if p_value < SRM_ALPHA:
-        return Refusal(
-            reason=Reason.SAMPLE_RATIO_MISMATCH,
-            detail=f"{held_out.units} of {contacted.units + held_out.units} held out instead of"
-            f" {planned_hold_out:.0%} (p = {p_value:.1g}); look for customers lost after the draw",
-        )
+    refusal = not_comparable(contacted.units, held_out.units, planned_hold_out=planned_hold_out)
+    if refusal is not None:
+        return refusal
     low, high = newcombe(contacted, held_out)
     return Effect(contacted=contacted, held_out=held_out, difference=contacted.rate - held_out.rate, low=low, high=high)
 
@@ -57,11 +42,3 @@ def newcombe(first: Proportion, second: Proportion) -> tuple[float, float]:
     low = difference - math.hypot(first.rate - low_1, high_2 - second.rate)
     high = difference + math.hypot(high_1 - first.rate, second.rate - low_2)
     return low, high
-
-
-def split_p_value(contacted: int, held_out: int, planned_hold_out: float) -> float:
-    """How likely a split at least as uneven is when each unit is drawn on its own (χ² with 1 degree of freedom)."""
-    units = contacted + held_out
-    expected = units * planned_hold_out
-    chi_square = (held_out - expected) ** 2 / (expected * (1 - planned_hold_out))
-    return math.erfc(math.sqrt(chi_square / 2))

@@ -54,8 +54,18 @@ def newest_run(connection: Connection, *, kind: str, subject: str) -> Run | None
     row = connection.execute(
         select(runs).where(runs.c.kind == kind, runs.c.subject == subject).order_by(runs.c.run_number.desc())
     ).first()
-    if row is None:
-        return None
+    return None if row is None else _run(row)
+
+
+def runs_of(connection: Connection, *, kind: str, subject: str) -> list[Run]:
+    """Every run of that kind on that subject, in order."""
+    rows = connection.execute(
+        select(runs).where(runs.c.kind == kind, runs.c.subject == subject).order_by(runs.c.run_number)
+    )
+    return [_run(row) for row in rows]
+
+
+def _run(row: Any) -> Run:
     return Run(
         run_id=RunId(row.run_id),
         kind=row.kind,

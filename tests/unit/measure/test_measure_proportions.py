@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lingque.core.reasons import Reason, Refusal
 from lingque.measure.contracts import Effect, Proportion
 from lingque.measure.evaluation import profit_of
-from lingque.measure.proportions import MIN_UNITS, SRM_ALPHA, compare, newcombe, split_p_value, wilson
+from lingque.measure.groups import MIN_UNITS, SRM_ALPHA, split_p_value
+from lingque.measure.proportions import compare, newcombe, wilson
 
 
 def of(successes: int, units: int) -> Proportion:

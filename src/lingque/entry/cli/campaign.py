@@ -12,10 +12,11 @@ import typer
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan
-from lingque.entry import show, show_plan
+from lingque.entry import show, show_plan, show_report
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, end_refused, opened
 from lingque.entry.cli.tags import DayOption
 from lingque.entry.cli.workspace import progress_bar
+from lingque.entry.report.filling import page_of
 from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
@@ -248,4 +249,4 @@ def report(
         found = report_campaign(services, name, session.actor, known_by=moment)
         if isinstance(found, Refusal):
             end_refused(found, session.language)
-        console.print(show.report(found, catalog_of(services), session.language))
+        console.print(show_report.report(page_of(found, catalog_of(services)), session.language))
