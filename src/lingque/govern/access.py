@@ -15,8 +15,17 @@ from lingque.govern.contracts import Action, Principal, Role
 from lingque.govern.tables import api_keys, users
 
 PERMISSIONS: dict[Role, frozenset[Action]] = {
-    Role.CAMPAIGN_MANAGER: frozenset({Action.PLAN_CAMPAIGN, Action.RUN_CAMPAIGN, Action.READ_CAMPAIGN}),
-    Role.COMPLIANCE_OFFICER: frozenset({Action.APPROVE_CAMPAIGN, Action.READ_CAMPAIGN}),
+    Role.CAMPAIGN_MANAGER: frozenset(
+        {Action.PLAN_CAMPAIGN, Action.RUN_CAMPAIGN, Action.READ_CAMPAIGN, Action.MANAGE_AUDIENCE_LISTS}
+    ),
+    Role.COMPLIANCE_OFFICER: frozenset(
+        {
+            Action.APPROVE_CAMPAIGN,
+            Action.READ_CAMPAIGN,
+            Action.MANAGE_EXCLUSION_LISTS,
+            Action.SEE_COMPLIANCE_REASONS,
+        }
+    ),
     Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.READ_CAMPAIGN}),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),
     Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER}),
