@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +22,7 @@ from pydantic_settings import (
 from lingque.core.errors import ConfigurationError
 
 FILE = "lingque.toml"
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 class WorkspaceSection(BaseModel):
@@ -93,6 +96,29 @@ class SenderSection(BaseModel):
     opt_out_base: str = Field(default="http://127.0.0.1:8000", description="public address of 'lingque serve'")
 
 
+class ContactSection(BaseModel):
+    """`[contact]`: when marketing messages wait. Times and days of the business time zone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quiet_from: str = Field(default="21:00", description="from when on messages wait; empty, as quiet_to: never")
+    quiet_to: str = Field(default="09:00", description="when they may go out again")
+    quiet_days: tuple[date, ...] = Field(default=(), description="days on which none go out, such as 2026-10-01")
+
+    @field_validator("quiet_from", "quiet_to")
+    @classmethod
+    def _time_of_day(cls, text: str) -> str:
+        if text and not _TIME_OF_DAY.fullmatch(text):
+            raise ValueError("not a time such as 21:00")
+        return text
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.quiet_from) != bool(self.quiet_to) or (self.quiet_from and self.quiet_from == self.quiet_to):
+            raise ValueError("quiet_from and quiet_to are two different times, or both empty")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything a workspace can set."""
 
@@ -103,6 +129,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSection = WarehouseSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
+    contact: ContactSection = ContactSection()
 
 
 def load_settings(folder: Path) -> Settings:

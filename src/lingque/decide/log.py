@@ -10,15 +10,18 @@ import pyarrow.compute as pc
 
 from lingque.core.hashing import bucket_of
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import DECISION_ORDER, Decisions
+from lingque.decide.contracts import DECISION_ORDER, Decisions, Phase
 from lingque.govern.contracts import Flags
 
 ARMS = ("none", "contact", "hold_out")
-VALUE_BASIS = "assumed response × margin − contact cost"
+VALUE_BASIS = ("propensity × margin − contact cost", "assumed response × margin − contact cost")
 
 
-def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int) -> pa.Table:
-    """The log's rows, in the order of the data plane. Amounts in minor units, `probability` of the arm as drawn."""
+def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phase: Phase) -> pa.Table:
+    """The log's rows, in the order of the data plane. Amounts in minor units, `probability` of the arm as drawn.
+
+    `response` is the probability that the value stands on, and `value_basis` says where it came from.
+    """
     customers = decisions.requests.customer_ids
     rows = len(customers)
     bucket = bucket_of(customers, buckets=buckets)
@@ -28,7 +31,6 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int) -> p
         arm = np.where(mine, np.where(decisions.held_out, 2, 1), 0)
         hold_out = decisions.context.hold_out
         probability = np.where(mine, np.where(decisions.held_out, hold_out, 1 - hold_out), 1.0)
-        definition = judged.candidate.offer.definition
         parts.append(
             pa.table(
                 {
@@ -36,14 +38,17 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int) -> p
                     "bucket": pa.array(bucket, pa.int32()),
                     "plan": _repeat(plan, rows),
                     "campaign": _repeat(campaign, rows),
+                    "phase": _repeat(phase, rows),
                     "clock": _repeat(decisions.requests.clock, rows),
                     "offer": _repeat(judged.candidate.offer.name, rows),
                     "channel": _repeat(judged.candidate.channel, rows),
-                    "arm": pa.array(np.array(ARMS)[arm], pa.string()),
+                    "arm": pa.array(ARMS, pa.string()).take(pa.array(arm)),
                     "reasons": _reasons(judged.refusals, rows),
                     "probability": pa.array(probability, pa.float64()),
-                    "response": pa.array(np.full(rows, definition.response), pa.float64()),
-                    "value_basis": _repeat(VALUE_BASIS, rows),
+                    "response": pa.array(judged.worth.response, pa.float64()),
+                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(
+                        pa.array(judged.worth.assumed.view(np.int8))
+                    ),
                     "margin": pa.array(np.full(rows, judged.candidate.margin), pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
                     "value": pa.array(judged.value, pa.int64()),

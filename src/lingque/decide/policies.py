@@ -2,9 +2,11 @@
 
 1. permission  (`govern`'s answer, taken as it is)
 2. reach       NOT_REACHABLE
-3. validity    OFFER_NOT_VALID
-4. eligibility NOT_ELIGIBLE, ELIGIBILITY_UNKNOWN
-5. worth       NO_VALUE
+3. pressure    CONTACT_CAP
+4. validity    OFFER_NOT_VALID
+5. eligibility NOT_ELIGIBLE, ELIGIBILITY_UNKNOWN
+6. suitability ASSESSMENT_MISSING, ASSESSMENT_EXPIRED, RISK_GRADE_TOO_HIGH, TOO_RISKY_AT_THIS_AGE
+7. worth       NO_VALUE
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ from lingque.decide.contracts import Candidate, Context, Requests
 from lingque.govern.contracts import Flags
 from lingque.warehouse.engine import Session
 
+ELDERLY_AGE = 65
+ELDERLY_RISK_GRADE = 3
+"""From that age on nothing above that grade is proposed, whatever the assessment says."""
+
 Refusals = Iterator[tuple[Reason, Flags]]
 
 
@@ -32,8 +38,10 @@ def refusals_of(
     everything = [
         *permission(candidate),
         *reach(candidate),
+        *pressure(candidate),
         *validity(candidate, context, len(value)),
         *eligibility(requests, candidate, session),
+        *suitability(requests, candidate, context),
         *worth(value),
     ]
     return {reason: flags for reason, flags in everything if flags.any()}
@@ -47,6 +55,11 @@ def permission(candidate: Candidate) -> Refusals:
 def reach(candidate: Candidate) -> Refusals:
     """No address for the channel."""
     yield Reason.NOT_REACHABLE, ~candidate.reachable
+
+
+def pressure(candidate: Candidate) -> Refusals:
+    """One more contact would exceed a cap."""
+    yield Reason.CONTACT_CAP, candidate.capped
 
 
 def validity(candidate: Candidate, context: Context, customers: int) -> Refusals:
@@ -70,6 +83,27 @@ def eligibility(requests: Requests, candidate: Candidate, session: Callable[[], 
     yield Reason.ELIGIBILITY_UNKNOWN, unknown
 
 
+def suitability(requests: Requests, candidate: Candidate, context: Context) -> Refusals:
+    """A risky product goes only to those whose assessment, still valid, says that they can bear its risk (金融机构产品
+    适当性管理办法). An assessment without a last day has expired, and an unknown age counts as a high one."""
+    rule = candidate.offer.definition.suitability
+    if rule is None:
+        return
+    tolerance, until = requests.tags.column(rule.tolerance), requests.tags.column(rule.valid_until)
+    missing = _true(pc.is_null(tolerance))
+    valid = _true(pc.greater_equal(until, pa.scalar(context.today, pa.date32())))
+    yield Reason.ASSESSMENT_MISSING, missing
+    yield Reason.ASSESSMENT_EXPIRED, ~missing & ~valid
+    yield Reason.RISK_GRADE_TOO_HIGH, _true(pc.less(tolerance, rule.risk_grade))
+    if rule.age is not None and rule.risk_grade > ELDERLY_RISK_GRADE:
+        yield Reason.TOO_RISKY_AT_THIS_AGE, ~_true(pc.less(requests.tags.column(rule.age), ELDERLY_AGE))
+
+
 def worth(value: Int64s) -> Refusals:
     """A contact that is not expected to earn its cost is pestering."""
     yield Reason.NO_VALUE, value <= 0
+
+
+def _true(column: pa.ChunkedArray) -> Flags:
+    flags: Flags = pc.fill_null(column, False).to_numpy()
+    return flags

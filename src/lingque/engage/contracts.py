@@ -24,8 +24,6 @@ State = Literal[
     "evaluated",
     "closed",
 ]
-Phase = Literal["once", "pilot", "rollout"]
-"""Which part of the audience: all at once, the pilot's share, or the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)

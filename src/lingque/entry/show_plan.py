@@ -12,21 +12,12 @@ from lingque.catalog.model import Catalog
 from lingque.core.labels import Label, Language
 from lingque.core.money import Money
 from lingque.core.reasons import Reason
+from lingque.decide.contracts import Step
 from lingque.engage.contracts import Forecast, Plan
 from lingque.engage.explain import CHANNEL_LABELS, explain
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.entry.show import table
 
-STEP_LABELS: dict[str, Label] = {
-    "audience": Label(zh="客群内", en="in the audience"),
-    "permitted": Label(zh="许可（同意、年龄、名单）", en="permitted (consent, age, lists)"),
-    "suitable": Label(zh="适当且符合准入", en="suitable and eligible"),
-    "uncapped": Label(zh="未达触达上限", en="not capped"),
-    "reachable": Label(zh="可触达", en="reachable"),
-    "worthwhile": Label(zh="预期价值为正", en="worth a contact"),
-    "chosen": Label(zh="渠道容量之内", en="within the channels' capacity"),
-    "contacted": Label(zh="触达（其余留出作对照）", en="contacted (the rest is held out)"),
-}
 _BAR = 40
 
 
@@ -79,7 +70,7 @@ def waterfall(steps: tuple[tuple[str, int], ...], language: Language) -> Table:
     made.columns[1].justify = "right"
     most = max((count for _, count in steps), default=0) or 1
     for step, count in steps:
-        label = STEP_LABELS[step].in_language(language) if step in STEP_LABELS else step
+        label = Step(step).label.in_language(language)
         made.add_row(f"  {label}", f"{count:,}", Text("█" * round(count / most * _BAR), style="cyan"))
     return made
 

@@ -96,7 +96,7 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
     for index, judged in enumerate(decisions.judged):
         mine = decisions.contacted & (decisions.chosen == index)
         count, candidate = int(np.count_nonzero(mine)), judged.candidate
-        p = judged.response[mine]
+        p = judged.worth.response[mine]
         value += int(judged.value[mine].sum())
         cost += count * candidate.cost
         conversions += float(p.sum())
@@ -116,7 +116,7 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
         cost=cost,
         currency=choice.currency,
         detectable_effect=detectable_effect(contacted, held_out, rate),
-        waterfall=tuple(decisions.waterfall()),
+        waterfall=tuple((step.value, count) for step, count in decisions.waterfall()),
         by_channel={channel: count for channel, count in by_channel.items() if count},
         overlap=others,
         conversions_interval=(max(conversions - half, 0.0), conversions + half),

@@ -9,14 +9,16 @@ from sqlalchemy import Connection
 
 from lingque.catalog.definitions.shared import ChannelName
 from lingque.catalog.model import Catalog
+from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
-from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions
+from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact
 from lingque.decide.log import log_of
+from lingque.decide.pressure import reserve
 from lingque.deliver.contracts import Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
 from lingque.engage.content import words_of
-from lingque.engage.contracts import AskLeave, Contact, Phase, Plan, SelectAudience, State
+from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, may_send, newest_plan, state_of_wave, write_contacts
@@ -119,12 +121,13 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             "phase": phase,
             "contacts": len(contacts),
             "held_out": int(np.count_nonzero(decided.decisions.held_out)),
-            "waterfall": decided.decisions.waterfall(),
+            "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
         },
     )
     with services.database.transaction() as connection:
         finish_run(connection, finished, published={DECISION_TABLE: version})
         write_contacts(connection, contacts, at=now)
+        _reserve(services, connection, catalog, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
         advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
         services.audit.record(
@@ -133,6 +136,22 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             act="run_campaign",
             subject=plan.campaign,
             detail={"digest": plan.digest, "run_id": run, **finished.summary},
+        )
+
+
+def _reserve(
+    services: Services, connection: Connection, catalog: Catalog, outgoing: list[Outgoing], now: Instant
+) -> None:
+    """The caps were looked at when it was decided; what was reserved since then by others would exceed them."""
+    planned = [
+        PlannedContact(wave_id=m.wave_id, customer_id=m.customer_id, step=m.step, channel=m.channel, purpose=m.purpose)
+        for m in outgoing
+    ]
+    refused = reserve(connection, planned, caps=catalog.caps.values(), day=services.calendar.day_of(now))
+    if refused:
+        raise BusyError(
+            f"{len(refused)} of the customers were contacted by another campaign while this one decided",
+            next_step="run the same command again: it decides anew, and nothing was sent",
         )
 
 

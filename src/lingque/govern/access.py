@@ -16,9 +16,23 @@ from lingque.govern.tables import api_keys, users
 
 PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.CAMPAIGN_MANAGER: frozenset(
-        {Action.PLAN_CAMPAIGN, Action.RUN_CAMPAIGN, Action.HALT_CAMPAIGN, Action.READ_CAMPAIGN}
+        {
+            Action.PLAN_CAMPAIGN,
+            Action.RUN_CAMPAIGN,
+            Action.HALT_CAMPAIGN,
+            Action.READ_CAMPAIGN,
+            Action.MANAGE_AUDIENCE_LISTS,
+        }
     ),
-    Role.COMPLIANCE_OFFICER: frozenset({Action.APPROVE_CAMPAIGN, Action.HALT_CAMPAIGN, Action.READ_CAMPAIGN}),
+    Role.COMPLIANCE_OFFICER: frozenset(
+        {
+            Action.APPROVE_CAMPAIGN,
+            Action.HALT_CAMPAIGN,
+            Action.READ_CAMPAIGN,
+            Action.MANAGE_EXCLUSION_LISTS,
+            Action.SEE_COMPLIANCE_REASONS,
+        }
+    ),
     Role.CONSUMER_PROTECTION_REVIEWER: frozenset({Action.REVIEW_CAMPAIGN, Action.READ_CAMPAIGN}),
     Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.READ_CAMPAIGN}),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),

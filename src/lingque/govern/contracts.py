@@ -48,6 +48,9 @@ class Action(StrEnum):
     HALT_CAMPAIGN = "halt_campaign"
     READ_CAMPAIGN = "read_campaign"
     ADD_USER = "add_user"
+    MANAGE_AUDIENCE_LISTS = "manage_audience_lists"
+    MANAGE_EXCLUSION_LISTS = "manage_exclusion_lists"
+    SEE_COMPLIANCE_REASONS = "see_compliance_reasons"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +91,27 @@ class ConsentEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListEntry:
+    """A party put on a list by a delivery, which `origin` names. On the day `expires_on` it is off the list again."""
+
+    list_name: str
+    party_id: PartyId
+    expires_on: date | None
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PermitAsk:
-    """The question: may data of these classes be used for this purpose on this channel at this moment?"""
+    """The question: may data of these classes be used for this purpose on this channel at this moment?
+
+    `sending` says that the message leaves now: only then do quiet hours matter. A plan made at night is no fault.
+    """
 
     purpose: Purpose
     channel: str
     data_classes: DataClass
     moment: Instant
+    sending: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,13 +174,17 @@ class Permits(Protocol):
 
     def permit(self, connection: Connection, customer_id: CustomerId, ask: PermitAsk) -> Permit | Refusal: ...
 
+    def next_open(self, moment: Instant) -> Instant: ...
+
 
 class Addresses(Protocol):
-    """Lets one address out of the vault, for one send."""
+    """Lets one address out of the vault, for one send; and for a contact made by people the customer's name."""
 
     def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags: ...
 
     def release(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+
+    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
 
 
 class Surrogates(Protocol):
@@ -188,6 +209,12 @@ class ConsentRegister(Protocol):
     def record_subjects(self, connection: Connection, subjects: Iterable[Subject]) -> None: ...
 
     def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int: ...
+
+
+class ListRegister(Protocol):
+    """Takes what a delivery says about lists of customers."""
+
+    def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int: ...
 
 
 class AuditTrail(Protocol):

@@ -13,9 +13,11 @@ from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.hashing import Int64s
 from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
-from lingque.core.registries import DataClass
+from lingque.core.registries import DataClass, Purpose
 from lingque.govern.consent import NO_CONSENT_NEEDED, Statement, age_reason, consent_reasons
 from lingque.govern.contracts import _SEAL, ConsentEntry, Flags, Permit, PermitAsk, PermitSet, Subject
+from lingque.govern.lists import lists_in_force, memberships
+from lingque.govern.quiet_hours import QuietHours
 from lingque.govern.tables import consents, subjects
 from lingque.store.chunks import chunks
 
@@ -23,9 +25,10 @@ from lingque.store.chunks import chunks
 class PermitOffice:
     """Keeps the consent register and judges by it. Reads what is committed at the moment of asking."""
 
-    def __init__(self, clock: Clock, calendar: BusinessCalendar) -> None:
+    def __init__(self, clock: Clock, calendar: BusinessCalendar, quiet: QuietHours | None = None) -> None:
         self._clock = clock
         self._calendar = calendar
+        self._quiet = quiet or QuietHours(calendar=calendar)
 
     def record_subjects(self, connection: Connection, entries: Iterable[Subject]) -> None:
         """Parties with whose customer they are and their birth date; a known party is updated."""
@@ -64,13 +67,21 @@ class PermitOffice:
         return PermitSet(ask=ask, customer_ids=customer_ids, refusals=refusals, seal=_SEAL)
 
     def permit(self, connection: Connection, customer_id: CustomerId, ask: PermitAsk) -> Permit | Refusal:
-        """Leave for one act, or the first reason against it (all of them in the detail)."""
+        """Leave for one act, or the first reason against it (all of them in the detail).
+
+        Where the reason is QUIET_HOURS there is no other: the act may be done at `next_open`.
+        """
         judged = self._judge(connection, [customer_id], ask)
+        # in the order of their numbers, of which QUIET_HOURS has the greatest
         reasons = sorted(judged.get(customer_id, frozenset({Reason.UNKNOWN_CUSTOMER})))
         if reasons:
             names = ", ".join(reason.name for reason in reasons)
             return Refusal(reason=reasons[0], detail=f"customer {customer_id}: {names}")
         return Permit(ask=ask, customer_id=customer_id, seal=_SEAL)
+
+    def next_open(self, moment: Instant) -> Instant:
+        """The first moment, from this one on, outside quiet hours and quiet days."""
+        return self._quiet.next_open(moment)
 
     def _judge(
         self, connection: Connection, only: Sequence[int] | None, ask: PermitAsk
@@ -80,6 +91,8 @@ class PermitOffice:
         for row in connection.execute(_limited(select(subjects.c.customer_id, subjects.c.birth_date), only)):
             births[row.customer_id].append(row.birth_date)
         statements = self._statements(connection, only, ask)
+        excluded = self._exclusions(connection, only, ask)
+        quiet = ask.sending and ask.purpose is Purpose.MARKETING and self._quiet.quiet_at(ask.moment)
         today = self._calendar.day_of(ask.moment)
         judged: dict[int, frozenset[Reason]] = {}
         for customer, dates in births.items():
@@ -90,8 +103,29 @@ class PermitOffice:
             age = age_reason(max(known) if known else None, today, ask.purpose)
             if age is not None:
                 reasons.add(age)
+            reasons |= excluded.get(customer, frozenset())
+            if quiet:
+                reasons.add(Reason.QUIET_HOURS)
             judged[customer] = frozenset(reasons)
         return judged
+
+    def _exclusions(
+        self, connection: Connection, only: Sequence[int] | None, ask: PermitAsk
+    ) -> dict[int, frozenset[Reason]]:
+        """Which sort of list keeps whom from being contacted. Which list it was is no part of the answer."""
+        if ask.purpose in NO_CONSENT_NEEDED:
+            return {}
+        on = memberships(connection, only, at=ask.moment)
+        known = lists_in_force(connection) if on else {}
+        reason_of = {
+            name: Reason.COMPLIANCE_EXCLUSION if definition.secret else Reason.ON_EXCLUSION_LIST
+            for name, definition in known.items()
+            if definition.effect == "exclude"
+        }
+        return {
+            customer: frozenset(reason_of[name] for name in names if name in reason_of)
+            for customer, names in on.items()
+        }
 
     def _statements(
         self, connection: Connection, only: Sequence[int] | None, ask: PermitAsk

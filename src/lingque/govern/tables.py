@@ -62,6 +62,23 @@ consents = Table(
     Index("ix_consents_of_party", "party_id", "purpose", "channel"),
 )
 
+list_members = Table(
+    "list_members",
+    METADATA,
+    # one row per membership; ending one says when and by whom, and nothing is ever deleted
+    Column("membership_id", SerialKey, primary_key=True),
+    Column("list_name", String(64), nullable=False),
+    Column("party_id", BigInteger, nullable=False, index=True),
+    Column("delivered", Boolean, nullable=False),
+    Column("origin", String(128), nullable=False),
+    Column("added_at", InstantColumn, nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("expires_at", InstantColumn, nullable=False),
+    Column("removed_at", InstantColumn, nullable=False),
+    Column("removed_by", String(64), nullable=False),
+    Index("ix_list_members_list", "list_name", "removed_at"),
+)
+
 approvals = Table(
     "approvals",
     METADATA,

@@ -29,7 +29,9 @@ from lingque.govern.tables import subjects, vault_identifiers, vault_keys, vault
 from lingque.store.chunks import chunks
 
 NONCE_BYTES = 12
-ADDRESS_OF_CHANNEL = {"email": "email"}
+ADDRESS_OF_CHANNEL = {"email": "email", "sms": "phone", "rm_call": "phone"}
+NAMED_CHANNELS = frozenset({"rm_call"})
+"""Where a person makes the contact and must know whom to ask for. No other channel is ever told a name."""
 
 
 class Vault:
@@ -109,7 +111,21 @@ class Vault:
 
     def release(self, connection: Connection, permit: Permit) -> str | Refusal:
         """The one address that the permitted send needs. Leaves a trace in the caller's transaction."""
-        kind = ADDRESS_OF_CHANNEL[permit.ask.channel]
+        return self._open_one(connection, permit, ADDRESS_OF_CHANNEL[permit.ask.channel], act="release_address")
+
+    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal:
+        """The customer's name, for a contact that a person makes. Leaves a trace likewise.
+
+        Raises `VaultError` for a channel that needs no name.
+        """
+        if permit.ask.channel not in NAMED_CHANNELS:
+            raise VaultError(
+                f"a name was asked for on channel {permit.ask.channel}",
+                next_step=f"names are released only to {', '.join(sorted(NAMED_CHANNELS))}",
+            )
+        return self._open_one(connection, permit, "name", act="release_name")
+
+    def _open_one(self, connection: Connection, permit: Permit, kind: str, *, act: str) -> str | Refusal:
         row = connection.execute(
             select(vault_identifiers.c.party_id, vault_identifiers.c.sealed)
             .join(subjects, vault_identifiers.c.party_id == subjects.c.party_id)
@@ -123,7 +139,7 @@ class Vault:
         self._audit.record(
             connection,
             actor="lingque",
-            act="release_address",
+            act=act,
             subject=f"customer {permit.customer_id}",
             detail={"kind": kind, "purpose": permit.ask.purpose.name, "channel": permit.ask.channel},
         )

@@ -24,6 +24,10 @@ from lingque.decide.contracts import Candidate, Context, Requests
 from lingque.govern.contracts import _SEAL, PermitAsk, PermitSet
 
 TAGS = {"visits": INTEGER, "vip": BOOLEAN}
+TYPES = {
+    "visits": pa.int64(), "vip": pa.bool_(), "tolerance": pa.int64(), "assessed_until": pa.date32(), "age": pa.int64(),
+    "score": pa.float64(),
+}  # fmt: skip
 TODAY = date(2026, 6, 15)
 CONTEXT = Context(moment=Instant(1_781_500_000_000_000), today=TODAY, hold_out=0.2, salt="idle/2026-06-15")
 
@@ -38,7 +42,7 @@ def permits(customers: Sequence[int] | Int64s, refused: Mapping[Reason, Sequence
 def requests(customers: Sequence[int] | Int64s, **tags: Sequence[Any]) -> Requests:
     columns: dict[str, Any] = {"customer_id": pa.array(customers, pa.int64())}
     for name, values in tags.items():
-        columns[name] = pa.array(values, pa.bool_() if TAGS[name] == BOOLEAN else pa.int64())
+        columns[name] = pa.array(values, TYPES[name])
     return Requests(clock="planned", as_of=TODAY, tags=pa.table(columns))
 
 
@@ -49,6 +53,8 @@ def candidate(
     eligibility: str = "true",
     refused: Mapping[Reason, Sequence[bool]] | None = None,
     reachable: Sequence[bool] | None = None,
+    capped: Sequence[bool] | None = None,
+    channel: str = "email",
     margin: int = 18_000,
     cost: int = 5,
     **definition: Any,
@@ -66,9 +72,10 @@ def candidate(
     )
     return Candidate(
         offer=offer,
-        channel="email",
+        channel=channel,
         permits=permits(customers, refused),
         reachable=np.ones(len(customers), dtype=np.bool_) if reachable is None else np.array(reachable, dtype=np.bool_),
+        capped=np.zeros(len(customers), dtype=np.bool_) if capped is None else np.array(capped, dtype=np.bool_),
         margin=margin,
         cost=cost,
     )

@@ -167,10 +167,10 @@ def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> No
     decisions = decide(requests([7]), [candidate([7], margin=20_000, cost=30)], NO_HOLD_OUT, session=session)
     (row,) = log_of(decisions, plan="p1", campaign="idle", buckets=1).to_pylist()
     assert row == {
-        "customer_id": 7, "bucket": 0, "plan": "p1", "campaign": "idle", "clock": "planned", "offer": "deposit",
-        "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0, "response": 0.05,
-        "value_basis": "assumed response × margin − contact cost", "margin": 20_000, "cost": 30, "value": 970,
-        "as_of": TODAY, "decided_at": CONTEXT.moment,
+        "customer_id": 7, "bucket": 0, "plan": "p1", "campaign": "idle", "phase": "once", "clock": "planned",
+        "offer": "deposit", "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0,
+        "response": 0.05, "value_basis": "assumed response × margin − contact cost",
+        "margin": 20_000, "cost": 30, "value": 970, "as_of": TODAY, "decided_at": CONTEXT.moment,
     }  # fmt: skip
 
 

@@ -82,7 +82,10 @@ def test_the_expected_value_is_response_times_margin_less_the_cost(
     response: float, margin: int, cost: int, value: int
 ) -> None:
     one = candidate([1, 2], response=response, margin=margin, cost=cost)
-    assert expected_value(one, 2).tolist() == [value, value]
+    worth = expected_value(one, requests([1, 2]).tags)
+    assert worth.value.tolist() == [value, value]
+    assert worth.response.tolist() == [response, response]
+    assert worth.assumed.all()
 
 
 def test_every_reason_is_collected_and_not_only_the_first(session: Sessions) -> None:

@@ -10,7 +10,6 @@ from lingque.engage.explain import CHANNEL_LABELS
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.entry.report.page import NamedPart, Outcome, ReportPage, Signature, Spent, Step, Tally
 from lingque.entry.show import STATUS_LABELS
-from lingque.entry.show_plan import STEP_LABELS
 from lingque.flow.reporting import CampaignReport
 
 

@@ -1,0 +1,192 @@
+"""Lists of customers: a person's file goes on or off a list, and who may see what is on which."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from lingque.catalog.definitions import ListDefinition
+from lingque.core.errors import NotFoundError, SourceError, nearest
+from lingque.core.reasons import Reason, Refusal
+from lingque.flow.intake import catalog_of
+from lingque.flow.services import Services
+from lingque.flow.traces import trace, traced
+from lingque.govern.access import principal_of, refused
+from lingque.govern.contracts import Action, Principal
+from lingque.govern.lists import CustomerLists, MatchReport, Membership, Upload, history, lists_in_force
+
+ENCODINGS = ("utf-8-sig", "gb18030")
+HEADER_ROW = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListFile:
+    """A CSV with a header; `column` holds the customer numbers as the source system `system` gives them."""
+
+    path: Path
+    column: str
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListShown:
+    """A list and what was put on it."""
+
+    definition: ListDefinition
+    acts: tuple[Membership, ...]
+
+    @property
+    def members(self) -> int:
+        """Parties put on it and not off again; one put on by a person and by a delivery counts twice."""
+        return sum(act.still_on for act in self.acts)
+
+
+def upload_list(
+    services: Services, lists: CustomerLists, name: str, file: ListFile, actor: Principal, *, expires_on: date | None
+) -> MatchReport | Refusal:
+    """Put the customers of the file on the list until that day. Raises `SourceError` for a file that cannot be read."""
+
+    def put(connection: Connection, definition: ListDefinition, upload: Upload) -> MatchReport:
+        return lists.upload(connection, definition, upload, by=actor.user)
+
+    return _change(services, name, file, actor, expires_on=expires_on, act="upload_list", change=put)
+
+
+def remove_from_list(
+    services: Services, lists: CustomerLists, name: str, file: ListFile, actor: Principal
+) -> MatchReport | Refusal:
+    """Take the customers of the file off the list. Raises `SourceError` for a file that cannot be read."""
+
+    def take(connection: Connection, definition: ListDefinition, upload: Upload) -> MatchReport:
+        return lists.remove(connection, definition, upload, by=actor.user)
+
+    return _change(services, name, file, actor, expires_on=None, act="remove_from_list", change=take)
+
+
+def show_lists(services: Services, actor: Principal, *, name: str | None = None) -> list[ListShown] | Refusal:
+    """The lists that the actor may see: secret ones only who may see compliance's reasons. Never who is on them."""
+    denied = refused(actor, Action.READ_CAMPAIGN)
+    if denied is not None:
+        return traced(services, denied, actor, "show_lists", name or "all lists")
+    with services.database.reading() as connection:
+        visible = _visible(connection, actor)
+        wanted = visible if name is None else {name: _named(name, visible)}
+        acts = history(connection, wanted, at=services.clock.now())
+    return [
+        ListShown(definition=definition, acts=tuple(act for act in acts if act.list_name == listed))
+        for listed, definition in wanted.items()
+    ]
+
+
+def _change(
+    services: Services,
+    name: str,
+    file: ListFile,
+    actor: Principal,
+    *,
+    expires_on: date | None,
+    act: str,
+    change: Callable[[Connection, ListDefinition, Upload], MatchReport],
+) -> MatchReport | Refusal:
+    party = catalog_of(services).contract_of_kind("party")
+    if party is None:
+        raise NotFoundError(
+            "no contract of kind party is in force, so no customer is known", next_step="apply the definitions first"
+        )
+    with services.database.transaction() as connection:
+        definition = _named(name, _visible(connection, actor))
+        denied = _not_allowed(connection, definition, actor)
+        if denied is not None:
+            trace(services, connection, denied, actor, act, f"list {name}")
+            return denied
+        upload = _read(file, namespace=f"{file.system}/{party.contract}", expires_on=expires_on)
+        report = change(connection, definition, upload)
+        services.audit.record(
+            connection,
+            actor=actor.user,
+            act=act,
+            subject=f"list {name}",
+            detail={
+                "origin": upload.origin,
+                "rows": report.rows,
+                "changed": report.changed,
+                "unknown": len(report.unknown),
+                "expires_on": None if expires_on is None else expires_on.isoformat(),
+            },
+        )
+    return report
+
+
+def _not_allowed(connection: Connection, definition: ListDefinition, actor: Principal) -> Refusal | None:
+    """A list is changed by who answers for it, in the role that its effect asks for."""
+    action = Action.MANAGE_EXCLUSION_LISTS if definition.effect == "exclude" else Action.MANAGE_AUDIENCE_LISTS
+    denied = refused(actor, action)
+    if denied is not None:
+        return denied
+    if principal_of(connection, definition.owner).person == actor.person:
+        return None
+    return Refusal(
+        reason=Reason.ROLE_NOT_ALLOWED,
+        detail=f"{definition.owner} answers for list '{definition.list}', not {actor.user}; ask them, or name another "
+        "owner in its definition",
+    )
+
+
+def _visible(connection: Connection, actor: Principal) -> dict[str, ListDefinition]:
+    sees_secret = refused(actor, Action.SEE_COMPLIANCE_REASONS) is None
+    return {name: one for name, one in lists_in_force(connection).items() if sees_secret or not one.secret}
+
+
+def _named(name: str, known: dict[str, ListDefinition]) -> ListDefinition:
+    if name not in known:
+        raise NotFoundError(f"there is no list '{name}'", next_step=nearest(name, list(known)))
+    return known[name]
+
+
+def _read(file: ListFile, *, namespace: str, expires_on: date | None) -> Upload:
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"{file.path.name} cannot be read ({error.strerror})", next_step="check the file's name and rights"
+        ) from error
+    try:
+        rows = list(csv.reader(io.StringIO(_decoded(content, file.path.name), newline="")))
+    except csv.Error as error:
+        raise SourceError(f"{file.path.name} is not a CSV file ({error})", next_step="save it as CSV") from error
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if file.column not in header:
+        # which columns there are is not told: in a file without a header they are customers
+        raise SourceError(
+            f"{file.path.name} has no column '{file.column}'",
+            next_step="name one of those in its first row with --column",
+        )
+    at = header.index(file.column)
+    return Upload(
+        # numbered as a spreadsheet does; an empty line is no row
+        rows=tuple(
+            (number, row[at] if at < len(row) else "")
+            for number, row in enumerate(rows[1:], start=HEADER_ROW + 1)
+            if row
+        ),
+        namespace=namespace,
+        # not the file's name: people put names of people into it
+        origin=f"file {hashlib.sha256(content).hexdigest()[:16]}",
+        expires_on=expires_on,
+    )
+
+
+def _decoded(content: bytes, name: str) -> str:
+    for encoding in ENCODINGS:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise SourceError(f"{name} is neither UTF-8 nor GB18030", next_step="save it as CSV in UTF-8 and upload it again")
