@@ -54,9 +54,8 @@ def decide_stages(
     write = next(stage for stage in stages if isinstance(stage, WriteContacts))
 
     tags = services.profile.tags_of(connection, select.as_of)
-    requests = Requests(
-        clock="planned", as_of=select.as_of, tags=_of_phase(_audience(tags, select.segment), pilot, phase)
-    )
+    audience = _of_phase(_audience(tags, select.segment), pilot, phase)
+    requests = Requests(clock="planned", as_of=select.as_of, tags=audience)
     asked = _Asked(services=services, connection=connection, requests=requests, leave=leave, moment=moment)
     caps = tuple(catalog.caps.values())
     channels = {use.channel: _channel(asked, use, caps, write.route_by) for use in choice.channels}

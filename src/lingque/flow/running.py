@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from lingque.catalog.definitions.shared import ChannelName
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
+from lingque.core.errors import BusyError
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact

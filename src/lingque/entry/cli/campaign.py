@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,12 +17,13 @@ from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, acc
 from lingque.entry.cli.tags import DayOption
 from lingque.entry.cli.workspace import progress_bar
 from lingque.entry.report.filling import page_of
+from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
-from lingque.flow.reporting import report_campaign
+from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
@@ -216,6 +217,20 @@ def stop(name: NameArgument, user: UserOption, comment: CommentOption = "", work
     _move(stop_campaign, name, user, comment, workspace)
 
 
+@campaign_app.command("evaluate")
+def evaluate(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Record what the campaign changed, as known now; after that it can be closed.
+
+    Examples:
+
+        lingque campaign evaluate spring_loans --as eva
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        found = accepted(evaluate_campaign(services, name, session.actor), session.language)
+        page = page_of(found, catalog_of(services), services.calendar)
+        console.print(show_report.report(page, session.language))
+
+
 @campaign_app.command("close")
 def close(name: NameArgument, user: UserOption, comment: CommentOption = "", workspace: WorkspaceOption = HERE) -> None:
     """Close an evaluated (or stopped) campaign: nothing can be done with the plan any more but read it.
@@ -235,18 +250,31 @@ def report(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Use what was known by the end of that day. Default: everything."),
     ] = None,
+    phase: Annotated[Literal["pilot", "rollout"] | None, typer.Option(help="Only this phase.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page too: one file, nothing loaded.")] = None,
     workspace: WorkspaceOption = HERE,
 ) -> None:
-    """What the campaign did and what it changed, with an interval.
+    """What the campaign did and what it changed, with an interval; in the terminal, and as a page.
 
     Examples:
 
         lingque campaign report spring_loans --as eva
+
+        lingque campaign report spring_loans --as eva --html report.html
+
+        lingque campaign report spring_loans --as jan --phase pilot
     """
     with opened(workspace, user) as session:
         services = session.application.services
         moment = None if known_by is None else services.calendar.start_of(known_by.date() + timedelta(days=1))
-        found = report_campaign(services, name, session.actor, known_by=moment)
+        found = report_campaign(services, name, session.actor, known_by=moment, phase=phase)
         if isinstance(found, Refusal):
             end_refused(found, session.language)
-        console.print(show_report.report(page_of(found, catalog_of(services)), session.language))
+        page = page_of(found, catalog_of(services), services.calendar)
+        console.print(show_report.report(page, session.language))
+        if html is not None:
+            html.write_text(render(page, session.language), encoding="utf-8")
+            session.say(zh=f"✓ 报告页面：{html}", en=f"✓ page: {html}")
+        effect = found.evaluation.effect
+        if isinstance(effect, Refusal):
+            end_refused(effect, session.language)

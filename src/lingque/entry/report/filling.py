@@ -72,9 +72,7 @@ def _tag_label(catalog: Catalog, name: str) -> Label:
 
 def _reach(report: CampaignReport) -> tuple[Step, ...]:
     """Who was left after each step of the decision; the held out are taken out on purpose, just before contact."""
-    steps = [
-        Step(label=STEP_LABELS.get(name, Label(zh=name, en=name)), count=count) for name, count in report.waterfall
-    ]
+    steps = [Step(label=DecisionStep(name).label, count=count) for name, count in report.waterfall]
     if len(steps) > 1:
         held_out = steps[-2].count - steps[-1].count
         steps.insert(-1, Step(label=Label(zh="留出（对照组）", en="held out"), count=held_out, aside=True))
