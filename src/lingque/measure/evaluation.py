@@ -38,9 +38,10 @@ def evaluate(
     """The effect of a plan (or of one phase of it) on every outcome. `session` holds the `decisions` table.
 
     `labels` has one row per customer: `customer_id` and one column per outcome, boolean, int64 (money in minor units)
-    or float64. `outcome` names the main one, which is boolean; all others are `further`. `spent` is what the contacts
-    sent cost, in minor units by channel. A customer without a label (no longer there) counts as not having had the
-    outcome, or as 0, in either group. Raises `WarehouseError` where a column or a value is not of these kinds.
+    or float64. `outcome` names the main one, which is boolean; all others are `further`. A customer without a label (no
+    longer there) counts as not having had the outcome, or as 0, in either group. `spent` is what the contacts sent
+    cost, in minor units by channel; a channel that no decision names counts in the profit, but in no part. Raises
+    `WarehouseError` where a column or a value is not of these kinds.
     """
     if not pa.types.is_boolean(labels.schema.field(outcome).type):
         raise WarehouseError(

@@ -123,7 +123,7 @@ def text_of(html: str) -> str:
 
 
 def printed(page: ReportPage, language: Language) -> str:
-    console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
+    console = Console(width=120, force_terminal=False)
     with console.capture() as caught:
         console.print(report(page, language))
     return caught.get()
@@ -273,3 +273,13 @@ def test_the_picture_of_an_interval_shows_where_zero_and_truth_are() -> None:
     assert line.index("0") < low < truth < point < high
     scale = (high - line.index("0")) / 0.0521
     assert truth - line.index("0") == pytest.approx(0.0341 * scale, abs=1)
+
+
+def test_a_terminal_of_eighty_columns_keeps_effect_verdict_and_truth_on_their_lines() -> None:
+    console = Console(width=78, force_terminal=False)
+    with console.capture() as caught:
+        console.print(report(PAGE, "en"))
+    lines = [line.strip() for line in caught.get().splitlines()]
+    assert "effect +3.79 pp, 95 % interval +2.21 pp to +5.21 pp" in lines
+    assert "an effect is shown (the interval leaves zero out)" in lines
+    assert "true effect (known only of a simulated bank) ◆ +3.41 pp" in lines

@@ -56,7 +56,10 @@ def page_of(
             NamedPart(channel=channel_label(part.channel), offer=catalog.offers[part.offer].label, part=part)
             for part in evaluation.parts
         ),
-        fates=tuple(Tally(label=STATUS_LABELS[status], count=n) for status, n in report.fates.by_status.items()),
+        fates=tuple(
+            Tally(label=STATUS_LABELS[status], count=n)
+            for status, n in sorted(report.fates.by_status.items(), key=lambda entry: -entry[1])
+        ),
         not_sent=tuple(Tally(label=reason.label, count=n) for reason, n in report.fates.by_reason.items()),
     )
 

@@ -69,11 +69,7 @@ class Phrases:
         unit = Unit(language=self.language, is_rate=True)
         change = unit.change(effect.difference)
         interval = between(unit.change(effect.low), unit.change(effect.high), self.language)
-        verdict = self.words["proven" if effect.is_proven else "open"]
-        return self.both(
-            zh=f"效果 {change}，95% 区间 {interval}。{verdict}",
-            en=f"effect {change}, 95 % interval {interval}: {verdict}",
-        )
+        return self.both(zh=f"效果 {change}，95% 区间 {interval}", en=f"effect {change}, 95 % interval {interval}")
 
     def roi(self, profit: Profit) -> str:
         return "—" if profit.roi is None else self.both(zh=f"{profit.roi:,.1f} 倍", en=f"{profit.roi:,.1f} ×")
@@ -102,12 +98,11 @@ class Phrases:
             truth=outcome.truth,
         )
 
-    def notes(self, outcome: Outcome) -> tuple[str, ...]:
-        if isinstance(outcome.effect, Refusal):
-            return (f"{self.say(outcome.label)} · {self.refusal(outcome.effect)}",)
-        if outcome.truth is None:
-            return ()
-        return (f"{self.say(outcome.label)} · {self.words['truth']} ◆ {self.unit(outcome).change(outcome.truth)}",)
+    def truth(self, outcome: Outcome) -> str:
+        """Empty where it is not known, or where there is nothing to hold it against."""
+        if outcome.truth is None or isinstance(outcome.effect, Refusal):
+            return ""
+        return f"{self.words['truth']} ◆ {self.unit(outcome).change(outcome.truth)}"
 
     def counts(self, what: str, number: str, bars: tuple[Bar, ...]) -> Grid:
         return Grid(columns=self.columns(what, number), rows=tuple((bar.label, f"{bar.count:,}") for bar in bars))

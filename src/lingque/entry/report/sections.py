@@ -78,7 +78,9 @@ def effect(page: ReportPage, said: Phrases) -> Section:
             columns=columns,
             rows=tuple((name, f"{g.units:,}", f"{g.successes:,}", f"{g.rate:.2%}") for name, g in groups),
         ),
-        notes=said.notes(outcome),
+        notes=tuple(
+            note for note in (said.truth(outcome), said.words["proven" if found.is_proven else "open"]) if note
+        ),
     )
 
 
@@ -111,7 +113,12 @@ def further(page: ReportPage, said: Phrases) -> Section | None:
             if not isinstance(outcome.effect, Refusal)
         ),
         grid=Grid(columns=said.columns("outcome", "contacted", "held_out", "difference", "in_total"), rows=tuple(rows)),
-        notes=tuple(note for outcome in page.further for note in said.notes(outcome)),
+        notes=tuple(
+            f"{said.say(outcome.label)} · {note}"
+            for outcome in page.further
+            for note in (said.refusal(outcome.effect) if isinstance(outcome.effect, Refusal) else said.truth(outcome),)
+            if note
+        ),
     )
 
 

@@ -36,7 +36,7 @@ WORDS: dict[str, Label] = {
     "held_out": Label(zh="对照组", en="held out"),
     "successes": Label(zh="达成", en="successes"),
     "rate": Label(zh="比例", en="rate"),
-    "both_rates": Label(zh="比例（触达 / 对照）", en="rates (contacted / held out)"),
+    "both_rates": Label(zh="两组比例", en="rates"),
     "proven": Label(zh="效果显著（区间不含零）", en="an effect is shown (the interval leaves zero out)"),
     "open": Label(
         zh="未见可与偶然区分的效果（区间含零）", en="no effect that can be told from chance (zero is inside)"
@@ -69,8 +69,8 @@ WORDS: dict[str, Label] = {
     # parts
     "parts": Label(zh="分渠道与产品", en="By channel and offer"),
     "parts_lead": Label(
-        zh="各行分别检验；行数较多时，个别行可能因偶然显得显著。",
-        en="Each row is judged alone; among many rows one may look proven by chance.",
+        zh="两组比例为触达 / 对照。各行分别检验；行数较多时，个别行可能因偶然显得显著。",
+        en="Rates: contacted / held out. Each row is judged alone; among many rows one may look proven by chance.",
     ),
     "channel": Label(zh="渠道", en="channel"),
     "offer": Label(zh="产品", en="offer"),
