@@ -5,6 +5,7 @@ from __future__ import annotations
 from lingque.catalog.model import Catalog
 from lingque.core.clock import BusinessCalendar, datetime_of
 from lingque.core.labels import Label
+from lingque.decide.contracts import Step as DecisionStep
 from lingque.engage.contracts import Decide
 from lingque.engage.explain import CHANNEL_LABELS
 from lingque.engage.life_cycle import STATE_LABELS
