@@ -93,6 +93,14 @@ class SenderSection(BaseModel):
     opt_out_base: str = Field(default="http://127.0.0.1:8000", description="public address of 'lingque serve'")
 
 
+class FileDropSection(BaseModel):
+    """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
+
+
 class Settings(BaseSettings):
     """Everything a workspace can set."""
 
@@ -103,6 +111,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSection = WarehouseSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
+    file_drop: FileDropSection = FileDropSection()
 
 
 def load_settings(folder: Path) -> Settings:
