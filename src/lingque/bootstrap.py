@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo
 from lingque.core.clock import BusinessCalendar, Clock, SystemClock
 from lingque.core.errors import ConfigurationError
 from lingque.deliver.compose import Sender
-from lingque.deliver.contracts import Channel
+from lingque.deliver.contracts import AnyChannel, Channel
+from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
+from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
+from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
 from lingque.flow.services import Services
 from lingque.govern.audit import Audit
@@ -29,6 +32,7 @@ from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
 from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.workspace_lock import workspace_lock
+from lingque.testing import NoLedger
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
 
@@ -37,11 +41,11 @@ WAREHOUSE_FOLDER = Path("data") / "warehouse"
 LOCK_FILE = Path("data") / "lock"
 MASTER_KEY_FILE = Path("keys") / "master.key"
 
-Channels = Callable[[Settings], Mapping[str, Channel]]
+Channels = Callable[[Settings], Mapping[str, AnyChannel]]
 
 
 def smtp_only(settings: Settings) -> Mapping[str, Channel]:
-    """The channels of a workspace: e-mail."""
+    """E-mail, and no other channel."""
     smtp = SmtpSettings(
         host=settings.smtp.host,
         port=settings.smtp.port,
@@ -52,6 +56,16 @@ def smtp_only(settings: Settings) -> Mapping[str, Channel]:
         tls=settings.smtp.tls,
     )
     return {"email": SmtpChannel(smtp)}
+
+
+def all_channels(settings: Settings, folder: Path) -> Mapping[str, AnyChannel]:
+    """The channels of a workspace: e-mail, text messages and calls of relationship managers as files."""
+    drop = folder / settings.file_drop.folder
+    return {
+        **smtp_only(settings),
+        "sms": FileDropChannel(drop, name="sms", columns=SMS_COLUMNS),
+        "rm_call": FileDropChannel(drop, name="rm_call", columns=RM_COLUMNS),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +109,20 @@ def create_workspace(folder: Path) -> Path:
 
 @contextmanager
 def open_workspace(
-    folder: Path, *, clock: Clock | None = None, channels: Channels = smtp_only
+    folder: Path, *, clock: Clock | None = None, channels: Channels | None = None
 ) -> Iterator[Application]:
-    """Open a workspace and close it again. Raises `ConfigurationError` where it is none, or of another version."""
+    """Open a workspace and close it again; `channels` None: all of them.
+
+    Raises `ConfigurationError` where it is none, or of another version.
+    """
     settings = load_settings(folder)
     if not (folder / MASTER_KEY_FILE).exists():
         raise ConfigurationError(f"{folder} has not been set up", next_step=f"run 'lingque init {folder}'")
     database = Database(_control_url(settings, folder))
-    opened: list[Channel] = []
+    opened: list[AnyChannel] = []
 
-    def open_channels() -> Mapping[str, Channel]:
-        made = channels(settings)
+    def open_channels() -> Mapping[str, AnyChannel]:
+        made = all_channels(settings, folder) if channels is None else channels(settings)
         opened.extend(made.values())
         return made
 
@@ -125,7 +142,7 @@ def _assemble(
     settings: Settings,
     database: Database,
     clock: Clock,
-    open_channels: Callable[[], Mapping[str, Channel]],
+    open_channels: Callable[[], Mapping[str, AnyChannel]],
 ) -> Application:
     calendar = BusinessCalendar(ZoneInfo(settings.workspace.time_zone))
     tables = DeltaTables(folder / WAREHOUSE_FOLDER)
@@ -133,6 +150,7 @@ def _assemble(
     vault = Vault(FileKeyStore(folder / MASTER_KEY_FILE), audit)
     office = PermitOffice(clock, calendar)
     opt_outs = OptOutLinks(vault, office, audit)
+    ledger = NoLedger()
     warehouse, workspace = settings.warehouse, settings.workspace
 
     def session() -> Session:
@@ -145,6 +163,7 @@ def _assemble(
             permits=office,
             addresses=vault,
             opt_outs=opt_outs,
+            ledger=ledger,
             audit=audit,
             sender=Sender(
                 name=settings.sender.name,
@@ -191,6 +210,14 @@ def _assemble(
             session=session,
         ),
         open_outbox=outbox,
+        receipts=Receipts(
+            moves=Moves(ledger=ledger, clock=clock),
+            permits=office,
+            withdrawals=opt_outs,
+            identifiers=vault,
+            audit=audit,
+            clock=clock,
+        ),
     )
     return Application(settings=settings, services=services, vault=vault)
 

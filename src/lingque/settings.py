@@ -119,6 +119,14 @@ class ContactSection(BaseModel):
         return self
 
 
+class FileDropSection(BaseModel):
+    """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
+
+
 class Settings(BaseSettings):
     """Everything a workspace can set."""
 
@@ -130,6 +138,7 @@ class Settings(BaseSettings):
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
+    file_drop: FileDropSection = FileDropSection()
 
 
 def load_settings(folder: Path) -> Settings:

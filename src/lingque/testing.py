@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from sqlalchemy import Connection
+
 from lingque.core.clock import Instant
-from lingque.core.reasons import Reason
-from lingque.deliver.contracts import Message, Receipt
+from lingque.core.hashing import Int64s
+from lingque.core.reasons import Reason, Refusal
+from lingque.deliver.contracts import Batch, Message, Recalled, Receipt
+from lingque.govern.contracts import Flags, Permit
 from lingque.govern.key_store import KEY_BYTES
 
 
@@ -60,3 +65,77 @@ class MemoryChannel:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+@dataclass
+class MemoryBatchChannel:
+    """A batch channel that keeps what it is given, one batch per id, the later in the place of the earlier.
+
+    `before_hand_over` runs before each batch is taken, `after_hand_over` when it has been, so that a test can let
+    something happen at that very moment.
+    """
+
+    name: str = "sms"
+    before_hand_over: Callable[[Batch], None] = lambda _batch: None
+    after_hand_over: Callable[[Batch], None] = lambda _batch: None
+    batches: dict[str, Batch] = field(default_factory=dict)
+    recalled: dict[str, tuple[Recalled, ...]] = field(default_factory=dict)
+    handed_over: int = 0
+
+    def hand_over(self, batch: Batch) -> Receipt:
+        self.before_hand_over(batch)
+        self.handed_over += 1
+        self.batches[batch.batch_id] = batch
+        self.after_hand_over(batch)
+        return Receipt(outcome="sent")
+
+    def recall(self, batch_id: str, recalled: Sequence[Recalled]) -> None:
+        self.recalled[batch_id] = tuple(recalled)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class NoLedger:
+    """A contact ledger for whoever does not count contacts."""
+
+    def commit(self, connection: Connection, wave_id: int, customer_id: int, step: int) -> None:
+        """Nothing is counted."""
+
+    def release(self, connection: Connection, wave_id: int, customer_id: int, step: int) -> None:
+        """Nothing was counted."""
+
+
+@dataclass
+class MemoryLedger:
+    """A contact ledger that remembers, per (wave, customer, step), what it was told, in order."""
+
+    told: dict[tuple[int, int, int], list[str]] = field(default_factory=dict)
+
+    def commit(self, connection: Connection, wave_id: int, customer_id: int, step: int) -> None:
+        self.told.setdefault((wave_id, customer_id, step), []).append("commit")
+
+    def release(self, connection: Connection, wave_id: int, customer_id: int, step: int) -> None:
+        self.told.setdefault((wave_id, customer_id, step), []).append("release")
+
+
+@dataclass
+class MemoryAddresses:
+    """A vault that knows one address and one name per customer; whoever is not in it cannot be reached."""
+
+    address_of: Mapping[int, str]
+    name_of: Mapping[int, str] = field(default_factory=dict)
+
+    def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags:
+        return np.isin(customer_ids, np.array(list(self.address_of), dtype=np.int64))
+
+    def release(self, connection: Connection, permit: Permit) -> str | Refusal:
+        return self._of(self.address_of, permit)
+
+    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal:
+        return self._of(self.name_of, permit)
+
+    def _of(self, known: Mapping[int, str], permit: Permit) -> str | Refusal:
+        if permit.customer_id in known:
+            return known[permit.customer_id]
+        return Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {permit.customer_id} has none")

@@ -1,27 +1,44 @@
-"""The outbox: messages queued in the transaction that decided them, sent one by one, each with leave of its own.
+"""The outbox: messages queued in the transaction that decided them, sent with leave of their own.
 
 A message is claimed (`sending`) in the transaction that judges its permit and opens its address; then it is sent;
-then its fate is recorded. Whoever dies in between leaves `sending` behind, whose fate nobody knows: the next pump calls
-it `unknown`, and queues it again only where the receiver honours the message's key.
+then its fate is recorded, in the transaction that claims the next. Whoever dies in between leaves `sending` behind,
+whose fate nobody knows: the next pump calls it `unknown`, and queues it again only where the receiver honours the
+message's key. Batches are `lingque.deliver.handing_over`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from lingque.core.clock import Clock
-from lingque.core.errors import ChannelError
+from lingque.core.errors import ChannelError, LingqueError
 from lingque.core.hashing import digest_of
-from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
-from lingque.core.registries import DataClass, Purpose
-from lingque.deliver.compose import Sender, compose
-from lingque.deliver.contracts import Channel, Content, Fates, Message, Outgoing, Receipt, Status
+from lingque.deliver.compose import Sender
+from lingque.deliver.contracts import (
+    COSTING,
+    AnyChannel,
+    BatchChannel,
+    Channel,
+    ContactLedger,
+    Content,
+    Fates,
+    Message,
+    Outgoing,
+    Pumped,
+    Receipt,
+    Status,
+)
+from lingque.deliver.handing_over import HandingOver
+from lingque.deliver.leave import Leave
+from lingque.deliver.moves import Moves
 from lingque.deliver.tables import contents, deliveries
-from lingque.govern.contracts import Addresses, AuditTrail, OptOut, OptOutTokens, PermitAsk, Permits
+from lingque.deliver.waiting import AllowedWave, Gate, queued
+from lingque.govern.contracts import Addresses, AuditTrail, OptOutTokens, Permits
 from lingque.store.database import Database
 
 MAX_ATTEMPTS = 3
@@ -33,14 +50,12 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
     """Queue messages in the caller's transaction and return how many. A key that is there already is a fault."""
     listed = list(messages)
     now = clock.now()
-    for content in {entry.content for entry in listed}:
-        if connection.execute(select(contents).where(contents.c.content_digest == _digest(content))).first() is None:
+    digests = {content: _digest(content) for content in {entry.content for entry in listed}}
+    for content, digest in digests.items():
+        if connection.execute(select(contents).where(contents.c.content_digest == digest)).first() is None:
             connection.execute(
                 insert(contents).values(
-                    content_digest=_digest(content),
-                    subject=content.subject,
-                    body=content.body,
-                    language=content.language,
+                    content_digest=digest, subject=content.subject, body=content.body, language=content.language
                 )
             )
     rows = [
@@ -53,13 +68,17 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
             "message_key": entry.key,
             "purpose": int(entry.purpose),
             "data_classes": int(entry.data_classes),
-            "content_digest": _digest(entry.content),
+            "content_digest": digests[entry.content],
             "status": "queued",
             "attempts": 0,
             "reason": None,
             "note": "",
             "queued_at": now,
             "changed_at": now,
+            "route": entry.route,
+            "label": entry.label,
+            "why": entry.why,
+            "due": entry.due,
         }
         for entry in listed
     ]
@@ -71,18 +90,39 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
 def fates_of(connection: Connection, wave_id: int) -> Fates:
     """What became of a wave's messages so far."""
     rows = connection.execute(
-        select(deliveries.c.status, deliveries.c.reason, func.count().label("messages"))
+        select(deliveries.c.channel, deliveries.c.status, deliveries.c.reason, func.count().label("messages"))
         .where(deliveries.c.wave_id == wave_id)
-        .group_by(deliveries.c.status, deliveries.c.reason)
+        .group_by(deliveries.c.channel, deliveries.c.status, deliveries.c.reason)
+        .order_by(deliveries.c.channel, deliveries.c.status, deliveries.c.reason)
     ).all()
     by_status: dict[Status, int] = {}
     by_reason: dict[Reason, int] = {}
+    by_channel: dict[str, dict[Status, int]] = {}
     for row in rows:
+        of_channel = by_channel.setdefault(row.channel, {})
+        of_channel[row.status] = of_channel.get(row.status, 0) + row.messages
         by_status[row.status] = by_status.get(row.status, 0) + row.messages
         if row.reason is not None:
             reason = Reason(row.reason)
             by_reason[reason] = by_reason.get(reason, 0) + row.messages
-    return Fates(by_status=by_status, by_reason=by_reason)
+    return Fates(by_status=by_status, by_reason=by_reason, by_channel=by_channel)
+
+
+def spent(connection: Connection, wave_id: int, cost: Mapping[str, int]) -> dict[str, int]:
+    """What a wave's contacts have cost so far, per channel of `cost` (minor units a contact): see `COSTING`."""
+    counts = fates_of(connection, wave_id).by_channel
+    return {
+        channel: unit * sum(count for status, count in counts.get(channel, {}).items() if status in COSTING)
+        for channel, unit in cost.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Claimed:
+    """A message in hand: its row, and its words and address, which nobody keeps."""
+
+    work: Any
+    message: Message
 
 
 class Outbox:
@@ -92,113 +132,152 @@ class Outbox:
         self,
         *,
         database: Database,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, AnyChannel],
         permits: Permits,
         addresses: Addresses,
         opt_outs: OptOutTokens,
+        ledger: ContactLedger,
         audit: AuditTrail,
         sender: Sender,
         clock: Clock,
     ) -> None:
         self._database = database
-        self._channels = channels
-        self._permits = permits
-        self._addresses = addresses
-        self._opt_outs = opt_outs
+        self._channels: dict[str, Channel] = {
+            name: channel for name, channel in channels.items() if not isinstance(channel, BatchChannel)
+        }
+        self._names = list(channels)
+        self._leave = Leave(permits=permits, addresses=addresses, opt_outs=opt_outs, sender=sender, clock=clock)
+        self._moves = Moves(ledger=ledger, clock=clock)
         self._audit = audit
-        self._sender = sender
-        self._clock = clock
+        self._batches = HandingOver(
+            database=database,
+            channels={name: channel for name, channel in channels.items() if isinstance(channel, BatchChannel)},
+            leave=self._leave,
+            moves=self._moves,
+            audit=audit,
+            clock=clock,
+        )
 
-    def pump(self, *, progress: Progress = lambda _done: None) -> int:
-        """Bring every queued message to its fate and return how many were handled.
+    def pump(
+        self, *, progress: Progress = lambda _done: None, allowed_wave: AllowedWave = lambda _connection, _wave: True
+    ) -> Pumped:
+        """Bring every queued message to its fate, but for those that quiet hours or their wave hold back.
 
-        Raises `ChannelError` where a channel cannot be used at all; the message in hand goes back to the queue.
+        Raises `ChannelError` where a channel cannot be used at all; what was in hand goes back to the queue.
         """
         self._settle_interrupted()
-        handled = after = 0
-        while (work := self._next(after)) is not None or after:
-            if work is None:
-                after = 0  # those put back for another attempt come after all others
-                continue
-            after = work.delivery_id
-            self._handle(work)
-            handled += 1
-            progress(handled)
-        return handled
+        gate = Gate(allowed_wave)
+        handled = 0
+        for steps in (self._send_all(gate), self._batches.pump(gate)):
+            for brought_on in steps:
+                if brought_on:
+                    handled += brought_on
+                    progress(handled)
+        with self._database.reading() as connection:
+            return Pumped(handled=handled, held=len(gate.held), paused=gate.paused(connection, self._names))
+
+    def cancel(self, connection: Connection, wave_id: int, reason: Reason) -> int:
+        """Cancel whatever of the wave has not been done yet, and return how much that was.
+
+        What stands in a batch is recalled by the next pump. A single message that is being sent at this moment, or
+        was when a process died, is not touched: it may have gone out.
+        """
+        open_ones = deliveries.c.status.in_(("queued", "assigned")) | (
+            (deliveries.c.status == "sending") & deliveries.c.batch_id.is_not(None)
+        )
+        works = connection.execute(
+            select(deliveries).where(deliveries.c.wave_id == wave_id, open_ones).with_for_update()
+        ).all()
+        for work in works:
+            self._moves.withdraw(connection, work, "cancelled", reason)
+        return len(works)
 
     def _settle_interrupted(self) -> None:
-        safe = [name for name, channel in self._channels.items() if channel.honours_key]
+        """Single messages found in `sending`: to be sent again where that is safe, else of unknown fate."""
         with self._database.transaction() as connection:
-            stuck = deliveries.c.status == "sending"
-            connection.execute(
-                update(deliveries)
-                .where(stuck, deliveries.c.channel.in_(safe), deliveries.c.attempts < MAX_ATTEMPTS)
-                .values(status="queued", changed_at=self._clock.now())
-            )
-            connection.execute(
-                update(deliveries)
-                .where(stuck)
-                .values(status="unknown", reason=int(Reason.FATE_UNKNOWN), changed_at=self._clock.now())
-            )
+            stuck = connection.execute(
+                select(deliveries).where(deliveries.c.status == "sending", deliveries.c.batch_id.is_(None))
+            ).all()
+            for work in stuck:
+                channel = self._channels.get(work.channel)
+                if channel is not None and channel.honours_key and work.attempts < MAX_ATTEMPTS:
+                    self._moves.move(connection, work, "queued")
+                else:
+                    self._moves.move(connection, work, "unknown", reason=Reason.FATE_UNKNOWN)
 
-    def _next(self, after: int) -> Any:
-        with self._database.reading() as connection:
-            return connection.execute(
-                select(deliveries)
-                .where(
-                    deliveries.c.status == "queued",
-                    deliveries.c.channel.in_(list(self._channels)),
-                    deliveries.c.delivery_id > after,
-                )
-                .order_by(deliveries.c.delivery_id)
-                .limit(1)
-            ).one_or_none()
+    def _send_all(self, gate: Gate) -> Iterator[int]:
+        """Every message of the channels that send one at a time; yields as they are done.
 
-    def _handle(self, work: Any) -> None:
-        channel = self._channels[work.channel]
-        with self._database.transaction() as connection:
-            message = self._permitted(connection, work)
-            if isinstance(message, Refusal):
-                self._refuse(connection, work, message)
+        Those to be tried again come after all others, in a round of their own.
+        """
+        for _ in range(MAX_ATTEMPTS):
+            again = yield from self._round(gate)
+            if not again:
                 return
-            self._set(connection, work, "sending", attempts=work.attempts + 1)
+
+    def _round(self, gate: Gate) -> Generator[int, None, bool]:
+        again = False
+        after = 0
+        sent: tuple[_Claimed, Receipt] | None = None
+        while True:
+            with self._database.transaction() as connection:
+                if sent is not None:
+                    again |= self._record(connection, sent[0].work, sent[1])
+                turn = self._claim_next(connection, gate, after)
+            done = 0 if sent is None else 1
+            if isinstance(turn, LingqueError):
+                raise turn
+            if turn is None:
+                yield done
+                return again
+            work, claimed = turn
+            after = work.delivery_id
+            sent = None if claimed is None else (claimed, self._send(claimed))
+            if claimed is None and after not in gate.held:
+                done += 1  # refused
+            yield done
+
+    def _claim_next(
+        self, connection: Connection, gate: Gate, after: int
+    ) -> tuple[Any, _Claimed | None] | LingqueError | None:
+        """The next message, claimed where it may go; None where there is none. An error is handed back, so that the
+        caller's transaction keeps what became of the message before."""
         try:
-            receipt = channel.send(message)
+            with connection.begin_nested():
+                work = self._next(connection, gate, after)
+                return None if work is None else (work, self._claim(connection, work, gate))
+        except LingqueError as error:
+            return error
+
+    def _next(self, connection: Connection, gate: Gate, after: int) -> Any:
+        while True:
+            query = queued(gate, list(self._channels), after).limit(1).with_for_update()
+            work = connection.execute(query).one_or_none()
+            if work is None or gate.lets(connection, work.wave_id):
+                return work
+
+    def _claim(self, connection: Connection, work: Any, gate: Gate) -> _Claimed | None:
+        """The message, marked as being sent; None where it was refused or is held."""
+        gate.held.discard(work.delivery_id)
+        message = self._leave.message(connection, work)
+        if isinstance(message, Refusal):
+            if not gate.holds(work, message):
+                self._refuse(connection, work, message)
+            return None
+        self._moves.move(connection, work, "sending", attempts=work.attempts + 1)
+        return _Claimed(work=work, message=message)
+
+    def _send(self, claimed: _Claimed) -> Receipt:
+        try:
+            return self._channels[claimed.work.channel].send(claimed.message)
         except ChannelError:
             # raised before anything was sent; whatever else happens leaves `sending` behind, to be settled
             with self._database.transaction() as connection:
-                self._set(connection, work, "queued", attempts=work.attempts)
+                self._moves.move(connection, claimed.work, "queued")
             raise
-        with self._database.transaction() as connection:
-            self._record(connection, work, receipt, channel)
-
-    def _permitted(self, connection: Connection, work: Any) -> Message | Refusal:
-        """The message, with leave asked at this moment and the address opened for it; or why not."""
-        purpose = Purpose(work.purpose)
-        customer = CustomerId(work.customer_id)
-        ask = PermitAsk(
-            purpose=purpose,
-            channel=work.channel,
-            data_classes=DataClass(work.data_classes),
-            moment=self._clock.now(),
-        )
-        permit = self._permits.permit(connection, customer, ask)
-        if isinstance(permit, Refusal):
-            return permit
-        address = self._addresses.release(connection, permit)
-        if isinstance(address, Refusal):
-            return address
-        row = connection.execute(select(contents).where(contents.c.content_digest == work.content_digest)).one()
-        return compose(
-            Content(subject=row.subject, body=row.body, language=row.language),
-            address=address,
-            key=work.message_key,
-            token=self._opt_outs.token(OptOut(customer_id=customer, purpose=purpose, channel=work.channel)),
-            sender=self._sender,
-        )
 
     def _refuse(self, connection: Connection, work: Any, refusal: Refusal) -> None:
-        self._set(connection, work, "refused", attempts=work.attempts, reason=refusal.reason)
+        self._moves.move(connection, work, "refused", reason=refusal.reason)
         self._audit.record(
             connection,
             actor="lingque",
@@ -207,7 +286,8 @@ class Outbox:
             detail={"message": work.message_key, "reason": refusal.reason.name},
         )
 
-    def _record(self, connection: Connection, work: Any, receipt: Receipt, channel: Channel) -> None:
+    def _record(self, connection: Connection, work: Any, receipt: Receipt) -> bool:
+        """Write down what became of a send; True where it is to be tried again."""
         attempts = work.attempts + 1
         status: Status
         match receipt.outcome:
@@ -218,31 +298,11 @@ class Outbox:
             case "again":
                 status = "queued" if attempts < MAX_ATTEMPTS else "failed"
             case "unknown":
-                status = "queued" if channel.honours_key and attempts < MAX_ATTEMPTS else "unknown"
+                honours_key = self._channels[work.channel].honours_key
+                status = "queued" if honours_key and attempts < MAX_ATTEMPTS else "unknown"
         reason = None if status == "queued" else receipt.reason
-        self._set(connection, work, status, attempts=attempts, reason=reason, note=receipt.note)
-
-    def _set(
-        self,
-        connection: Connection,
-        work: Any,
-        status: Status,
-        *,
-        attempts: int,
-        reason: Reason | None = None,
-        note: str = "",
-    ) -> None:
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.delivery_id == work.delivery_id)
-            .values(
-                status=status,
-                attempts=attempts,
-                reason=None if reason is None else int(reason),
-                note=note,
-                changed_at=self._clock.now(),
-            )
-        )
+        self._moves.move(connection, work, status, attempts=attempts, reason=reason, note=receipt.note)
+        return status == "queued"
 
 
 def _digest(content: Content) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.deliver.outbox import Outbox
+from lingque.deliver.receipts import Receipts
 from lingque.govern.contracts import Addresses, AuditTrail, Permits
 from lingque.govern.opt_out import OptOutLinks
 from lingque.ingest.service import Ingest
@@ -36,3 +37,4 @@ class Services:
     ingest: Ingest
     profile: Profile
     open_outbox: Callable[[], Outbox]
+    receipts: Receipts

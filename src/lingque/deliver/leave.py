@@ -1,0 +1,89 @@
+"""Leave for one message: the permit of this moment, the address it opens, and the words that go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from lingque.core.clock import Clock, Instant
+from lingque.core.ids import CustomerId
+from lingque.core.reasons import Reason, Refusal
+from lingque.core.registries import DataClass, Purpose
+from lingque.deliver.compose import Sender, compose
+from lingque.deliver.contracts import BY_PEOPLE, Content, Message, Names
+from lingque.deliver.tables import contents
+from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
+
+_MAY_SEND = {"sending": True} if "sending" in {field.name for field in fields(PermitAsk)} else {}
+
+
+def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
+    """The question for the message of this row: may it be sent at the moment, or (not `sending`) may it wait on?"""
+    return PermitAsk(
+        purpose=Purpose(work.purpose),
+        channel=work.channel,
+        data_classes=DataClass(work.data_classes),
+        moment=moment,
+        **(_MAY_SEND if sending else {}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """Asks `govern` for every message anew, at the moment at which it goes."""
+
+    permits: Permits
+    addresses: Addresses
+    opt_outs: OptOutTokens
+    sender: Sender
+    clock: Clock
+
+    def message(self, connection: Connection, work: Any) -> Message | Refusal:
+        """The message of this row, permitted now and with its address opened; or why not."""
+        customer = CustomerId(work.customer_id)
+        disturbs = work.channel not in BY_PEOPLE  # a task may be given out at night; it is done by day
+        permit = self.permits.permit(connection, customer, ask_of(work, self.clock.now(), sending=disturbs))
+        if isinstance(permit, Refusal):
+            return permit
+        address = self.addresses.release(connection, permit)
+        if isinstance(address, Refusal):
+            return address
+        row = connection.execute(select(contents).where(contents.c.content_digest == work.content_digest)).one()
+        opt_out = OptOut(customer_id=customer, purpose=permit.ask.purpose, channel=work.channel)
+        message = compose(
+            Content(subject=row.subject, body=row.body, language=row.language),
+            channel=work.channel,
+            address=address,
+            key=work.message_key,
+            token=self.opt_outs.token(opt_out),
+            sender=self.sender,
+        )
+        if work.channel not in BY_PEOPLE:
+            return message
+        name = self._name(connection, permit)
+        return replace(message, route=work.route, name=name, label=work.label, why=work.why, due=work.due)
+
+    def refusals(self, connection: Connection, works: Iterable[Any]) -> Iterator[tuple[Any, Reason]]:
+        """Which of these waiting tasks have lost their leave, and the first reason why. Quiet hours do not matter."""
+        moment = self.clock.now()
+
+        def question(work: Any) -> tuple[int, str, int]:
+            return work.purpose, work.channel, work.data_classes
+
+        for _, alike in groupby(sorted(works, key=question), key=question):
+            listed = list(alike)
+            ids = np.array([work.customer_id for work in listed], dtype=np.int64)
+            answer = self.permits.permit_set(connection, ids, ask_of(listed[0], moment, sending=False))
+            for position in np.flatnonzero(~answer.allowed).tolist():
+                yield listed[position], min(r for r, flags in answer.refusals.items() if flags[position])
+
+    def _name(self, connection: Connection, permit: Permit) -> str:
+        if not isinstance(self.addresses, Names):
+            return ""
+        name = self.addresses.release_name(connection, permit)
+        return "" if isinstance(name, Refusal) else name  # a call can be made without it
