@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import time
 from importlib.resources import files
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from lingque.core.clock import BusinessCalendar, Clock, SystemClock
 from lingque.core.errors import ConfigurationError
+from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel, Channel
 from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
@@ -22,8 +23,10 @@ from lingque.deliver.smtp import SmtpChannel, SmtpSettings
 from lingque.flow.services import Services
 from lingque.govern.audit import Audit
 from lingque.govern.key_store import FileKeyStore
+from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
+from lingque.govern.quiet_hours import QuietHours
 from lingque.govern.vault import Vault
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.service import Ingest, IngestSettings
@@ -32,7 +35,6 @@ from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
 from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.workspace_lock import workspace_lock
-from lingque.testing import NoLedger
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
 
@@ -144,13 +146,13 @@ def _assemble(
     clock: Clock,
     open_channels: Callable[[], Mapping[str, AnyChannel]],
 ) -> Application:
-    calendar = BusinessCalendar(ZoneInfo(settings.workspace.time_zone))
+    calendar = BusinessCalendar(settings.workspace.zone)
     tables = DeltaTables(folder / WAREHOUSE_FOLDER)
     audit = Audit(clock)
     vault = Vault(FileKeyStore(folder / MASTER_KEY_FILE), audit)
-    office = PermitOffice(clock, calendar)
+    office = PermitOffice(clock, calendar, _quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
-    ledger = NoLedger()
+    ledger = ContactPressure(clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 
     def session() -> Session:
@@ -186,6 +188,7 @@ def _assemble(
         addresses=vault,
         opt_outs=opt_outs,
         audit=audit,
+        lists=CustomerLists(vault, clock, calendar),
         ingest=Ingest(
             database=database,
             tables=tables,
@@ -220,6 +223,15 @@ def _assemble(
         ),
     )
     return Application(settings=settings, services=services, vault=vault)
+
+
+def _quiet_hours(settings: Settings, calendar: BusinessCalendar) -> QuietHours:
+    contact = settings.contact
+    days = frozenset(contact.quiet_days)
+    if not contact.quiet_from:
+        return QuietHours(calendar=calendar, days=days)
+    begin, end = time.fromisoformat(contact.quiet_from), time.fromisoformat(contact.quiet_to)
+    return QuietHours(calendar=calendar, begin=begin, end=end, days=days)
 
 
 def _fixed(settings: Settings) -> dict[str, str]:

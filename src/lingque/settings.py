@@ -36,6 +36,10 @@ class WorkspaceSection(BaseModel):
     buckets: int = Field(default=64, ge=1, le=65536, description="customer buckets, a power of two; growth doubles it")
     landing: str = Field(default="landing", description="folder in which the bank's files arrive")
 
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -224,3 +224,8 @@ class Fates:
     def sent(self) -> int:
         """Contacts of which it is known that they were made."""
         return sum(self.by_status.get(status, 0) for status in REACHED)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have not left yet; tasks that people have are not among them."""
+        return self.by_status.get("queued", 0) + self.by_status.get("sending", 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lingque.core.reasons import Reason, Refusal
-from lingque.deliver.outbox import cancel
 from lingque.engage.contracts import Plan, State
 from lingque.engage.life_cycle import cannot_become, state_before_pause
 from lingque.engage.service import advance, history_of, newest_plan
@@ -61,7 +60,9 @@ def _move(services: Services, name: str, what: str, actor: Principal, comment: s
             trace(services, connection, refusal, actor, f"{what}_campaign", name)
             return refusal
         moved = advance(connection, plan, state, by=actor.user, at=services.clock.now(), comment=comment)
-        cancelled = cancel(connection, plan.wave_id, Reason.CAMPAIGN_STOPPED) if what == "stop" else 0
+        cancelled = 0
+        if what == "stop":
+            cancelled = services.open_outbox().cancel(connection, plan.wave_id, Reason.CAMPAIGN_STOPPED)
         services.audit.record(
             connection,
             actor=actor.user,

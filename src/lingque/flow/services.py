@@ -10,6 +10,7 @@ from lingque.core.clock import BusinessCalendar, Clock
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.govern.contracts import Addresses, AuditTrail, Permits
+from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
@@ -34,6 +35,7 @@ class Services:
     addresses: Addresses
     opt_outs: OptOutLinks
     audit: AuditTrail
+    lists: CustomerLists
     ingest: Ingest
     profile: Profile
     open_outbox: Callable[[], Outbox]

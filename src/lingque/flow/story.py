@@ -16,8 +16,7 @@ from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_TABLE
-from lingque.deliver.contracts import Status
-from lingque.deliver.outbox import messages_to
+from lingque.deliver.history import MessageFate, messages_to
 from lingque.engage.contracts import Decide, Plan, SelectAudience
 from lingque.engage.service import newest_plan
 from lingque.flow.intake import catalog_of
@@ -50,16 +49,6 @@ class Weighed:
     value_basis: str
     cost: int
     value: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class MessageFate:
-    """What became of a message."""
-
-    channel: str
-    status: Status
-    reason: Reason | None
-    at: Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +86,7 @@ def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: 
         as_of=plan.as_of,
         tags={name: values.get(name) for name in _looked_at(catalog, plan)},
         weighed=tuple(_weighed(row) for row in rows),
-        messages=tuple(
-            MessageFate(channel=m.channel, status=m.status, reason=m.reason, at=m.changed_at) for m in messages
-        ),
+        messages=messages,
         currency=choice.currency,
         decided_at=Instant(rows[0]["decided_at"]),
     )

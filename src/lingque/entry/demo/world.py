@@ -90,7 +90,10 @@ class World:
         """Who was really reached, by which channel, with which offer."""
         return [
             *self._by_mail(catalog, campaign, on),
-            *(Contacted(address=row["phone"], channel="sms", offer=_offer(row), on=on) for row in self.handed_over("sms")),
+            *(
+                Contacted(address=row["phone"], channel="sms", offer=_offer(row), on=on)
+                for row in self.handed_over("sms")
+            ),
             *self._by_call(called, on),
         ]
 
