@@ -46,7 +46,7 @@ def clean(rows: Rows, customers: set[str]) -> Rows:
         if (
             row["customer_no"] in customers
             and not row["booked_on"].endswith("0230")
-            and AMOUNT.fullmatch(row["amount"])
+            and AMOUNT.fullmatch(row["balance"])
             and row["transaction_no"] not in seen
         ):
             good.append(row)

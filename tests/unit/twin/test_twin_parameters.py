@@ -43,7 +43,7 @@ BAD: list[tuple[str, Any]] = [
     ("call_effect", False),
     ("call_effect", "0.1"),
     ("dirt_impossible_dates", -1),
-    ("dirt_non_numeric_amounts", 1001),
+    ("dirt_non_numeric_balances", 1001),
     ("dirt_unknown_customers", 1.0),
     ("dirt_repeated_rows", True),
     *((share, -0.01) for share in SHARES),

@@ -30,10 +30,10 @@ def test_customers_are_fictional_distinct_and_of_every_age(delivery: Delivery) -
         as_of.year - born.year - ((as_of.month, as_of.day) < (born.month, born.day))
         for born in (date.fromisoformat(row["birth_date"]) for row in customers)
     ]
-    assert len({row["customer_no"] for row in customers}) == len(customers) == 2000
+    assert len({row["customer_no"] for row in customers}) == len(customers) == 1000
     assert min(ages) == 16
     assert 80 <= max(ages) <= 85
-    assert 5 <= sum(age < 18 for age in ages) <= 100
+    assert 2 <= sum(age < 18 for age in ages) <= 60
     for column, share, looks_right in (
         ("email", 0.05, lambda text: text.endswith("@customers.example")),
         ("phone", 0.01, lambda text: len(text) == 11 and text.isdigit() and text.startswith("100")),
@@ -41,7 +41,7 @@ def test_customers_are_fictional_distinct_and_of_every_age(delivery: Delivery) -
         addresses = [row[column] for row in customers if row[column]]
         assert len(set(addresses)) == len(addresses)
         assert all(map(looks_right, addresses))
-        assert within(2000 - len(addresses), of=2000, share=share)
+        assert within(1000 - len(addresses), of=1000, share=share)
     assert all(row["birth_date"] < row["opened_on"] < "2026-06-01" for row in customers)
     assert {row["gender"] for row in customers} == {"F", "M"}
     young = [row["occupation"] for row, age in zip(customers, ages, strict=True) if age < 20]
@@ -50,14 +50,14 @@ def test_customers_are_fictional_distinct_and_of_every_age(delivery: Delivery) -
 
 
 def test_the_age_of_the_extract_is_the_age_that_decides(twin: Twin) -> None:
-    eighteenth = months_later(twin.population.birth_day, np.full(2000, 18 * 12))
+    eighteenth = months_later(twin.population.birth_day, np.full(1000, 18 * 12))
     assert np.array_equal(eighteenth <= day_number(date(2026, 6, 1)), twin.population.age >= 18)
 
 
 def test_nobody_places_money_before_coming_of_age_or_joining(twin: Twin) -> None:
     placements, people = twin.placed.placements, twin.population
     owner = placements.owner
-    of_age = months_later(people.birth_day, np.full(2000, 18 * 12))
+    of_age = months_later(people.birth_day, np.full(1000, 18 * 12))
     assert np.all(placements.opened_day >= of_age[owner])
     assert np.all(placements.opened_day > people.opened_day[owner])
     assert np.all(placements.opened_day < day_number(date(2026, 6, 1)))
@@ -73,9 +73,9 @@ def test_account_numbers_pass_the_luhn_check(delivery: Delivery) -> None:
         assert len(digits) == 19
     assert len({row["account_no"] for row in accounts}) == len(accounts)
     per_customer = Counter(row["customer_no"] for row in accounts)
-    assert len(per_customer) == 2000
+    assert len(per_customer) == 1000
     assert set(per_customer.values()) == {1, 2}
-    assert within(sum(count == 2 for count in per_customer.values()), of=2000, share=0.25)
+    assert within(sum(count == 2 for count in per_customer.values()), of=1000, share=0.25)
 
 
 def test_every_place_of_the_bank_has_a_parent_but_the_head_office(delivery: Delivery) -> None:
@@ -97,7 +97,7 @@ def test_consents_have_the_shares_of_the_parameters(delivery: Delivery, channel:
     given = {row["customer_no"]: row for row in consents if row["action"] == "give"}
     withdrawn = {row["customer_no"]: row for row in consents if row["action"] == "withdraw"}
     assert len(given) + len(withdrawn) == len(consents)
-    assert within(len(given), of=2000, share=share)
+    assert within(len(given), of=1000, share=share)
     financial = sum(row["data_classes"] == "personal|financial" for row in given.values())
     assert financial + sum(row["data_classes"] == "personal" for row in given.values()) == len(given)
     assert within(financial, of=len(given), share=0.88)
@@ -116,13 +116,13 @@ def test_who_gives_one_consent_tends_to_give_another(delivery: Delivery) -> None
     gave = defaultdict(set)
     for row in delivery.rows("crm_consents"):
         gave[row["channel"]].add(row["customer_no"])
-    assert len(gave["email"] & gave["sms"]) > 1.1 * len(gave["email"]) * len(gave["sms"]) / 2000
+    assert len(gave["email"] & gave["sms"]) > 1.1 * len(gave["email"]) * len(gave["sms"]) / 1000
 
 
 def test_assessments_are_chinese_some_are_missing_and_some_have_expired(delivery: Delivery) -> None:
     rows = delivery.rows("wealth_risk_assessments")
     assert len({row["customer_no"] for row in rows}) == len(rows)
-    assert 0.7 < len(rows) / 2000 < 0.85
+    assert 0.7 < len(rows) / 1000 < 0.85
     assert 0.08 < sum(row["expires_on"] <= "2026-06-01" for row in rows) / len(rows) < 0.25
     assert {(row["grade"], row["grade_name"]) for row in rows} == {
         *(("1", "保守型"), ("2", "稳健型"), ("3", "平衡型"), ("4", "成长型"), ("5", "进取型")),
@@ -138,7 +138,7 @@ def test_the_wealthier_third_has_a_manager_of_its_branch(twin: Twin, delivery: D
     customers = {row["customer_no"]: row for row in delivery.rows("core_customers")}
     assignments = delivery.rows("crm_assignments")
     managed = {row["customer_no"] for row in assignments}
-    assert len(managed) == 660
+    assert len(managed) == 330
     assert len({(row["customer_no"], row["from_date"]) for row in assignments}) == len(assignments)
     for row in assignments:
         assert staff[row["staff_no"]]["branch_code"] == customers[row["customer_no"]]["branch_code"]
@@ -150,11 +150,11 @@ def test_the_wealthier_third_has_a_manager_of_its_branch(twin: Twin, delivery: D
 def test_a_few_customers_had_another_manager_of_the_branch_before(twin: Twin) -> None:
     people = twin.population
     staff = Staff.make(
-        twin.parameters, wealth=people.wealth, branch=np.zeros(2000, dtype=np.int64), opened_day=people.opened_day
+        twin.parameters, wealth=people.wealth, branch=np.zeros(1000, dtype=np.int64), opened_day=people.opened_day
     )
-    assert len(staff.staff_no) > 5
+    assert len(staff.staff_no) > 2
     earlier = np.flatnonzero(staff.customer[1:] == staff.customer[:-1])
-    assert 0.05 < len(earlier) / 660 < 0.15
+    assert 0.05 < len(earlier) / 330 < 0.15
     assert np.all(staff.from_day[earlier] < staff.from_day[earlier + 1])
     assert np.all(staff.manager[earlier] != staff.manager[earlier + 1])
 
@@ -186,6 +186,6 @@ def test_lists_know_strangers_and_name_somebody_twice(twin: Twin, tmp_path: Path
     known = set(twin.population.customer_no)
     assert len([number for number in numbers if number not in known]) == 3
     assert [count for count in Counter(numbers).values() if count > 1] == [2]
-    assert 5 <= len(numbers) <= 80
+    assert 4 <= len(numbers) <= 60
     with (folder / name).open(encoding="ascii", newline="") as file:
         assert next(csv.reader(file)) == ["customer_no"]

@@ -30,7 +30,7 @@ def due(twin: Twin) -> list[int]:
 
 
 def test_asking_twice_gives_equal_answers(twin: Twin, by_phone: Contact) -> None:
-    contacts = by_phone()[:500]
+    contacts = by_phone()[:300]
     again = Twin.make(twin.parameters)
     answers = twin.respond(contacts, until=LAST)
     assert twin.respond(contacts[::-1], until=LAST) == answers == again.respond(contacts, until=LAST)
@@ -43,7 +43,7 @@ def test_whom_else_the_bank_reaches_never_changes_an_answer(twin: Twin, by_phone
     assert who(none) != who(all_)
     number = dict(zip(twin.population.phone, twin.population.customer_no, strict=True))
     for seed in range(10):
-        chosen = np.random.default_rng(seed).permutation(len(everybody))[:700]
+        chosen = np.random.default_rng(seed).permutation(len(everybody))[:400]
         reached = [everybody[one] for one in chosen]
         numbers = {number[one.address] for one in reached}
         answers = twin.respond(reached, until=LAST)
@@ -54,7 +54,7 @@ def test_whom_else_the_bank_reaches_never_changes_an_answer(twin: Twin, by_phone
 
 def test_a_customer_is_known_by_phone_and_by_email_alike(twin: Twin) -> None:
     people = twin.population
-    both = [one for one in range(2000) if people.phone[one] and people.email[one]]
+    both = [one for one in range(1000) if people.phone[one] and people.email[one]]
     by = [
         [Contacted(address=address[one], channel="sms", offer="wealth_r2", on=AS_OF) for one in both]
         for address in (people.phone, people.email)
@@ -261,7 +261,7 @@ def test_what_cannot_be_understood_is_refused_without_naming_anybody(twin: Twin,
 
 def test_bouncing_addresses_are_some_of_those_on_file(twin: Twin) -> None:
     assert twin.bouncing < {email for email in twin.population.email if email}
-    assert 15 <= len(twin.bouncing) <= 70
+    assert 6 <= len(twin.bouncing) <= 45
 
 
 @pytest.fixture(scope="module")
@@ -323,15 +323,27 @@ def test_who_does_not_keep_the_money_here_takes_it_away_or_leaves_it(
                 out[row["customer_no"], row["booked_on"]], fen(row["amount"])
             )
     kept = who(responses)
+    left = {
+        row["customer_no"]: fen(row["balance"])
+        for row in later.rows("core_balances", "20260801")
+        if row["end_date"] == "9999-12-31"
+        and row["account_no"] == twin.accounts.account_no[int(row["customer_no"][1:]) - 1]
+    }
     fates = Counter[bool]()
+    lies_idle = []
     for one in due(twin):
         number = twin.population.customer_no[one]
         if number in kept:
             continue
         money = int(twin.placed.placements.payout[twin.placed.maturing[one]])
         day = str(np.datetime64(int(twin.fates.decision_day[one]), "D")).replace("-", "")
-        fates[out[number, day] >= 0.9 * money] += 1
+        went = out[number, day] >= 0.9 * money
+        fates[went] += 1
+        if not went:
+            lies_idle.append(left[number] > 0.8 * money)
     assert 0.5 < fates[True] / fates.total() < 0.8
+    # the transfers of every day leave it alone
+    assert np.mean(lies_idle) > 0.9
 
 
 def test_days_one_by_one_are_the_followup_cut_in_pieces(
