@@ -74,7 +74,7 @@ class Twin:
             consents=Consents.make(parameters, population),
             dirt=Dirt(
                 impossible_dates=parameters.dirt_impossible_dates,
-                non_numeric_amounts=parameters.dirt_non_numeric_amounts,
+                non_numeric_balances=parameters.dirt_non_numeric_balances,
                 unknown_customers=parameters.dirt_unknown_customers,
                 repeated_rows=parameters.dirt_repeated_rows,
             ),

@@ -7,11 +7,10 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from lingque.twin import columns
 from lingque.twin.behaviour import Accounts
-from lingque.twin.days import NEVER, day_number
+from lingque.twin.days import day_number
 from lingque.twin.ledger import BalanceSpans
 from lingque.twin.organisation import BRANCHES, CITIES
 from lingque.twin.placements import Placements
@@ -106,8 +105,3 @@ def numbers(prefix: str, population: Population, placements: Placements) -> pa.A
             for day, owner in zip(opened, placements.owner.tolist(), strict=True)
         ]
     )
-
-
-def still_held(placements: Placements, last: int) -> NDArray[np.bool_]:
-    """Not redeemed by the end of that day."""
-    return np.asarray((placements.end_day == NEVER) | (placements.end_day > last))

@@ -81,7 +81,7 @@ class TwinParameters:
     call_effect: Annotated[float, Between(0.0, 0.5)] = 0.24
 
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
-    dirt_non_numeric_amounts: Annotated[int, Between(0, 1000)] = 2
+    dirt_non_numeric_balances: Annotated[int, Between(0, 1000)] = 2
     dirt_unknown_customers: Annotated[int, Between(0, 1000)] = 1
     dirt_repeated_rows: Annotated[int, Between(0, 1000)] = 1
     """Bad rows added to the transaction extract, per kind; the clean rows stay complete."""

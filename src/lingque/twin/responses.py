@@ -187,8 +187,8 @@ class Fates:
         self, population: Population, posted: tuple[PostedRate, ...], reached: Reached, *, until: date
     ) -> Responses:
         heard = reached.take(reached.day < self.decision_day[reached.customer])
-        stays = np.flatnonzero(self.luck < self.probability(reached))
-        gone = np.flatnonzero((self.luck >= self.probability(reached)) & (self.leaving > 0))
+        keeps = self.luck < self.probability(reached)
+        stays, gone = np.flatnonzero(keeps), np.flatnonzero(~keeps & (self.leaving > 0))
         product = self._products(heard)[stays]
         day = self.decision_day[stays]
         deposit = IS_DEPOSIT[product]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
@@ -66,20 +65,20 @@ class Dirt:
     """How many bad rows of each kind the transaction extract holds beside its clean ones."""
 
     impossible_dates: int
-    non_numeric_amounts: int
+    non_numeric_balances: int
     unknown_customers: int
     repeated_rows: int
     """Rows that stand in the file once more, identical in every byte."""
 
     @property
     def total(self) -> int:
-        return self.impossible_dates + self.non_numeric_amounts + self.unknown_customers + self.repeated_rows
+        return self.impossible_dates + self.non_numeric_balances + self.unknown_customers + self.repeated_rows
 
     @property
     def kinds(self) -> tuple[str, ...]:
         return (
             *("date",) * self.impossible_dates,
-            *("amount",) * self.non_numeric_amounts,
+            *("balance",) * self.non_numeric_balances,
             *("customer",) * self.unknown_customers,
             *("repeated",) * self.repeated_rows,
         )
@@ -134,23 +133,20 @@ class TransactionFiles:
             while position in spoilt:
                 position += 1
             spoilt[position] = (kind, number)
-        counted = np.ones(len(at), dtype=np.bool_)
-        counted[[position for position, (kind, _) in spoilt.items() if kind == "amount"]] = False
-        return self._files(clean.take(at), numbers[at], spoilt, counted, data_date=data_date)
+        return self._files(clean.take(at), numbers[at], spoilt, data_date=data_date)
 
     def between(self, transactions: Transactions, *, first: int, data_date: date) -> dict[str, Iterator[bytes]]:
         """The file of the days from `first` to the data date, and its control file."""
         last = (data_date - date(1970, 1, 1)).days
         by_day = transactions.by_day()
         part = by_day.take(np.flatnonzero((by_day.day >= first) & (by_day.day <= last)))
-        return self._files(part, _numbers(part), {}, np.ones(len(part.day), dtype=np.bool_), data_date=data_date)
+        return self._files(part, _numbers(part), {}, data_date=data_date)
 
     def _files(
         self,
         rows: Transactions,
         numbers: Int64s,
         spoilt: dict[int, tuple[str, int]],
-        counted: NDArray[np.bool_],
         *,
         data_date: date,
     ) -> dict[str, Iterator[bytes]]:
@@ -158,7 +154,7 @@ class TransactionFiles:
         ok = columns.control(
             file=f"{name}.dat",
             rows=len(rows.day),
-            amount_total=columns.yuan(int(rows.amount[counted].sum())),
+            amount_total=columns.yuan(int(rows.amount.sum())),
             data_date=f"{data_date:%Y%m%d}",
         )
         return {f"{name}.dat": self._lines(rows, numbers, spoilt), f"{name}.ok": ok}
@@ -180,7 +176,7 @@ class TransactionFiles:
             lines.words("memo", self._memos, self._first_memo[part.category] + which)
             for position, (kind, number) in spoilt.items():
                 if start <= position < start + len(place):
-                    _spoil(lines, position - start, kind, number, fen=int(rows.amount[position]))
+                    _spoil(lines, position - start, kind, number, fen=int(rows.balance[position]))
             yield lines.bytes.tobytes()
 
 
@@ -221,8 +217,9 @@ def _spoil(lines: columns.Lines, row: int, kind: str, number: int, *, fen: int) 
     match kind:
         case "date":
             lines.field("booked_on")[row, -4:] = np.frombuffer(b"0230", dtype=np.uint8)
-        case "amount":
-            wrong = f"{columns.yuan(fen)}元".encode("gb18030").rjust(LAYOUT["amount"][1])
-            lines.field("amount")[row] = np.frombuffer(wrong, dtype=np.uint8)
+        case "balance":
+            # not `amount`: a control file states its total, and a bank's own total is never of words
+            wrong = f"{columns.yuan(fen)}元".encode("gb18030").rjust(LAYOUT["balance"][1])
+            lines.field("balance")[row] = np.frombuffer(wrong, dtype=np.uint8)
         case _:
             lines.field("customer_no")[row] = np.frombuffer(f"C9{number:05d}".encode(), dtype=np.uint8)

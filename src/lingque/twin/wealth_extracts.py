@@ -10,7 +10,7 @@ import numpy as np
 from lingque.twin import columns
 from lingque.twin.assessments import GRADE_NAMES, Assessments
 from lingque.twin.behaviour import Accounts
-from lingque.twin.core_extracts import numbers, still_held
+from lingque.twin.core_extracts import numbers
 from lingque.twin.days import day_number
 from lingque.twin.placements import Placements
 from lingque.twin.population import Population
@@ -21,7 +21,7 @@ def holdings(population: Population, accounts: Accounts, placements: Placements,
     """All that were bought by the end of the data date, those redeemed since included."""
     last = day_number(data_date)
     bought = placements.take(np.flatnonzero(~placements.is_deposit & (placements.opened_day <= last)))
-    held = still_held(bought, last)
+    held = bought.end_day > last  # `NEVER` is after every day
     return columns.parquet(
         {
             "holding_no": numbers("H", population, bought),

@@ -1,57 +1,56 @@
-"""Simulated banks that the tests of this folder share, and reading their extracts back."""
+"""Simulated banks that the tests of this folder share."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
+from delivered import Delivery, Rows, clean
 
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.responses import Contacted
 
-Rows = list[dict[str, str]]
-Read = Callable[[str], Rows]
+Contact = Callable[..., list[Contacted]]
 
 
 @pytest.fixture(scope="session")
 def twin() -> Twin:
-    return Twin.make(TwinParameters())
+    return Twin.make(TwinParameters(customers=1000))
 
 
 @pytest.fixture(scope="session")
-def folder(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("twin") / "extracts"
+def delivery(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    folder = tmp_path_factory.mktemp("twin") / "landing"
     twin.write_extracts(folder)
-    return folder
+    return Delivery(folder=folder)
 
 
 @pytest.fixture(scope="session")
-def read(folder: Path) -> Read:
-    """The rows of one source as a bank's reader would see them."""
-
-    def rows_of(source: str) -> Rows:
-        with (folder / f"{source}_20260601.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    return rows_of
+def resent(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    folder = tmp_path_factory.mktemp("resent")
+    twin.write_resent(folder)
+    return Delivery(folder=folder)
 
 
 @pytest.fixture(scope="session")
-def clean_transactions(read: Read) -> Rows:
-    """Without the bad rows, recognised by their content alone."""
-    customers = {row["customer_no"] for row in read("customers")}
-    seen: set[str] = set()
-    clean = []
-    for row in read("transactions"):
-        good = (
-            row["customer_no"] in customers
-            and not row["booked_on"].endswith("-02-30")
-            and row["amount"].replace(".", "").isdigit()
-            and row["transaction_no"] not in seen
-        )
-        seen.add(row["transaction_no"])
-        if good:
-            clean.append(row)
-    return clean
+def history(delivery: Delivery, resent: Delivery) -> Rows:
+    """All clean transactions up to the data date, as they are known after the second delivery."""
+    return clean(resent.transactions(), {row["customer_no"] for row in delivery.rows("core_customers")})
+
+
+@pytest.fixture(scope="session")
+def by_phone(twin: Twin) -> Contact:
+    """One contact by telephone of each of these customers (all who have a number, if none are named)."""
+
+    def contacts(customers: Sequence[int] | None = None, **changes: object) -> list[Contacted]:
+        chosen = range(len(twin.population.phone)) if customers is None else customers
+        plain = Contacted(address="", channel="rm_call", offer="deposit_renewal", on=twin.parameters.as_of)
+        return [
+            replace(plain, address=phone, **changes)  # type: ignore[arg-type]
+            for phone in (twin.population.phone[customer] for customer in chosen)
+            if phone
+        ]
+
+    return contacts

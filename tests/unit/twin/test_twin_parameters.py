@@ -1,25 +1,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.responses import Contacted
 
-SHARES = [
-    "second_account_share",
-    "missing_email_share",
-    "email_bounce_share",
-    "consent_share",
-    "financial_consent_share",
-    "withdrawal_share",
-    "sure_thing_share",
-    "sleeping_dog_share",
-    "sleeping_dog_harm",
-]
+SHARES = [name for name in TwinParameters.__dataclass_fields__ if name.endswith("_share")] + ["sleeping_dog_harm"]
+EFFECTS = ["email_effect", "sms_effect", "call_effect"]
 
 BAD: list[tuple[str, Any]] = [
     ("seed", True),
@@ -43,14 +35,15 @@ BAD: list[tuple[str, Any]] = [
     ("spending_per_month", -0.1),
     ("spending_per_month", 30.1),
     ("deposits_per_customer", 5.1),
-    ("base_opening", 0.31),
-    ("contact_effect", 0.51),
-    ("contact_effect", float("nan")),
-    ("contact_effect", float("inf")),
-    ("contact_effect", False),
-    ("contact_effect", "0.1"),
+    ("median_deposit", 999),
+    ("wealth_per_customer", 5.1),
+    ("email_effect", 0.51),
+    ("sms_effect", float("nan")),
+    ("sms_effect", float("inf")),
+    ("call_effect", False),
+    ("call_effect", "0.1"),
     ("dirt_impossible_dates", -1),
-    ("dirt_non_numeric_amounts", 1001),
+    ("dirt_non_numeric_balances", 1001),
     ("dirt_unknown_customers", 1.0),
     ("dirt_repeated_rows", True),
     *((share, -0.01) for share in SHARES),
@@ -74,25 +67,32 @@ def test_every_parameter_has_a_refused_value_above() -> None:
 @pytest.mark.parametrize("share", [0, 1])
 @pytest.mark.parametrize("customers", [1, 40])
 @pytest.mark.parametrize("as_of", [date(2000, 1, 1), date(2024, 2, 29), date(2099, 12, 31)])
-def test_the_ends_of_the_ranges_make_a_bank_with_probabilities(share: int, customers: int, as_of: date) -> None:
+def test_the_ends_of_the_ranges_make_a_bank(share: int, customers: int, as_of: date, tmp_path: Path) -> None:
     parameters = TwinParameters(
         seed=2**63 - 1,
         customers=customers,
         months=1,
         as_of=as_of,
         median_idle_balance=10_000_000,
+        median_deposit=10_000_000,
         median_income=100_000,
         spending_per_month=30.0,
         deposits_per_customer=5.0,
-        base_opening=0.3,
-        contact_effect=0.5,
+        wealth_per_customer=5.0,
         **dict.fromkeys(SHARES, share),
+        **dict.fromkeys(EFFECTS, share / 2),
     )
     twin = Twin.make(parameters)
-    for p in (twin.population.p0, twin.population.p1):
-        assert p.shape == (customers,)
-        assert np.all((p >= 0) & (p <= 1))
-    assert twin.ledger.transactions.balance.min() >= 0
+    contacts = [
+        Contacted(address=phone, channel="rm_call", offer="wealth_r2", on=as_of)
+        for phone in twin.population.phone
+        if phone
+    ]
+    truth = [twin.true_effect(contacts)] if contacts else []
+    assert all(0 <= p <= 1 for one in truth for p in (one.contacted, one.not_contacted))
+    assert twin.transactions.balance.min() >= 0
+    twin.write_extracts(tmp_path / "landing")
+    twin.write_followup(twin.respond(contacts, until=twin.last_day), tmp_path / "landing")
 
 
 def test_streams_of_subjects_are_repeatable_and_differ() -> None:

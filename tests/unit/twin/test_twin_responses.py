@@ -1,163 +1,387 @@
 from __future__ import annotations
 
-import csv
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+from delivered import Delivery, Rows, control_file, fen
 
+from lingque.twin.attitudes import CHANNELS, OFFERS, Kind
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
-from lingque.twin.responses import Responses
+from lingque.twin.responses import OUTCOME_DAYS, Contacted, Responses
 
-ON = date(2026, 6, 3)
-
-
-def emails(twin: Twin) -> list[str]:
-    return [email for email in twin.population.email if email]
+AS_OF = date(2026, 6, 1)
+LAST = date(2026, 8, 1)
+Contact = Callable[..., list[Contacted]]
 
 
-def opened(responses: Responses) -> set[str]:
-    return {one.customer_no for one in responses.opened}
+def who(responses: Responses) -> set[str]:
+    return {one.customer_no for one in responses.kept}
 
 
-def test_asking_twice_gives_equal_answers(twin: Twin) -> None:
-    reached = emails(twin)[:500]
+def due(twin: Twin) -> list[int]:
+    return np.flatnonzero(twin.placed.maturing >= 0).tolist()
+
+
+def test_asking_twice_gives_equal_answers(twin: Twin, by_phone: Contact) -> None:
+    contacts = by_phone()[:300]
     again = Twin.make(twin.parameters)
-    assert twin.respond(reached, on=ON) == twin.respond(set(reached), on=ON) == again.respond(reached, on=ON)
+    answers = twin.respond(contacts, until=LAST)
+    assert twin.respond(contacts[::-1], until=LAST) == answers == again.respond(contacts, until=LAST)
 
 
-def test_whom_else_the_bank_reaches_never_changes_an_answer(twin: Twin) -> None:
-    everybody = emails(twin)
-    none, all_ = opened(twin.respond([], on=ON)), opened(twin.respond(everybody, on=ON))
-    assert none != all_
-    number = dict(zip(twin.population.email, twin.population.customer_no, strict=True))
-    for seed in range(20):
-        reached = set(np.random.default_rng(seed).choice(everybody, 700, replace=False).tolist())
-        answers = opened(twin.respond(reached, on=ON))
-        reached_numbers = {number[email] for email in reached}
-        assert answers == (all_ & reached_numbers) | (none - reached_numbers)
+def test_whom_else_the_bank_reaches_never_changes_an_answer(twin: Twin, by_phone: Contact) -> None:
+    """Nor what they place, when, and how much of it."""
+    everybody = by_phone()
+    none, all_ = twin.respond([], until=LAST), twin.respond(everybody, until=LAST)
+    assert who(none) != who(all_)
+    number = dict(zip(twin.population.phone, twin.population.customer_no, strict=True))
+    for seed in range(10):
+        chosen = np.random.default_rng(seed).permutation(len(everybody))[:400]
+        reached = [everybody[one] for one in chosen]
+        numbers = {number[one.address] for one in reached}
+        answers = twin.respond(reached, until=LAST)
+        assert set(answers.kept) == {one for one in all_.kept if one.customer_no in numbers} | {
+            one for one in none.kept if one.customer_no not in numbers
+        }
 
 
-def test_openings_fall_into_the_thirty_days_and_follow_the_day_of_the_message(twin: Twin) -> None:
-    now = twin.respond(emails(twin), on=ON)
-    later = twin.respond(emails(twin), on=ON + timedelta(days=9))
-    delays = {(one.opened_on - ON).days for one in now.opened}
-    assert delays == set(range(1, 31))
-    assert [(one.customer_no, one.opened_on + timedelta(days=9), one.amount) for one in now.opened] == [
-        (one.customer_no, one.opened_on, one.amount) for one in later.opened
+def test_a_customer_is_known_by_phone_and_by_email_alike(twin: Twin) -> None:
+    people = twin.population
+    both = [one for one in range(1000) if people.phone[one] and people.email[one]]
+    by = [
+        [Contacted(address=address[one], channel="sms", offer="wealth_r2", on=AS_OF) for one in both]
+        for address in (people.phone, people.email)
     ]
+    assert twin.respond(by[0], until=LAST) == twin.respond(by[1], until=LAST)
+    assert twin.true_effect(by[0]) == twin.true_effect(by[1])
+    twice = twin.true_effect([*by[0], *by[1]])
+    assert twice.n == len(both)
+    assert twice.effect != twin.true_effect(by[0]).effect
 
 
-def test_a_new_deposit_is_a_whole_number_of_thousands_that_the_customer_has(twin: Twin) -> None:
-    balance = dict(zip(twin.population.customer_no, twin.ledger.balance.tolist(), strict=True))
-    for one in twin.respond(emails(twin), on=ON).opened:
-        assert one.amount.currency == "CNY"
-        assert one.amount.minor % 100_000 == 0
-        assert 100_000 <= one.amount.minor <= max(balance[one.customer_no], 100_000)
+def test_all_is_decided_within_the_days_and_after_the_deposit_matured(twin: Twin, by_phone: Contact) -> None:
+    responses = twin.respond(by_phone(), until=LAST)
+    days = [(one.decided_on - AS_OF).days for one in responses.kept]
+    assert min(days) >= 1
+    assert max(days) < OUTCOME_DAYS
+    matures = twin.placed.placements.end_day[twin.placed.maturing[due(twin)]]
+    waits = twin.fates.decision_day[due(twin)] - matures
+    assert (waits.min(), waits.max()) == (1, 28)
 
 
-def test_observed_shares_agree_with_the_probabilities() -> None:
-    """Over 20 banks of 3,000 customers: all, and in bands of probability; with and without a message."""
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    for seed in range(20):
-        quiet = TwinParameters(
-            seed=seed, customers=3000, months=1, spending_per_month=0, missing_email_share=0, consent_share=0
+def test_nobody_hears_what_comes_on_the_day_of_the_decision_or_later(twin: Twin, by_phone: Contact) -> None:
+    nobody = twin.respond([], until=LAST)
+    assert twin.respond(by_phone(on=AS_OF + timedelta(days=OUTCOME_DAYS)), until=LAST) == nobody
+    in_july = AS_OF + timedelta(days=30)
+    late = twin.respond(by_phone(on=in_july), until=LAST)
+    early = [one for one in late.kept if one.decided_on <= in_july]
+    assert early == [one for one in nobody.kept if one.decided_on <= in_july]
+    assert late != nobody
+    assert 0 < twin.true_effect(by_phone(on=in_july)).effect < twin.true_effect(by_phone()).effect
+
+
+def test_what_is_not_decided_yet_is_not_told(twin: Twin, by_phone: Contact) -> None:
+    contacts = by_phone()
+    all_ = twin.respond(contacts, until=LAST)
+    until = AS_OF + timedelta(days=20)
+    some = twin.respond(contacts, until=until)
+    assert some.kept == tuple(one for one in all_.kept if one.decided_on <= until)
+    assert 0 < len(some.kept) < len(all_.kept)
+
+
+def test_the_money_kept_is_that_of_the_deposit_and_goes_where_it_was_led(twin: Twin, by_phone: Contact) -> None:
+    numbers = twin.population.customer_no
+    principal = {numbers[one]: int(twin.placed.placements.payout[twin.placed.maturing[one]]) for one in due(twin)}
+    unasked = {one.customer_no: one for one in twin.respond([], until=LAST).kept}
+    for offer, code in (("deposit_renewal", "TD12R"), ("wealth_r2", "WM2A")):
+        for one in twin.respond(by_phone(offer=offer), until=LAST).kept:
+            assert one.amount.currency == "CNY"
+            assert one.amount.minor % 100_000 == 0
+            if one.customer_no in principal:
+                assert 0.6 * principal[one.customer_no] - 100_000 < one.amount.minor <= principal[one.customer_no]
+            if one.customer_no not in unasked:
+                has_phone = twin.population.phone[numbers.index(one.customer_no)]
+                assert not has_phone or one.product_code == code
+            else:
+                assert one.amount == unasked[one.customer_no].amount
+                assert one.product_code in (code, unasked[one.customer_no].product_code)
+    assert {one.regime for one in unasked.values()} == {"deposit", "wealth"}
+    assert "TD12R" not in {one.product_code for one in unasked.values()}
+
+
+def test_observed_shares_and_balances_agree_with_the_truth() -> None:
+    """Over twelve banks of 1,500 customers: in all kinds of customers, and in what they place."""
+    found: dict[tuple[bool, int], list[float]] = defaultdict(list)
+    variance: dict[tuple[bool, int], float] = defaultdict(float)
+    placed, expected, spread = 0.0, 0.0, 0.0
+    for seed in range(12):
+        twin = Twin.make(
+            TwinParameters(
+                seed=seed, customers=1500, months=1, spending_per_month=0, missing_phone_share=0, maturing_share=0.5
+            )
         )
-        twin = Twin.make(quiet)
-        numbers = np.array(twin.population.customer_no)
-        for reached, p in ((emails(twin), twin.population.p1), ([], twin.population.p0)):
-            found.append((p, np.isin(numbers, list(opened(twin.respond(reached, on=ON))))))
-    for contacted in (0, 1):
-        p = np.concatenate([one for one, _ in found[1 - contacted :: 2]])
-        y = np.concatenate([one for _, one in found[1 - contacted :: 2]])
-        for low, high in ((0.0, 1.0), (0.0, 0.03), (0.03, 0.08), (0.08, 0.2), (0.2, 1.0)):
-            band = (p >= low) & (p < high)
-            error = np.sqrt((p[band] * (1 - p[band])).sum())
-            assert band.sum() > 1000
-            assert abs(y[band].sum() - p[band].sum()) < 3 * error
+        contacts = [
+            Contacted(address=phone, channel="rm_call", offer="deposit_renewal", on=AS_OF)
+            for phone in twin.population.phone
+        ]
+        for reached in (contacts, []):
+            answers = twin.respond(reached, until=LAST)
+            kept = np.isin(np.array(twin.population.customer_no), list(who(answers)))
+            for kind in Kind:
+                some = np.flatnonzero((twin.attitudes.kind == kind) & (twin.placed.maturing >= 0))
+                truth = twin.true_effect([contacts[one] for one in some.tolist()])
+                p = truth.contacted if reached else truth.not_contacted
+                found[bool(reached), kind].append(float(kept[some].sum() - p * len(some)))
+                variance[bool(reached), kind] += p * (1 - p) * len(some)
+        truth = twin.true_effect(contacts)
+        expected += truth.balance_contacted * truth.n
+        answers = twin.respond(contacts, until=LAST)
+        held = [
+            one.amount.minor * ((AS_OF + timedelta(days=OUTCOME_DAYS)) - one.decided_on).days / OUTCOME_DAYS
+            for one in answers.kept
+        ]
+        placed += sum(held)
+        spread += sum(one * one for one in held)
+    for cell, errors in found.items():
+        assert abs(sum(errors)) < 3.5 * np.sqrt(variance[cell]), cell
+    assert abs(placed - expected) < 3.5 * np.sqrt(spread)
 
 
-def test_the_world_has_all_kinds_of_customers(twin: Twin) -> None:
-    effect = twin.population.p1 - twin.population.p0
-    adult = twin.population.age >= 18
-    assert 0.03 < (effect < -0.02).mean() < 0.10
-    assert 0.01 < ((effect == 0) & (twin.population.p0 > 0.4)).mean() < 0.04
-    assert (effect > 0).mean() > 0.85
-    assert not twin.population.p0[~adult].any()
-    assert not twin.population.p1[~adult].any()
-    assert (~adult).any()
+@pytest.fixture(scope="module")
+def large() -> Twin:
+    """Large enough to see what the demo will see."""
+    return Twin.make(TwinParameters(customers=8000, months=1, spending_per_month=0.0))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_idle_money_makes_a_clear_but_not_a_huge_effect(seed: int) -> None:
-    twin = Twin.make(TwinParameters(seed=seed))
-    idle = twin.ledger.balance > 20_000_00
-    assert 0.04 < twin.population.p0[idle].mean() < 0.065
-    assert 0.05 < (twin.population.p1 - twin.population.p0)[idle].mean() < 0.08
+def effects(twin: Twin, customers: list[int], *waves: dict[str, object]) -> float:
+    plain = Contacted(address="", channel="email", offer="deposit_renewal", on=AS_OF)
+    contacts = [
+        replace(plain, address=twin.population.phone[one], **wave)  # type: ignore[arg-type]
+        for one in customers
+        if twin.population.phone[one]
+        for wave in waves
+    ]
+    return twin.true_effect(contacts).effect
 
 
-def test_without_an_effect_a_message_changes_nobody() -> None:
-    twin = Twin.make(TwinParameters(customers=500, contact_effect=0.0, sleeping_dog_harm=0.0))
-    assert twin.respond(emails(twin), on=ON) == twin.respond([], on=ON)
-    assert twin.true_effect(emails(twin)).effect == 0.0
+def test_a_call_does_most_and_a_mail_least_for_either_offer(large: Twin) -> None:
+    assert 0.55 < large.fates.unasked()[due(large)].mean() < 0.65
+    for offer in OFFERS:
+        email, sms, call = (effects(large, due(large), {"channel": channel, "offer": offer}) for channel in CHANNELS)
+        assert 0.03 < email < 0.05
+        assert 0.04 < sms < 0.06
+        assert 0.10 < call < 0.14
+        assert email < sms
 
 
-def test_the_true_effect_is_the_mean_over_exactly_these_customers(twin: Twin) -> None:
-    chosen = emails(twin)[3::7]
-    where = np.isin(np.array(twin.population.email), chosen)
-    effect = twin.true_effect([*chosen, chosen[0]])
-    assert effect.n == len(chosen) == where.sum()
-    assert effect.contacted == pytest.approx(twin.population.p1[where].mean(), rel=1e-12)
-    assert effect.not_contacted == pytest.approx(twin.population.p0[where].mean(), rel=1e-12)
-    assert effect.effect == pytest.approx((twin.population.p1 - twin.population.p0)[where].mean(), rel=1e-9)
+def test_the_world_has_all_kinds_of_customers(large: Twin) -> None:
+    kinds = Counter(large.attitudes.kind[due(large)].tolist())
+    shares = {Kind(kind): count / kinds.total() for kind, count in kinds.items()}
+    assert shares[Kind.PERSUADABLE] > 0.5
+    assert 0.15 < shares[Kind.SURE_THING] < 0.30
+    assert 0.06 < shares[Kind.LOST_CAUSE] < 0.2
+    assert 0.04 < shares[Kind.SLEEPING_DOG] < 0.1
+    for kind in Kind:
+        some = [one for one in due(large) if large.attitudes.kind[one] == kind]
+        for channel in CHANNELS:
+            effect = effects(large, some, {"channel": channel})
+            if kind in (Kind.SURE_THING, Kind.LOST_CAUSE):
+                assert effect == 0
+            else:
+                assert (effect > 0.03) is (kind == Kind.PERSUADABLE)
+                assert (effect < -0.05) is (kind == Kind.SLEEPING_DOG)
+    # what one likes another does not: the best offer differs between customers
+    gain = large.attitudes.gain[[one for one in due(large) if large.attitudes.kind[one] == Kind.PERSUADABLE]]
+    assert 0.3 < (gain[:, 0, 0] > gain[:, 0, 1]).mean() < 0.7
 
 
-def test_unknown_addresses_and_days_of_the_history_are_refused(twin: Twin) -> None:
-    on_nobodys_file = f"c{1 + twin.population.email.index(''):06d}@customers.example"
-    for wrong in ("", "nobody@customers.example", on_nobodys_file):
-        with pytest.raises(ValueError, match="belong to no customer"):
-            twin.respond([wrong], on=ON)
-        with pytest.raises(ValueError, match="belong to no customer"):
-            twin.true_effect([wrong])
-    with pytest.raises(ValueError, match="no customers"):
+def test_a_second_contact_adds_little_and_annoys(large: Twin) -> None:
+    first, second = {"channel": "sms"}, {"channel": "sms", "on": AS_OF + timedelta(days=1)}
+    for kind, sign in ((Kind.PERSUADABLE, 1), (Kind.SLEEPING_DOG, -1)):
+        some = [one for one in due(large) if large.attitudes.kind[one] == kind]
+        once, twice = effects(large, some, first), effects(large, some, first, second)
+        assert 0 < sign * (twice - once) < 0.5 * sign * once
+    annoyed = large.population.annoyance
+    upset = [one for one in due(large) if annoyed[one] > 0.85 and large.attitudes.kind[one] == Kind.PERSUADABLE]
+    assert effects(large, upset, first, second) < effects(large, upset, first)
+
+
+def test_idle_money_alone_is_seldom_placed_and_children_place_none(large: Twin) -> None:
+    others = [one for one in range(8000) if large.placed.maturing[one] < 0]
+    children = [one for one in others if large.population.age[one] < 18]
+    assert 0.01 < large.fates.unasked()[others].mean() < 0.05
+    assert 0 < effects(large, others, {"channel": "rm_call"}) < 0.02
+    assert children
+    assert not large.fates.unasked()[children].any()
+    assert effects(large, children, {"channel": "rm_call"}) == 0
+
+
+def test_without_an_effect_a_contact_keeps_nobody() -> None:
+    nothing = dict.fromkeys(("email_effect", "sms_effect", "call_effect", "sleeping_dog_harm"), 0.0)
+    twin = Twin.make(TwinParameters(customers=500, **nothing))
+    contacts = [
+        Contacted(address=phone, channel="rm_call", offer="deposit_renewal", on=AS_OF)
+        for phone in twin.population.phone
+        if phone
+    ]
+    assert who(twin.respond(contacts, until=LAST)) == who(twin.respond([], until=LAST))
+    assert twin.true_effect(contacts).effect == 0.0
+    assert twin.true_effect(contacts).balance_effect == 0.0
+
+
+def test_what_cannot_be_understood_is_refused_without_naming_anybody(twin: Twin, by_phone: Contact) -> None:
+    [good] = by_phone([5])
+    for changes, words in (
+        ({"address": "13912345678"}, "1 of the 2 addresses belong to no customer"),
+        ({"address": ""}, "belong to no customer"),
+        ({"channel": "pigeon"}, "understand no 'pigeon'"),
+        ({"offer": "gold"}, "understand no 'email' about 'gold'"),
+        ({"on": AS_OF - timedelta(days=1)}, "2026-05-31 is not between"),
+        ({"on": LAST + timedelta(days=1)}, "2026-08-02 is not between"),
+    ):
+        wrong = replace(good, channel="email") if "offer" in changes else good
+        wrong = replace(wrong, **changes)
+        for ask in (lambda contacts: twin.respond(contacts, until=LAST), twin.true_effect):
+            with pytest.raises(ValueError, match=words) as caught:
+                ask([good, wrong])
+            assert "13912345678" not in str(caught.value)
+    with pytest.raises(ValueError, match="at least one contact"):
         twin.true_effect([])
-    with pytest.raises(ValueError, match="history"):
-        twin.respond([], on=date(2026, 5, 31))
-    twin.respond([], on=date(2026, 6, 1))
+    for until in (AS_OF - timedelta(days=1), LAST + timedelta(days=1)):
+        with pytest.raises(ValueError, match="allowed is 2026-06-01 to 2026-08-01"):
+            twin.respond([], until=until)
 
 
 def test_bouncing_addresses_are_some_of_those_on_file(twin: Twin) -> None:
-    assert twin.bouncing < set(emails(twin))
-    assert 15 <= len(twin.bouncing) <= 70
+    assert twin.bouncing < {email for email in twin.population.email if email}
+    assert 6 <= len(twin.bouncing) <= 45
 
 
-def test_the_followup_is_the_next_extract_of_deposits(twin: Twin, folder: Path, tmp_path: Path) -> None:
-    responses = twin.respond(emails(twin)[:900], on=ON)
-    [path] = twin.write_followup(responses, tmp_path)
-    assert path == tmp_path / "deposits_20260704.csv"
-    assert list(tmp_path.iterdir()) == [path]
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    with (folder / "deposits_20260601.csv").open(encoding="utf-8", newline="") as file:
-        before = list(csv.DictReader(file))
-    assert rows[0].keys() == before[0].keys()
-    assert [(row["customer_no"], row["opened_on"], row["amount"]) for row in rows] == [
-        (one.customer_no, one.opened_on.isoformat(), f"{one.amount.major:.2f}") for one in responses.opened
-    ]
-    assert {row["term_months"] for row in rows} == {"3"}
-    assert len({row["deposit_no"] for row in (*rows, *before)}) == len(rows) + len(before)
-    assert all(row["opened_on"] < "2026-07-04" for row in rows)
+@pytest.fixture(scope="module")
+def responses(twin: Twin, by_phone: Contact) -> Responses:
+    return twin.respond(by_phone(due(twin)[::2]), until=LAST)
 
 
-def test_the_followup_overwrites_nothing_and_makes_no_folder(twin: Twin, tmp_path: Path) -> None:
-    responses = twin.respond([], on=ON)
-    [path] = twin.write_followup(responses, tmp_path)
-    kept = path.read_bytes()
+@pytest.fixture(scope="module")
+def later(twin: Twin, responses: Responses, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    folder = tmp_path_factory.mktemp("followup")
+    twin.write_followup(responses, folder)
+    return Delivery(folder=folder)
+
+
+def test_the_followup_tells_what_was_kept(responses: Responses, delivery: Delivery, later: Delivery) -> None:
+    before = {row["deposit_no"]: row for row in delivery.rows("core_deposits")}
+    after = {row["deposit_no"]: row for row in later.rows("core_deposits", "20260801")}
+    assert before.keys() < after.keys()
+    for number, row in before.items():
+        status = "matured" if row["maturity_date"] <= "2026-08-01" else "open"
+        assert after[number] == row | {"status": status}
+    new = [row for number, row in after.items() if number not in before]
+    holdings = pyarrow.parquet.read_table(later.folder / "wealth_holdings_20260801.parquet").to_pylist()
+    bought = [row for row in holdings if row["bought_on"] >= AS_OF]
+    assert {
+        *((row["customer_no"], row["opened_on"], row["product_code"], fen(row["amount"])) for row in new),
+        *((row["customer_no"], str(row["bought_on"]), row["product_code"], int(row["amount"] * 100)) for row in bought),
+    } == {(one.customer_no, str(one.decided_on), one.product_code, one.amount.minor) for one in responses.kept}
+    assert len(new) + len(bought) == len(responses.kept)
+    assert control_file(later.folder / "core_deposits_20260801.ok")["rows"] == str(len(after))
+    assert {row["annual_rate"] for row in new if row["product_code"] == "TD12R"} == {"0.0115"}
+
+
+def test_the_followup_adds_up_with_the_history(twin: Twin, history: Rows, delivery: Delivery, later: Delivery) -> None:
+    balances = {row["account_no"]: fen(row["balance"]) for row in history}
+    rows = later.transactions("20260801")
+    for row in rows:
+        assert "20260601" <= row["booked_on"] <= "20260801"
+        change = fen(row["amount"]) if row["direction"] == "C" else -fen(row["amount"])
+        balances[row["account_no"]] += change
+        assert fen(row["balance"]) == balances[row["account_no"]] >= 0
+    spans = later.rows("core_balances", "20260801")
+    assert {row["account_no"]: fen(row["balance"]) for row in spans if row["end_date"] == "9999-12-31"} == balances
+    closed = {tuple(row.values()) for row in delivery.rows("core_balances") if row["end_date"] != "9999-12-31"}
+    assert closed < {tuple(row.values()) for row in spans}
+    said = control_file(later.folder / "core_transactions_20260801.ok")
+    assert int(said["rows"]) == len(rows)
+    assert fen(said["amount_total"]) == sum(fen(row["amount"]) for row in rows)
+    assert len({row["transaction_no"] for row in (*history, *rows)}) == len(history) + len(rows)
+
+
+def test_who_does_not_keep_the_money_here_takes_it_away_or_leaves_it(
+    twin: Twin, responses: Responses, later: Delivery
+) -> None:
+    out = defaultdict(int)
+    for row in later.transactions("20260801"):
+        if row["category"] == "transfer_out":
+            out[row["customer_no"], row["booked_on"]] = max(
+                out[row["customer_no"], row["booked_on"]], fen(row["amount"])
+            )
+    kept = who(responses)
+    left = {
+        row["customer_no"]: fen(row["balance"])
+        for row in later.rows("core_balances", "20260801")
+        if row["end_date"] == "9999-12-31"
+        and row["account_no"] == twin.accounts.account_no[int(row["customer_no"][1:]) - 1]
+    }
+    fates = Counter[bool]()
+    lies_idle = []
+    for one in due(twin):
+        number = twin.population.customer_no[one]
+        if number in kept:
+            continue
+        money = int(twin.placed.placements.payout[twin.placed.maturing[one]])
+        day = str(np.datetime64(int(twin.fates.decision_day[one]), "D")).replace("-", "")
+        went = out[number, day] >= 0.9 * money
+        fates[went] += 1
+        if not went:
+            lies_idle.append(left[number] > 0.8 * money)
+    assert 0.5 < fates[True] / fates.total() < 0.8
+    # the transfers of every day leave it alone
+    assert np.mean(lies_idle) > 0.9
+
+
+def test_days_one_by_one_are_the_followup_cut_in_pieces(
+    twin: Twin, responses: Responses, later: Delivery, tmp_path: Path
+) -> None:
+    days = [AS_OF, AS_OF + timedelta(days=1), LAST]
+    for day in days:
+        assert len(twin.write_day(tmp_path, day, responses)) == 6
+    pieces = Delivery(folder=tmp_path)
+    for day in days:
+        compact = f"{day:%Y%m%d}"
+        expected = [row for row in later.transactions("20260801") if row["booked_on"] == compact]
+        assert pieces.transactions(compact) == expected
+        assert expected
+    for name in ("core_deposits_20260801.csv", "core_balances_20260801.csv", "wealth_holdings_20260801.parquet"):
+        assert (tmp_path / name).read_bytes() == (later.folder / name).read_bytes()
+    first = pieces.rows("core_deposits", "20260601")
+    assert {row["status"] for row in first if row["maturity_date"] == "2026-06-01"} == {"matured"}
+    assert all(row["opened_on"] <= "2026-06-01" for row in first)
+
+
+def test_a_day_without_responses_is_one_on_which_nobody_was_contacted(twin: Twin, tmp_path: Path) -> None:
+    for name, responses in (("none", None), ("nobody", twin.respond([], until=LAST))):
+        (tmp_path / name).mkdir()
+        twin.write_day(tmp_path / name, AS_OF + timedelta(days=40), responses)
+    for path in (tmp_path / "none").iterdir():
+        assert path.read_bytes() == (tmp_path / "nobody" / path.name).read_bytes()
+    for day in (AS_OF - timedelta(days=1), LAST + timedelta(days=1)):
+        with pytest.raises(ValueError, match="is not between"):
+            twin.write_day(tmp_path, day)
+
+
+def test_the_followup_overwrites_nothing_and_makes_no_folder(twin: Twin, responses: Responses, tmp_path: Path) -> None:
+    written = twin.write_followup(twin.respond([], until=LAST), tmp_path)
+    kept = {path: path.read_bytes() for path in written}
     with pytest.raises(FileExistsError, match="overwrites nothing"):
-        twin.write_followup(twin.respond(emails(twin), on=ON), tmp_path)
-    assert path.read_bytes() == kept
+        twin.write_followup(responses, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
     with pytest.raises(FileNotFoundError, match="not a folder"):
         twin.write_followup(responses, tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
