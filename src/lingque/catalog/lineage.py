@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lingque.catalog.expressions.tree import names_in
-from lingque.catalog.model import AggregateTag, Lineage, Offer, Tag
+from lingque.catalog.model import AggregateTag, Lineage, ListTag, Offer, Tag
 from lingque.core.registries import DataClass, Purpose
 
 NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(Purpose))
@@ -13,9 +13,12 @@ NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(
 
 
 def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of a tag, given that of its inputs."""
+    """The lineage of a tag, given that of its inputs. Being on a list says something of a person."""
+    if isinstance(tag, ListTag):
+        return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
     if not isinstance(tag, AggregateTag):
-        return join(known[name] for name in tag.inputs)
+        # a feature that is not there is told where the model is checked, and no catalog is made
+        return join(known[name] for name in tag.inputs if name in known)
     read = names_in(tag.where) | names_in(tag.value)
     table = tag.contract.contract
     # the mere existence of rows says something too: `count(*)` over loans is built on the loans' classes
@@ -28,8 +31,12 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
 
 
 def lineage_of_offer(offer: Offer, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of an offer's eligibility."""
-    return join(known[name] for name in names_in(offer.eligibility))
+    """The lineage of what chooses and values an offer: eligibility and propensity.
+
+    Suitability is left out: the seller must look at it by law, whatever the customer consented to.
+    """
+    used = names_in(offer.eligibility) | ({offer.definition.propensity} if offer.definition.propensity else set())
+    return join(known[name] for name in used if name in known)
 
 
 def join(lineages: Iterable[Lineage]) -> Lineage:

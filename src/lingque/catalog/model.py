@@ -8,22 +8,29 @@ from typing import NoReturn
 
 from lingque.catalog.definitions import (
     CampaignDefinition,
+    CapDefinition,
     DataContract,
+    ListDefinition,
+    ModelDefinition,
     OfferDefinition,
     SourceDefinition,
     TagDefinition,
 )
 from lingque.catalog.expressions.tree import Aggregate, Node
-from lingque.catalog.expressions.types import Kind, Type
+from lingque.catalog.expressions.types import BOOLEAN, NUMBER, Kind, Type
 from lingque.core.clock import Window
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.labels import Label
 from lingque.core.registries import DataClass, Purpose
 
+Key = tuple[str, str]
+"""Kind and name of a definition."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AggregateTag:
-    """A tag over the rows of one table. Over events it has a window; over states it reads what holds on the day."""
+    """A tag over the rows of one table. Over events it has a window; over states it reads what holds on the day, or,
+    for `time_avg`, what held on each day of a window."""
 
     name: str
     definition: TagDefinition
@@ -57,7 +64,50 @@ class DerivedTag:
         return self.value.type
 
 
-Tag = AggregateTag | DerivedTag
+@dataclass(frozen=True, kw_only=True)
+class ModelTag:
+    """The score of a model: a probability between 0 and 1, null outside its population or where it is not trained."""
+
+    name: str
+    definition: TagDefinition
+    model: ModelDefinition
+
+    @property
+    def type(self) -> Type:
+        return NUMBER
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        return frozenset(self.model.features) | ({self.model.population} if self.model.population else frozenset())
+
+    @property
+    def looks_forward(self) -> bool:
+        """It is a guess about the future from what is known on the day."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListTag:
+    """Is the customer on a list? Never null."""
+
+    name: str
+    definition: TagDefinition
+    list: ListDefinition
+
+    @property
+    def type(self) -> Type:
+        return BOOLEAN
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def looks_forward(self) -> bool:
+        return False
+
+
+Tag = AggregateTag | DerivedTag | ModelTag | ListTag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,21 +134,43 @@ class Lineage:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """Everything that exists, by name. `tags` stand in an order in which each comes after its inputs."""
+    """Everything that exists, by name. `tags` stand in an order in which each comes after its inputs.
+
+    `closures` name each definition with all it is built on; `built_on` says what it names itself.
+    """
 
     contracts: Mapping[str, DataContract]
     sources: Mapping[str, SourceDefinition]
     tags: Mapping[str, Tag]
+    models: Mapping[str, ModelDefinition]
+    lists: Mapping[str, ListDefinition]
     offers: Mapping[str, Offer]
+    caps: Mapping[str, CapDefinition]
     campaigns: Mapping[str, CampaignDefinition]
     lineages: Mapping[str, Lineage]
-    closures: Mapping[tuple[str, str], str]
+    closures: Mapping[Key, str]
+    built_on: Mapping[Key, frozenset[Key]]
 
     def campaign(self, name: str) -> CampaignDefinition:
         return self.campaigns.get(name) or _missing("campaign", name, list(self.campaigns))
 
     def tag(self, name: str) -> Tag:
         return self.tags.get(name) or _missing("tag", name, list(self.tags))
+
+    def model(self, name: str) -> ModelDefinition:
+        return self.models.get(name) or _missing("model", name, list(self.models))
+
+    def list_(self, name: str) -> ListDefinition:
+        return self.lists.get(name) or _missing("list", name, list(self.lists))
+
+    def users_of(self, key: Key) -> frozenset[Key]:
+        """Every definition whose closure changes when this one does, itself left out."""
+        found: set[Key] = set()
+        waiting = {key}
+        while waiting:
+            waiting = {user for user, below in self.built_on.items() if below & waiting} - found
+            found |= waiting
+        return frozenset(found)
 
     def contract_of_kind(self, kind: str) -> DataContract | None:
         return next((contract for contract in self.contracts.values() if contract.kind == kind), None)

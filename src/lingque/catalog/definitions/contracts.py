@@ -183,6 +183,7 @@ RESERVED_COLUMNS = frozenset(
         "ended",
         "known_at",
         "data_date",
+        "as_of",
     }
 )
 

@@ -7,14 +7,32 @@ to look at the text again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Literal, cast, get_args
 
 import sqlglot
 from sqlglot import exp
 
 from lingque.catalog.expressions import typing_rules as rules
-from lingque.catalog.expressions.tree import Aggregate, Binary, Coalesce, Constant, Name, Node, OneOf, Unary
+from lingque.catalog.expressions.spans import parsed, span_of
+from lingque.catalog.expressions.text import Text
+from lingque.catalog.expressions.tree import (
+    Aggregate,
+    AggregateName,
+    AsOf,
+    Binary,
+    Call,
+    Case,
+    Coalesce,
+    Constant,
+    Name,
+    Node,
+    OneOf,
+    Shifted,
+    Unary,
+    fixed_day,
+)
 from lingque.catalog.expressions.types import (
     BOOLEAN,
     DATE,
@@ -30,8 +48,12 @@ from lingque.core.errors import ExpressionError, nearest
 from lingque.core.money import EXPONENTS, INT64_MAX, Money
 
 Names = Mapping[str, Type]
+_FAR_DAYS = (date(1900, 1, 1), date(2200, 1, 1))
+"""Between them lies every day that a snapshot may be of."""
 
-AGGREGATES = ("count", "count_distinct", "sum", "avg", "min", "max", "last")
+AGGREGATES: tuple[AggregateName, ...] = get_args(AggregateName)
+AS_OF = "as_of"
+"""The day of the snapshot, in every expression."""
 
 _ARITHMETIC: dict[type[exp.Expr], Literal["+", "-", "*", "/"]] = {
     exp.Add: "+",
@@ -78,26 +100,33 @@ def parse_aggregate(text: str, names: Names) -> Aggregate:
     return node
 
 
-class _Reader:
+def columns_of(text: str) -> frozenset[str]:
+    """The columns or tags that a text names, whether they exist or not; nothing where it cannot be read."""
+    try:
+        return frozenset(column.name for column in parsed(text).find_all(exp.Column)) - {AS_OF}
+    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError, RecursionError):
+        return frozenset()  # reported with its place when the expression itself is read
+
+
+class _Reader(Text):
     """Turns one sqlglot tree into ours."""
 
     def __init__(self, text: str, names: Names, *, aggregates: bool) -> None:
-        self.text = text
+        super().__init__(text)
         self.names = names
         self.aggregates = aggregates
-        self.cursor = 0
 
     def read(self) -> Node:
         if not self.text.strip():
             raise ExpressionError("there is nothing here", text=self.text, next_step="write an expression, or 'true'")
         try:
-            return self.node(sqlglot.parse_one(self.text, dialect="duckdb"))
+            return self.node(parsed(self.text))
         except sqlglot.errors.ParseError as error:
             details = error.errors or [{}]
             raise ExpressionError(
                 f"cannot be read: {details[0].get('description', 'it is not one expression')}",
                 text=self.text,
-                position=self._offset(details[0].get("line", 1), details[0].get("col", 1)),
+                position=self.offset(details[0].get("line", 1), details[0].get("col", 1)),
             ) from error
         except sqlglot.errors.TokenError as error:
             quote = max(self.text.rfind("'"), self.text.rfind('"'), 0)
@@ -120,6 +149,8 @@ class _Reader:
     def name(self, tree: exp.Expr) -> Node:
         qualifier = tree.text("table")
         self.require(not qualifier, f"a name stands alone, without '{qualifier}.' before it", tree)
+        if tree.name == AS_OF:
+            return AsOf(type=DATE, position=self.position(tree))
         if tree.name not in self.names:
             raise self.error(f"there is no '{tree.name}' here", tree, next_step=nearest(tree.name, list(self.names)))
         return Name(type=self.names[tree.name], position=self.position(tree), name=tree.name)
@@ -182,12 +213,65 @@ class _Reader:
         return Binary(type=BOOLEAN, position=left.position, operator=_COMPARISON[type(tree)], left=left, right=right)
 
     def arithmetic(self, tree: exp.Expr) -> Node:
+        if isinstance(tree.expression, exp.Interval):
+            return self.shifted(tree, tree.expression)
         left, right = self.node(tree.this), self.node(tree.expression)
         operator = _ARITHMETIC[type(tree)]
         result = rules.arithmetic(operator, left.type, right.type)
         if isinstance(result, str):
             raise self.error(result, right)
         return Binary(type=result, position=left.position, operator=operator, left=left, right=right)
+
+    def shifted(self, tree: exp.Expr, span: exp.Interval) -> Node:
+        day = self.node(tree.this)
+        self.require(isinstance(tree, exp.Add | exp.Sub), "a span is added to a date or taken from it", span)
+        self.require(day.type.kind is Kind.DATE, f"a span goes with a date, this is a {day.type}", day)
+        found = span_of(span)
+        if isinstance(found, str):
+            raise self.error(found, span, next_step="write 30 days, 12 months or 2 years")
+        count, unit = found
+        shifted = Shifted(
+            type=DATE,
+            position=day.position,
+            operand=day,
+            count=count if isinstance(tree, exp.Add) else -count,
+            unit=unit,
+        )
+        try:
+            fixed = {fixed_day(shifted, probe) for probe in _FAR_DAYS} != {None}
+        except (ValueError, OverflowError) as error:
+            raise self.error("this leaves the calendar", span, next_step="write a smaller span") from error
+        if unit != "day" and not fixed:
+            raise self.error(
+                f"{unit}s are added to as_of only, not to the dates of rows",
+                span,
+                next_step="write days here, or move the span to the other side: x > as_of - 12 months",
+            )
+        return shifted
+
+    def span(self, tree: exp.Expr) -> Node:
+        raise self.error("a span stands only after a date and + or -", tree, next_step="write as_of + 30 days")
+
+    def case(self, tree: exp.Expr) -> Node:
+        self.require(tree.this is None, "'case' is followed by 'when' and a condition", tree)
+        branches = tuple((self.node(branch.this), self.node(branch.args["true"])) for branch in tree.args["ifs"])
+        position = branches[0][0].position
+        default = tree.args.get("default")
+        otherwise = Constant(type=NULL, position=position, value=None) if default is None else self.node(default)
+        for condition, _ in branches:
+            kind = condition.type
+            self.require(kind.kind in rules.LOGICAL, f"'when' needs true or false, this is a {kind}", condition)
+        kind = self.common([*(value for _, value in branches), otherwise])
+        return Case(type=kind, position=position, branches=branches, otherwise=otherwise)
+
+    def years_between(self, tree: exp.Expr) -> Node:
+        arguments = tuple(self.node(argument) for argument in tree.expressions)
+        self.require(len(arguments) == 2, f"years_between() takes two dates, not {len(arguments)} values", tree)
+        for argument in arguments:
+            self.require(
+                argument.type.kind is Kind.DATE, f"years_between() needs dates, this is a {argument.type}", argument
+            )
+        return Call(type=INTEGER, position=self.position(tree), function="years_between", arguments=arguments)
 
     def like(self, tree: exp.Expr) -> Node:
         left, right = self.node(tree.this), self.node(tree.expression)
@@ -229,7 +313,9 @@ class _Reader:
             return self.money(tree, name.upper())
         if name in AGGREGATES:
             return self.aggregate(tree)
-        known = [*AGGREGATES, "coalesce", *(code.lower() for code in EXPONENTS)]
+        if name == "years_between":
+            return self.years_between(tree)
+        known = [*AGGREGATES, "coalesce", "years_between", *(code.lower() for code in EXPONENTS)]
         raise self.error(f"there is no function '{name}'", tree, next_step=nearest(name, known))
 
     def money(self, tree: exp.Expr, currency: str) -> Node:
@@ -252,6 +338,9 @@ class _Reader:
         arguments = list(tree.iter_expressions())
         self.require(len(arguments) < 2, f"{name}() takes one thing to work on, not {len(arguments)}", tree)
         argument = arguments[0] if arguments else None
+        if isinstance(tree, exp.Any):  # to the parser it is a word before brackets
+            self.require(isinstance(argument, exp.Paren), "any() takes one condition", tree)
+            argument = cast(exp.Paren, argument).this
         if isinstance(argument, exp.Distinct):
             self.require(name == "count" and len(argument.expressions) == 1, "only count takes distinct", tree)
             name, argument = "count_distinct", argument.expressions[0]
@@ -266,54 +355,15 @@ class _Reader:
         result = rules.aggregate(name, operand.type)
         if isinstance(result, str):
             raise self.error(result, operand)
-        function = cast(Literal["count", "count_distinct", "sum", "avg", "min", "max", "last"], name)
-        return Aggregate(type=result, position=position, function=function, operand=operand)
-
-    def comparable(self, left: Node, right: Node) -> None:
-        problem = rules.not_comparable(left.type, right.type)
-        if problem:
-            raise self.error(problem, right)
-
-    def common(self, choices: Sequence[Node]) -> Type:
-        """The one type of all of them; the first that does not go with those before it is refused."""
-        result: Type = NULL
-        for choice in choices:
-            found = rules.common(result, choice.type)
-            if isinstance(found, str):
-                raise self.error(found, choice)
-            result = found
-        return result
-
-    def require(self, holds: bool, message: str, at: exp.Expr | Node) -> None:  # noqa: FBT001 - reads as a sentence
-        if not holds:
-            raise self.error(message, at)
-
-    def error(self, message: str, at: exp.Expr | Node, *, next_step: str = "") -> ExpressionError:
-        position = at.position if isinstance(at, Node) else self.position(at)
-        return ExpressionError(message, text=self.text, position=position, next_step=next_step)
-
-    def position(self, tree: exp.Expr) -> int:
-        """The first character of the tree: the least that any token below it recorded."""
-        starts = [node.meta["start"] for node in tree.walk() if "start" in node.meta]
-        if starts:
-            return int(min(starts))
-        # sqlglot records no place for literals: find them in reading order
-        for literal in tree.find_all(exp.Literal):
-            found = self.text.find(str(literal.this), self.cursor)
-            if found >= 0:
-                self.cursor = found
-                return found
-        return self.cursor
-
-    def _offset(self, line: int, column: int) -> int:
-        lines = self.text.splitlines(keepends=True) or [""]
-        before = sum(len(part) for part in lines[: max(line - 1, 0)])
-        return min(before + max(column - 1, 0), max(len(self.text) - 1, 0))
+        return Aggregate(type=result, position=position, function=cast(AggregateName, name), operand=operand)
 
 
 _READ = frozenset(
-    {"this", "expression", "expressions", "low", "high", "to", "is_string", "negate", "big_int", "typed", "safe"}
-)
+    {
+        "this", "expression", "expressions", "low", "high", "to", "is_string", "negate", "big_int", "typed", "safe",
+        "ifs", "default",
+    }
+)  # fmt: skip
 """The parts of sqlglot's trees that are read here, or say nothing about the meaning."""
 
 _Make = Callable[[_Reader, exp.Expr], Node]
@@ -332,7 +382,9 @@ _READERS: tuple[tuple[tuple[type[exp.Expr], ...], _Make], ...] = (
     ((exp.Between,), _Reader.between),
     ((exp.In,), _Reader.one_of),
     ((exp.Coalesce,), _Reader.coalesce),
-    ((exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Last), _Reader.aggregate),
+    ((exp.Case,), _Reader.case),
+    ((exp.Interval,), _Reader.span),
+    ((exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.First, exp.Last, exp.Any), _Reader.aggregate),
     ((exp.Cast, exp.Date, exp.DateStrToDate), _Reader.date),
     ((exp.Anonymous,), _Reader.call),
 )

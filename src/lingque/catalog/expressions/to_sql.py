@@ -2,64 +2,140 @@
 
 from __future__ import annotations
 
-from lingque.catalog.expressions.tree import Aggregate, Binary, Coalesce, Constant, Name, Node, OneOf, Unary
+from datetime import date
+
+from lingque.catalog.expressions.tree import (
+    Aggregate,
+    AsOf,
+    Binary,
+    Call,
+    Case,
+    Coalesce,
+    Constant,
+    Name,
+    Node,
+    OneOf,
+    Shifted,
+    Unary,
+    fixed_day,
+)
 from lingque.catalog.expressions.types import Kind
 
 INT64 = "BIGINT"
+_PLAIN = {"count": "count", "avg": "avg", "min": "min", "max": "max", "any": "bool_or"}
+"""Aggregates that are one function of the engine."""
 
 
-def row_sql(node: Node) -> str:
-    """SQL of a row expression. Every operation is bracketed, so that no precedence is left to an engine."""
-    match node:
-        case Constant():
-            return _constant(node)
-        case Name():
-            return quote(node.name)
-        case Unary(operator="is null" | "is not null"):
-            return f"({row_sql(node.operand)} {node.operator.upper()})"
-        case Unary():
-            return f"({node.operator.upper()} {row_sql(node.operand)})"
-        case Binary(operator="/"):
-            return _division(node)
-        case Binary():
-            return f"({row_sql(node.left)} {node.operator.upper()} {row_sql(node.right)})"
-        case OneOf():
-            return f"({row_sql(node.operand)} IN ({', '.join(row_sql(choice) for choice in node.choices)}))"
-        case Coalesce():
-            return f"COALESCE({', '.join(row_sql(choice) for choice in node.choices)})"
-        case _:
-            raise TypeError(f"{type(node).__name__} is not a row expression")
+def row_sql(node: Node, *, as_of: date | None = None) -> str:
+    """SQL of a row expression. Every operation is bracketed, so that no precedence is left to an engine.
+
+    `as_of` is the day of the snapshot; `TypeError` where the expression speaks of it and it is not given.
+    """
+    return _Writer(as_of).row(node)
 
 
-def aggregate_sql(node: Aggregate, *, filter_sql: str, order_sql: str) -> str:
+def aggregate_sql(node: Aggregate, *, filter_sql: str, order_sql: str, as_of: date | None = None) -> str:
     """SQL of an aggregate over the rows for which `filter_sql` is true.
 
-    `order_sql` is the total order by which `last` chooses: the one stated tie rule.
+    `order_sql` is the total order by which `first` and `last` choose: the one stated tie rule. `time_avg` reads
+    intervals and not rows: `average_over_days_sql`.
     """
     keep = f" FILTER (WHERE {filter_sql})"
     if node.operand is None:
         return f"count(*){keep}"
-    operand = row_sql(node.operand)
+    operand = row_sql(node.operand, as_of=as_of)
+    # rows without a value are no news: they are passed over
+    present = f" FILTER (WHERE {filter_sql} AND {operand} IS NOT NULL)"
     match node.function:
-        case "count":
-            return f"count({operand}){keep}"
         case "count_distinct":
             return f"count(DISTINCT {operand}){keep}"
         case "sum":
             return f"COALESCE(sum({operand}){keep}, 0)"
         case "avg" if node.type.kind is Kind.MONEY:
             return _rounded_half_away(f"sum({operand}){keep}", f"count({operand}){keep}")
+        case "first":
+            return f"arg_min({operand}, {order_sql}){present}"
         case "last":
-            # rows without a value are no news: the last known one stands
-            present = f" FILTER (WHERE {filter_sql} AND {operand} IS NOT NULL)"
             return f"arg_max({operand}, {order_sql}){present}"
+        case "share":
+            true = f"count(*) FILTER (WHERE {filter_sql} AND {operand})"
+            return f"(CAST({true} AS DOUBLE) / NULLIF(CAST(count(*){present} AS DOUBLE), 0))"
         case _:
-            return f"{node.function}({operand}){keep}"
+            return f"{_PLAIN[node.function]}({operand}){keep}"
+
+
+def average_over_days_sql(
+    node: Aggregate, *, filter_sql: str, held_days_sql: str, days: int, as_of: date | None = None
+) -> str:
+    """SQL of `time_avg` over the intervals for which `filter_sql` is true: Σ value × days held ÷ `days`.
+
+    `held_days_sql` is for how many whole days of the window an interval held. A day without a value counts as 0.
+    """
+    if node.operand is None:
+        raise TypeError("time_avg is of something")
+    operand = row_sql(node.operand, as_of=as_of)
+    keep = f" FILTER (WHERE {filter_sql})"
+    if node.type.kind is Kind.MONEY:
+        return _rounded_half_away(f"COALESCE(sum(CAST({operand} AS HUGEINT) * {held_days_sql}){keep}, 0)", str(days))
+    return f"(COALESCE(sum(CAST({operand} AS DOUBLE) * {held_days_sql}){keep}, 0) / CAST({days} AS DOUBLE))"
 
 
 def quote(name: str) -> str:
     """The name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+class _Writer:
+    def __init__(self, as_of: date | None) -> None:
+        self.as_of = as_of
+
+    def row(self, node: Node) -> str:
+        match node:
+            case Constant():
+                return _constant(node)
+            case Name():
+                return quote(node.name)
+            case AsOf() | Shifted():
+                return self.date(node)
+            case Unary(operator="is null" | "is not null"):
+                return f"({self.row(node.operand)} {node.operator.upper()})"
+            case Unary():
+                return f"({node.operator.upper()} {self.row(node.operand)})"
+            case Binary():
+                return self.binary(node)
+            case OneOf():
+                return f"({self.row(node.operand)} IN ({self.listed(node.choices)}))"
+            case Coalesce():
+                return f"COALESCE({self.listed(node.choices)})"
+            case Case():
+                branches = (f"WHEN {self.row(when)} THEN {self.row(then)}" for when, then in node.branches)
+                return f"(CASE {' '.join(branches)} ELSE {self.row(node.otherwise)} END)"
+            case _:
+                return self.called(node)
+
+    def called(self, node: Node) -> str:
+        if not isinstance(node, Call):
+            raise TypeError(f"{type(node).__name__} is not a row expression")
+        return _years_between(*(self.row(argument) for argument in node.arguments))
+
+    def listed(self, nodes: tuple[Node, ...]) -> str:
+        return ", ".join(self.row(node) for node in nodes)
+
+    def date(self, node: AsOf | Shifted) -> str:
+        fixed = fixed_day(node, self.as_of)
+        if fixed is not None:
+            return f"DATE '{fixed.isoformat()}'"
+        if isinstance(node, AsOf) or node.unit != "day":
+            raise TypeError("the expression speaks of as_of, and no day was given")
+        return f"({self.row(node.operand)} + ({node.count}))"
+
+    def binary(self, node: Binary) -> str:
+        left, right = self.row(node.left), self.row(node.right)
+        if node.operator == "/":
+            return _division(node, left, right)
+        if node.left.type.kind is Kind.DATE and node.operator == "-":
+            return f"CAST(({left} - {right}) AS {INT64})"
+        return f"({left} {node.operator.upper()} {right})"
 
 
 def _constant(node: Constant) -> str:
@@ -78,12 +154,18 @@ def _constant(node: Constant) -> str:
             return f"CAST({node.value} AS {INT64})"
 
 
-def _division(node: Binary) -> str:
+def _division(node: Binary, left: str, right: str) -> str:
     """Division by zero is NULL. Money by a whole number stays money; everything else becomes a number."""
-    left, right = row_sql(node.left), row_sql(node.right)
     if node.type.kind is Kind.MONEY:
         return _rounded_half_away(left, right)
     return f"(CAST({left} AS DOUBLE) / NULLIF(CAST({right} AS DOUBLE), 0))"
+
+
+def _years_between(first: str, second: str) -> str:
+    """Full years: the difference of the years, less one where the day of the year has not come yet."""
+    before = " < ".join(f"(EXTRACT(MONTH FROM {day}) * 100 + EXTRACT(DAY FROM {day}))" for day in (second, first))
+    years = f"EXTRACT(YEAR FROM {second}) - EXTRACT(YEAR FROM {first})"
+    return f"CAST(({years} - CASE WHEN {before} THEN 1 ELSE 0 END) AS {INT64})"
 
 
 def _rounded_half_away(total: str, count: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-from lingque.catalog.expressions.types import Type
+from lingque.catalog.expressions.types import Kind, Type
+from lingque.core.clock import shift
 
 Value = bool | int | float | str | None
 
@@ -28,6 +30,24 @@ class Constant(Node):
     """A literal. Money in minor units, a date as its ISO text."""
 
     value: Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsOf(Node):
+    """The day of the snapshot: one date for all rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shifted(Node):
+    """A date that many units later (earlier where `count` is negative)."""
+
+    operand: Node
+    count: int
+    unit: Literal["day", "month", "year"]
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.operand,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +98,39 @@ class Coalesce(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Case(Node):
+    """The value beside the first condition that is true, else `otherwise`."""
+
+    branches: tuple[tuple[Node, Node], ...]
+    otherwise: Node
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (*(part for branch in self.branches for part in branch), self.otherwise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Node):
+    """A function of values of one row."""
+
+    function: Literal["years_between"]
+    arguments: tuple[Node, ...]
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return self.arguments
+
+
+AggregateName = Literal[
+    "count", "count_distinct", "sum", "avg", "min", "max", "first", "last", "any", "share", "time_avg"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Aggregate(Node):
     """One aggregate over the rows of one customer in a window. `operand` is None only for `count(*)`."""
 
-    function: Literal["count", "count_distinct", "sum", "avg", "min", "max", "last"]
+    function: AggregateName
     operand: Node | None
 
     @property
@@ -99,3 +148,17 @@ def walk(node: Node) -> Iterator[Node]:
 def names_in(node: Node) -> frozenset[str]:
     """Every column or tag the expression reads."""
     return frozenset(part.name for part in walk(node) if isinstance(part, Name))
+
+
+def fixed_day(node: Node, as_of: date | None) -> date | None:
+    """The day, where it is the same for every row: a constant, `as_of` (if it is given), or either shifted."""
+    match node:
+        case AsOf():
+            return as_of
+        case Constant(value=str() as text, type=Type(kind=Kind.DATE)):
+            return date.fromisoformat(text)
+        case Shifted():
+            day = fixed_day(node.operand, as_of)
+            return None if day is None else shift(day, count=node.count, unit=node.unit)
+        case _:
+            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from lingque.catalog.expressions.types import INTEGER, NUMBER, NUMERIC, Kind, Type
+from lingque.catalog.expressions.types import BOOLEAN, INTEGER, NUMBER, NUMERIC, Kind, Type
 
 SIGNED = NUMERIC
 LOGICAL = frozenset({Kind.BOOLEAN, Kind.NULL})
@@ -38,7 +38,11 @@ def common(left: Type, right: Type) -> Type | str:
 
 def arithmetic(operator: str, left: Type, right: Type) -> Type | str:
     """Money stays exact: it is added to money, multiplied by whole numbers, divided by whole numbers or money."""
+    if operator == "-" and left.kind is right.kind is Kind.DATE:
+        return INTEGER  # days
     for side in (left, right):
+        if side.kind is Kind.DATE:
+            return f"'{operator}' needs numbers, this is a date; write a span: as_of + 30 days"
         if side.kind not in NUMERIC:
             return f"'{operator}' needs numbers, this is a {side}"
     if Kind.MONEY in (left.kind, right.kind):
@@ -66,10 +70,14 @@ def aggregate(function: str, operand: Type) -> Type | str:
     """The type of an aggregate over operands of that type."""
     if function in ("count", "count_distinct"):
         return INTEGER
-    if function in ("sum", "avg"):
+    if function in ("any", "share"):
+        if operand.kind is not Kind.BOOLEAN:
+            return f"{function}() needs a condition, this is a {operand}"
+        return BOOLEAN if function == "any" else NUMBER
+    if function in ("sum", "avg", "time_avg"):
         if operand.kind not in NUMERIC:
             return f"{function}() needs numbers, this is a {operand}"
-        return NUMBER if function == "avg" and operand.kind is not Kind.MONEY else operand
+        return NUMBER if function != "sum" and operand.kind is not Kind.MONEY else operand
     if operand.kind is Kind.NULL:
         return f"{function}() of null is always null"
     if function in ("min", "max") and operand.kind not in _ORDERED:

@@ -1,0 +1,148 @@
+"""Offers and campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from lingque.catalog.building.draft import Draft, is_label, is_true_or_false
+from lingque.catalog.building.models import columns_against
+from lingque.catalog.definitions import CampaignDefinition, OfferDefinition
+from lingque.catalog.expressions.types import Kind
+from lingque.catalog.lineage import lineage_of_offer
+from lingque.catalog.model import Lineage, Offer, Tag
+from lingque.catalog.yaml_files import Located
+from lingque.core.errors import nearest
+from lingque.core.money import Money
+from lingque.core.registries import Purpose
+
+_MEASURED = frozenset({Kind.BOOLEAN, Kind.NUMBER, Kind.INTEGER, Kind.MONEY})
+
+
+def read_offers(draft: Draft) -> dict[str, Offer]:
+    """Every offer whose eligibility can be read."""
+    offers: dict[str, Offer] = {}
+    names = {name: tag.type for name, tag in draft.tags.items() if not tag.looks_forward}
+    for name, definition in draft.of(OfferDefinition).items():
+        entry = draft.at["offer", name]
+        condition = draft.condition(entry, "eligibility", definition.eligibility, names)
+        _check_tags_of_offer(draft, entry, definition)
+        if condition is not None:
+            offers[name] = Offer(name=name, definition=definition, eligibility=condition)
+    return offers
+
+
+def _check_tags_of_offer(draft: Draft, entry: Located, definition: OfferDefinition) -> None:
+    wanted: list[tuple[tuple[str, ...], str | None, Kind]] = [(("propensity",), definition.propensity, Kind.NUMBER)]
+    if definition.suitability is not None:
+        asked = definition.suitability
+        wanted += [
+            (("suitability", "tolerance"), asked.tolerance, Kind.INTEGER),
+            (("suitability", "valid_until"), asked.valid_until, Kind.DATE),
+            (("suitability", "age"), asked.age, Kind.INTEGER),
+        ]
+    for path, name, kind in wanted:
+        if name is not None:
+            draft.need_tag(
+                entry, *path, name=name, wanted=f"{kind} tag of what is known on the day",
+                fits=_known_on_the_day(kind),
+            )  # fmt: skip
+
+
+def _known_on_the_day(kind: Kind) -> Callable[[Tag], bool]:
+    return lambda tag: tag.type.kind is kind and not tag.looks_forward
+
+
+def check_campaigns(draft: Draft, offers: Mapping[str, Offer], lineages: Mapping[str, Lineage]) -> None:
+    """Segment, offers, outcome and everything else a campaign names is there and fits together."""
+    for name, campaign in draft.of(CampaignDefinition).items():
+        entry = draft.at["campaign", name]
+        draft.need_tag(
+            entry, "segment", name=campaign.segment, wanted="tag that is true or false", fits=is_true_or_false
+        )
+        label = "true-or-false tag that looks forward"
+        draft.need_tag(entry, "outcome", name=campaign.outcome, wanted=label, fits=is_label)
+        for number, measured in enumerate(campaign.also_measure):
+            draft.need_tag(
+                entry, "also_measure", number, name=measured,
+                wanted="tag that looks forward, of truth, numbers or money",
+                fits=lambda tag: tag.looks_forward and tag.type.kind in _MEASURED,
+            )  # fmt: skip
+        if campaign.route_by is not None:
+            draft.need_tag(
+                entry, "route_by", name=campaign.route_by, wanted="text tag of what is known on the day",
+                fits=_known_on_the_day(Kind.TEXT),
+            )  # fmt: skip
+        _check_offers(draft, entry, campaign)
+        _check_purpose(draft, entry, campaign, offers, lineages)
+
+
+def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) -> None:
+    defined = draft.of(OfferDefinition)
+    for name in campaign.offers:
+        if name not in defined:
+            draft.problem(entry, "offers", found=f"there is no offer '{name}'", allowed=nearest(name, list(defined)))
+    chosen = {name: defined[name] for name in campaign.offers if name in defined}
+    currencies = sorted({offer.currency for offer in chosen.values()})
+    if len(currencies) > 1:
+        draft.problem(entry, "offers", found="offers in several currencies", allowed="one campaign has one currency")
+    for channel, use in campaign.channels.items():
+        if currencies and not _has_digits(use.contact_cost, currencies[0]):
+            draft.problem(
+                entry, "channels", channel, "contact_cost",
+                found=f"{use.contact_cost} is not an amount of {currencies[0]}",
+                allowed="use no more digits than the currency has",
+            )  # fmt: skip
+    _check_creatives(draft, entry, campaign, chosen)
+
+
+def _check_creatives(
+    draft: Draft, entry: Located, campaign: CampaignDefinition, chosen: Mapping[str, OfferDefinition]
+) -> None:
+    """An offer goes out on the channels for which it has words, in the campaign's language."""
+    for name, offer in chosen.items():
+        meant = [channel for channel in campaign.channels if channel in offer.creatives] or list(campaign.channels)
+        silent = [channel for channel in meant if campaign.language not in offer.creatives.get(channel, {})]
+        if silent:
+            draft.problem(
+                entry, "offers",
+                found=f"offer '{name}' has no creative for {', '.join(silent)} in {campaign.language}",
+                allowed="write one, or choose another language",
+            )  # fmt: skip
+    for channel in campaign.channels:
+        if chosen and not any(channel in offer.creatives for offer in chosen.values()):
+            draft.problem(
+                entry, "channels", channel, found="none of the offers has a creative for it",
+                allowed="write one, or take the channel away",
+            )  # fmt: skip
+
+
+def _check_purpose(
+    draft: Draft,
+    entry: Located,
+    campaign: CampaignDefinition,
+    offers: Mapping[str, Offer],
+    lineages: Mapping[str, Lineage],
+) -> None:
+    """Data may serve only the purposes its columns allow; the message names the path that breaks it."""
+    purpose = Purpose[campaign.purpose.upper()]
+    uses = {"segment": lineages.get(campaign.segment)}
+    for name in campaign.offers:
+        uses[f"offer {name}"] = lineage_of_offer(offers[name], lineages) if name in offers else None
+    for use, lineage in uses.items():
+        if lineage is None:
+            continue
+        for table, column, purposes in columns_against(draft, lineage, purpose):
+            draft.problem(
+                entry, "purpose",
+                found=f"{campaign.purpose}: {use} is built on {table}.{column}, which may serve {purposes} only",
+                allowed="build it on other data, or change the purpose",
+            )  # fmt: skip
+
+
+def _has_digits(amount: Decimal, currency: str) -> bool:
+    try:
+        Money.parse(str(amount), currency)
+    except (ValueError, OverflowError):
+        return False
+    return True
