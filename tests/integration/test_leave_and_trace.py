@@ -24,7 +24,7 @@ from lingque.govern.tables import api_keys, consents
 MATRIX = {
     Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "read_campaign"},
     Role.COMPLIANCE_OFFICER: {"approve_campaign", "read_campaign"},
-    Role.ANALYST: {"apply_definitions", "run_tags", "read_campaign"},
+    Role.ANALYST: {"apply_definitions", "run_tags", "train_model", "read_campaign"},
     Role.OPERATOR: {"apply_definitions", "ingest", "run_tags"},
     Role.SYSTEM_ADMINISTRATOR: {"add_user"},
 }

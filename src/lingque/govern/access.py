@@ -17,7 +17,7 @@ from lingque.govern.tables import api_keys, users
 PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.CAMPAIGN_MANAGER: frozenset({Action.PLAN_CAMPAIGN, Action.RUN_CAMPAIGN, Action.READ_CAMPAIGN}),
     Role.COMPLIANCE_OFFICER: frozenset({Action.APPROVE_CAMPAIGN, Action.READ_CAMPAIGN}),
-    Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.READ_CAMPAIGN}),
+    Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.TRAIN_MODEL, Action.READ_CAMPAIGN}),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),
     Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER}),
 }
