@@ -22,10 +22,16 @@ from lingque.govern.tables import api_keys, consents
 
 # role → what it may; everything else is denied
 MATRIX = {
-    Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "halt_campaign", "read_campaign"},
-    Role.COMPLIANCE_OFFICER: {"approve_campaign", "halt_campaign", "read_campaign"},
+    Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "halt_campaign", "read_campaign", "manage_audience_lists"},
+    Role.COMPLIANCE_OFFICER: {
+        "approve_campaign",
+        "halt_campaign",
+        "read_campaign",
+        "manage_exclusion_lists",
+        "see_compliance_reasons",
+    },
     Role.CONSUMER_PROTECTION_REVIEWER: {"review_campaign", "read_campaign"},
-    Role.ANALYST: {"apply_definitions", "run_tags", "read_campaign"},
+    Role.ANALYST: {"apply_definitions", "run_tags", "train_model", "read_campaign"},
     Role.OPERATOR: {"apply_definitions", "ingest", "run_tags"},
     Role.SYSTEM_ADMINISTRATOR: {"add_user"},
 }

@@ -1,5 +1,7 @@
 -- One row per client. `birth_number` is YYMMDD, with 50 added to the month for women.
 -- A client is known since the first account that she may dispose of was opened.
+-- A region is where it was; the other columns of the district (wages, unemployment, crime) speak of 1995 and later, so
+-- nobody knew them on the days that the example looks at: they are not mapped.
 -- Addresses do not exist in this data. They are made by a rule: client 17 has client17@berka.example,
 -- and whoever's number ends in 9 has none.
 WITH first_account AS (
@@ -18,5 +20,8 @@ SELECT
         || '-' || substr(birth_number, 5, 2) AS birth_date,
     CASE WHEN month > 50 THEN 'female' ELSE 'male' END AS gender,
     born.district_id AS district,
+    district.A3 AS region,
     CASE WHEN right(born.client_id, 1) <> '9' THEN 'client' || born.client_id || '@berka.example' END AS email
-FROM born LEFT JOIN first_account ON first_account.client_id = born.client_id
+FROM born
+LEFT JOIN first_account ON first_account.client_id = born.client_id
+LEFT JOIN district ON district.A1 = born.district_id

@@ -34,7 +34,7 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
         }
     ),
     Role.CONSUMER_PROTECTION_REVIEWER: frozenset({Action.REVIEW_CAMPAIGN, Action.READ_CAMPAIGN}),
-    Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.READ_CAMPAIGN}),
+    Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.TRAIN_MODEL, Action.READ_CAMPAIGN}),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),
     Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER}),
 }

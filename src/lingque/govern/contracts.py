@@ -41,6 +41,7 @@ class Action(StrEnum):
     APPLY_DEFINITIONS = "apply_definitions"
     INGEST = "ingest"
     RUN_TAGS = "run_tags"
+    TRAIN_MODEL = "train_model"
     PLAN_CAMPAIGN = "plan_campaign"
     REVIEW_CAMPAIGN = "review_campaign"
     APPROVE_CAMPAIGN = "approve_campaign"

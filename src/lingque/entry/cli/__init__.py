@@ -10,6 +10,7 @@ from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.messages import messages_app
+from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
@@ -20,6 +21,7 @@ app.command("init")(init)
 app.command("apply")(apply_command)
 app.command("ingest")(ingest_command)
 app.add_typer(tags_app)
+app.add_typer(models_app)
 app.add_typer(campaign_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
