@@ -22,7 +22,9 @@ from lingque.govern.key_store import FileKeyStore
 from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
 from lingque.govern.vault import Vault
+from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.identity import links_as_of
+from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
@@ -34,6 +36,7 @@ from lingque.warehouse.tables import DeltaTables
 
 CONTROL_FILE = Path("data") / "control.db"
 WAREHOUSE_FOLDER = Path("data") / "warehouse"
+READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
 MASTER_KEY_FILE = Path("keys") / "master.key"
 
@@ -154,6 +157,17 @@ def _assemble(
             clock=clock,
         )
 
+    arrivals = Arrivals(
+        landing=folder / workspace.landing,
+        scratch=folder / READING_FOLDER,
+        tables=SourceTables(
+            {name: url.get_secret_value() for name, url in settings.connections.items()},
+            time_zone=workspace.time_zone,
+        ),
+        database=database,
+        clock=clock,
+        calendar=calendar,
+    )
     services = Services(
         folder=folder,
         landing=(folder / workspace.landing),
@@ -167,7 +181,10 @@ def _assemble(
         addresses=vault,
         opt_outs=opt_outs,
         audit=audit,
+        arrivals=arrivals,
         ingest=Ingest(
+            arrivals=arrivals,
+            notes=vault,
             database=database,
             tables=tables,
             surrogates=vault,

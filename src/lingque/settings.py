@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     warehouse: WarehouseSection = WarehouseSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
+    connections: dict[str, SecretStr] = Field(
+        default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
+    )
 
 
 def load_settings(folder: Path) -> Settings:

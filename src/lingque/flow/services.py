@@ -10,6 +10,7 @@ from lingque.core.clock import BusinessCalendar, Clock
 from lingque.deliver.outbox import Outbox
 from lingque.govern.contracts import Addresses, AuditTrail, Permits
 from lingque.govern.opt_out import OptOutLinks
+from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
 from lingque.store.database import Database
@@ -33,6 +34,7 @@ class Services:
     addresses: Addresses
     opt_outs: OptOutLinks
     audit: AuditTrail
+    arrivals: Arrivals
     ingest: Ingest
     profile: Profile
     open_outbox: Callable[[], Outbox]
