@@ -31,6 +31,10 @@ def settings() -> str:
     ]
     for section, info in Settings.model_fields.items():
         model: Any = info.annotation
+        if section == "connections":
+            lines += [f"## [{section}]\n", f"{info.description}.", ""]
+            lines += ["Each can be set by the environment: `LINGQUE_CONNECTIONS__NAME`.", ""]
+            continue
         assert issubclass(model, BaseModel)
         lines += [f"## [{section}]\n", "| setting | default | meaning | environment |", "|---|---|---|---|"]
         for name, setting in model.model_fields.items():

@@ -28,7 +28,9 @@ from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
 from lingque.govern.quiet_hours import QuietHours
 from lingque.govern.vault import Vault
+from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.identity import links_as_of
+from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
@@ -40,6 +42,7 @@ from lingque.warehouse.tables import DeltaTables
 
 CONTROL_FILE = Path("data") / "control.db"
 WAREHOUSE_FOLDER = Path("data") / "warehouse"
+READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
 MASTER_KEY_FILE = Path("keys") / "master.key"
 
@@ -175,6 +178,17 @@ def _assemble(
             clock=clock,
         )
 
+    arrivals = Arrivals(
+        landing=folder / workspace.landing,
+        scratch=folder / READING_FOLDER,
+        tables=SourceTables(
+            {name: url.get_secret_value() for name, url in settings.connections.items()},
+            time_zone=workspace.time_zone,
+        ),
+        database=database,
+        clock=clock,
+        calendar=calendar,
+    )
     services = Services(
         folder=folder,
         landing=(folder / workspace.landing),
@@ -189,7 +203,10 @@ def _assemble(
         opt_outs=opt_outs,
         audit=audit,
         lists=CustomerLists(vault, clock, calendar),
+        arrivals=arrivals,
         ingest=Ingest(
+            arrivals=arrivals,
+            notes=vault,
             database=database,
             tables=tables,
             surrogates=vault,

@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
     file_drop: FileDropSection = FileDropSection()
+    connections: dict[str, SecretStr] = Field(
+        default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
+    )
 
 
 def load_settings(folder: Path) -> Settings:

@@ -16,7 +16,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
 from lingque.ingest.contracts import IngestReport
-from lingque.ingest.files import Delivery, deliveries
+from lingque.ingest.files import Delivery
 from lingque.profile.contracts import SnapshotReport
 
 _ORDER = {"party": 0, "state": 1, "event": 2, "consent": 3}
@@ -66,7 +66,7 @@ def waiting(services: Services, catalog: Catalog) -> list[Delivery]:
     """
     found: list[Delivery] = []
     for source in sorted(catalog.sources.values(), key=lambda s: _ORDER[catalog.contracts[s.contract].kind]):
-        of_source = deliveries(source, services.landing)
+        of_source = services.arrivals.deliveries(source)
         found.extend(of_source[-1:] if catalog.contracts[source.contract].load == "full" else of_source)
     return found
 

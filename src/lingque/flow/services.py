@@ -12,6 +12,7 @@ from lingque.deliver.receipts import Receipts
 from lingque.govern.contracts import Addresses, AuditTrail, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
+from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
 from lingque.store.database import Database
@@ -36,6 +37,7 @@ class Services:
     opt_outs: OptOutLinks
     audit: AuditTrail
     lists: CustomerLists
+    arrivals: Arrivals
     ingest: Ingest
     profile: Profile
     open_outbox: Callable[[], Outbox]

@@ -15,30 +15,24 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
-from lingque.catalog.definitions import Column, DataContract, FileRead
+from lingque.catalog.definitions import Column, DataContract
 from lingque.catalog.expressions.to_sql import quote
 from lingque.core.clock import END_OF_TIME, BusinessCalendar
 from lingque.core.errors import SourceError, nearest
 from lingque.core.hashing import bucket_of
 from lingque.core.reasons import Reason
 from lingque.ingest.checks import Checks, checks_of
+from lingque.ingest.corrections import NO_CORRECTIONS, Overlay
 from lingque.ingest.files import Delivery
-from lingque.warehouse.engine import CsvForm, Session
+from lingque.ingest.quality import Observed, filled
+from lingque.ingest.quarantine import BadRow
+from lingque.ingest.reading import read_delivery
+from lingque.warehouse.engine import Session
 from lingque.warehouse.statements import statements
 
 SQL = statements("lingque.ingest")
 _OTHER_DELIMITERS = re.compile(r"[,;|\t]")
 _SURROGATE = pa.schema([("key", pa.string()), ("surrogate", pa.int64())])
-
-
-@dataclass(frozen=True, kw_only=True)
-class BadRow:
-    """A row for the quarantine. `content` may hold identifiers."""
-
-    file: str
-    row: int
-    reasons: tuple[tuple[str, Reason], ...]
-    content: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +43,7 @@ class Counts:
     accepted: int
     repeated: int
     quarantined: int
+    dismissed: int
     reasons: dict[str, int]
 
 
@@ -56,12 +51,19 @@ class Load:
     """One delivery on its way; the methods are called in the order in which they stand."""
 
     def __init__(
-        self, session: Session, delivery: Delivery, contract: DataContract, calendar: BusinessCalendar
+        self,
+        session: Session,
+        delivery: Delivery,
+        contract: DataContract,
+        calendar: BusinessCalendar,
+        overlay: Overlay = NO_CORRECTIONS,
     ) -> None:
         self._session = session
         self._delivery = delivery
         self._contract = contract
         self._calendar = calendar
+        self._overlay = overlay
+        self._dismissed = 0
         self._checks: Checks = checks_of(contract)
         self._references = [
             (name, column)
@@ -72,15 +74,12 @@ class Load:
     def read_and_check(self) -> None:
         """Read every file, run the mapping, apply the contract's rules. Raises `SourceError`."""
         source = self._delivery.source
-        for name, files in self._delivery.files.items():
-            read = source.reads[name]
-            if not isinstance(read, FileRead):
-                continue
-            form = CsvForm(delimiter=read.delimiter, quote=read.quote, encoding=read.encoding)
-            self._session.add_csv(name, files, form)
+        read_delivery(self._session, self._delivery, self._calendar)
         self._session.seal()  # from here on only the bank's own mapping runs: it reaches no file
         try:
-            self._session.add_relation("mapped", source.mapping_sql.strip().rstrip(";"))
+            mapping = source.mapping_sql.strip().rstrip(";")
+            mapping, self._dismissed = self._overlay.laid_over(self._session, mapping)
+            self._session.add_relation("mapped", mapping)
         except duckdb.BinderException as error:
             raise self._unmapped(error) from error
         except duckdb.Error as error:
@@ -122,11 +121,23 @@ class Load:
         row = self._session.ask(SQL["counts"].sql).to_pylist()[0]
         reasons = Counter(f"{column}: {reason.name}" for bad in self.bad_rows() for column, reason in bad.reasons)
         return Counts(
-            read=row["read_rows"],
+            read=row["read_rows"] + self._dismissed,
             accepted=row["accepted_rows"],
             repeated=row["repeated_rows"],
             quarantined=row["quarantined_rows"],
+            dismissed=self._dismissed,
             reasons=dict(sorted(reasons.items())),
+        )
+
+    def observed(self, counts: Counts) -> Observed:
+        """What its quality is judged by."""
+        return Observed(
+            read=counts.read,
+            accepted=counts.accepted,
+            repeated=counts.repeated,
+            quarantined=counts.quarantined,
+            dismissed=counts.dismissed,
+            filled=filled(self._session, self._contract),
         )
 
     def bad_rows(self) -> list[BadRow]:

@@ -12,7 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.model import Catalog
@@ -28,11 +28,14 @@ from lingque.govern.contracts import (
     Subject,
     Surrogates,
 )
+from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.contracts import IngestReport
+from lingque.ingest.corrections import overlay_of
 from lingque.ingest.files import Delivery
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.load import Counts, Load, order_of, referred
-from lingque.ingest.tables import quarantine
+from lingque.ingest.quality import Observed, Quality, is_held, judge_delivery, record_quality
+from lingque.ingest.quarantine import Notes, keep_bad_rows
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions
 from lingque.warehouse.engine import Session
@@ -56,6 +59,8 @@ class Ingest:
     def __init__(
         self,
         *,
+        arrivals: Arrivals,
+        notes: Notes,
         database: Database,
         tables: DeltaTables,
         surrogates: Surrogates,
@@ -66,6 +71,8 @@ class Ingest:
         calendar: BusinessCalendar,
         settings: IngestSettings,
     ) -> None:
+        self._arrivals = arrivals
+        self._notes = notes
         self._database = database
         self._tables = tables
         self._surrogates = surrogates
@@ -78,58 +85,119 @@ class Ingest:
 
     def load(self, catalog: Catalog, delivery: Delivery, *, actor: str) -> IngestReport:
         """Load one delivery; the same content again is reported and not loaded twice. Raises `SourceError`."""
+        with self._arrivals.fetched(delivery) as fetched:
+            return self._load(catalog, fetched, actor)
+
+    def _load(self, catalog: Catalog, delivery: Delivery, actor: str) -> IngestReport:
         contract = catalog.contracts[delivery.source.contract]
-        subject = f"{delivery.source.source}/{delivery.data_date.isoformat()}"
-        content = {
+        subject = delivery.subject
+        content: dict[str, Any] = {
             "files": delivery.content(),
             "definitions": catalog.closures["source", delivery.source.source],
         }
         with self._database.reading() as connection:
             before = newest_run(connection, kind=KIND, subject=subject)
+            overlay = overlay_of(connection, delivery, self._notes)
+        if overlay.digest:
+            content["corrections"] = overlay.digest
         if before is not None and before.summary["content"] == content:
             return _report(before.summary["report"], delivery, before.run_id, already_done=True)
         run = run_id(KIND, subject=subject, content=content, after=before.run_id if before else None)
 
         with Session(self._tables, memory_limit=self._settings.memory_limit, threads=self._settings.threads) as session:
-            load = Load(session, delivery, contract, self._calendar)
+            load = Load(session, delivery, contract, self._calendar, overlay)
             load.read_and_check()
-            counts, own, customer_of = self._mint(catalog, delivery, contract, load)
+            counts = self._place(catalog, delivery, contract, load)
+            observed = load.observed(counts)
+            with self._database.reading() as connection:
+                judged = judge_delivery(connection, delivery, contract, observed)
+                held = is_held(connection, contract, run, judged)
+            if held:
+                return self._hold(delivery, contract, load, counts, observed, judged, run, actor)
+            own, customer_of = self._mint(delivery, contract, load)
             published: dict[str, int] = {}
             if contract.kind != "consent":
                 published[contract.contract] = self._commit(load, delivery, contract, own, customer_of, run)
-            return self._publish(delivery, contract, load, counts, content, run, published, actor)
+            return self._publish(delivery, contract, load, counts, observed, judged, content, run, published, actor)
 
-    def _mint(
-        self, catalog: Catalog, delivery: Delivery, contract: DataContract, load: Load
-    ) -> tuple[Counts, dict[str, int], dict[int, int]]:
-        """Step 1: surrogates, identifiers, subjects."""
+    def _place(self, catalog: Catalog, delivery: Delivery, contract: DataContract, load: Load) -> Counts:
+        """Judge every row, with what it refers to. Writes nothing."""
         party = catalog.contract_of_kind("party")
         if party is None:
             raise SourceError(
                 "no contract of kind party says who the customers are", next_step="define one and apply again"
             )
-        system = delivery.source.system
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             surrogates = {
                 name: self._surrogates.resolve(
                     connection,
-                    namespace=f"{system}/{referred(contract.columns[name], party.contract)}",
+                    namespace=f"{delivery.source.system}/{referred(contract.columns[name], party.contract)}",
                     keys=keys,
                     mint=False,
                 )
                 for name, keys in load.keys_referred_to().items()
             }
-            counts = load.place(surrogates)
+        return load.place(surrogates)
+
+    def _hold(
+        self,
+        delivery: Delivery,
+        contract: DataContract,
+        load: Load,
+        counts: Counts,
+        observed: Observed,
+        judged: Quality,
+        run: RunId,
+        actor: str,
+    ) -> IngestReport:
+        """Below the gate: what is bad is kept to be looked at, and nothing is published."""
+        report = {"contract": contract.contract, "files": list(delivery.names), **dataclasses.asdict(counts)}
+        report |= {"score": judged.score, "held": True}
+        with self._database.transaction() as connection:
+            self._keep_judgement(connection, delivery, contract, load, observed, judged, run, held=True)
+            self._audit.record(
+                connection,
+                actor=actor,
+                act="hold_delivery",
+                subject=delivery.subject,
+                detail={"run_id": run, "gate": contract.gate, **report},
+            )
+        return _report(report, delivery, run, already_done=False)
+
+    def _keep_judgement(
+        self,
+        connection: Connection,
+        delivery: Delivery,
+        contract: DataContract,
+        load: Load,
+        observed: Observed,
+        judged: Quality,
+        run: RunId,
+        *,
+        held: bool,
+    ) -> None:
+        keep_bad_rows(
+            connection,
+            delivery,
+            run,
+            load.bad_rows(),
+            holds_all=contract.load == "full",
+            seal=self._identifiers.seal_note,
+        )
+        record_quality(connection, delivery, run, judged, observed, held=held, at=self._clock.now())
+
+    def _mint(self, delivery: Delivery, contract: DataContract, load: Load) -> tuple[dict[str, int], dict[int, int]]:
+        """Step 1: surrogates, identifiers, subjects."""
+        with self._database.transaction() as connection:
             own: dict[str, int] = {}
             if contract.kind in ("party", "state"):
-                own = self._surrogates.resolve(
-                    connection, namespace=f"{system}/{contract.contract}", keys=load.good_keys(), mint=True
-                )
+                namespace = f"{delivery.source.system}/{contract.contract}"
+                own = self._surrogates.resolve(connection, namespace=namespace, keys=load.good_keys(), mint=True)
             links = links_as_of(connection, self._clock.now()).to_pydict()
             customer_of = dict(zip(links["party_id"], links["customer_id"], strict=True))
             if contract.kind == "party":
                 self._take_in_parties(connection, contract, load, own, customer_of)
-        return counts, own, customer_of
+        return own, customer_of
 
     def _take_in_parties(
         self,
@@ -185,6 +253,8 @@ class Ingest:
         contract: DataContract,
         load: Load,
         counts: Counts,
+        observed: Observed,
+        judged: Quality,
         content: dict[str, Any],
         run: RunId,
         published: dict[str, int],
@@ -192,30 +262,17 @@ class Ingest:
     ) -> IngestReport:
         """Step 3: make it true."""
         now = self._clock.now()
-        source = delivery.source.source
+        subject = delivery.subject
         report = {"contract": contract.contract, "files": list(delivery.names), **dataclasses.asdict(counts)}
+        report |= {"score": judged.score, "held": False}
         with self._database.transaction() as connection:
-            subject = f"{source}/{delivery.data_date.isoformat()}"
             summary = {"content": content, "report": report}
             finish_run(
                 connection,
                 Run(run_id=run, kind=KIND, subject=subject, finished_at=now, summary=summary),
                 published=published,
             )
-            bad = [
-                {
-                    "run_id": run,
-                    "source": source,
-                    "data_date": delivery.data_date,
-                    "file_name": row.file,
-                    "row_number": row.row,
-                    "reasons": [{"column": column, "reason": reason.name} for column, reason in row.reasons],
-                    "sealed_row": self._identifiers.seal_note(row.content),
-                }
-                for row in load.bad_rows()
-            ]
-            if bad:
-                connection.execute(insert(quarantine), bad)
+            self._keep_judgement(connection, delivery, contract, load, observed, judged, run, held=False)
             if contract.kind == "consent":
                 self._register.record_consents(connection, self._consents(delivery, contract, load))
             self._audit.record(connection, actor=actor, act="ingest", subject=subject, detail={"run_id": run, **report})
@@ -255,5 +312,8 @@ def _report(report: dict[str, Any], delivery: Delivery, run: RunId, *, already_d
         repeated=report["repeated"],
         quarantined=report["quarantined"],
         reasons=report["reasons"],
+        dismissed=report.get("dismissed", 0),
+        score=report.get("score"),
+        held=report.get("held", False),
         already_done=already_done,
     )
