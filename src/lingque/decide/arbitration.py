@@ -1,9 +1,9 @@
 """Who gets which candidate: at most one each, and no channel beyond what it can contact.
 
 Greedy over (customer, candidate) by value: the best pair of all is taken first, then the best of those left whose
-customer has nothing and whose channel has room. The sum of values is at least half of the greatest possible one (greedy
-over the intersection of two matroids: Fisher, Nemhauser, Wolsey 1978, "An analysis of approximations for maximizing
-submodular set functions II"); without a bound capacity it is the greatest.
+customer has nothing and whose channel has room. The value of those contacted is at least half of the greatest possible
+(greedy over the intersection of two matroids: Fisher, Nemhauser, Wolsey 1978, "An analysis of approximations for
+maximizing submodular set functions II"); where no channel fills up it is the greatest.
 
 *Who is compared with whom.* Only those who are contacted use capacity. A pair is taken or passed over before its
 customer's own draw is looked at, and the draw then says only whether it uses room. So whether somebody is considered

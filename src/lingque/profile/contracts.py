@@ -4,11 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from lingque.catalog.model import Catalog
+from lingque.core.clock import Instant
+from lingque.core.hashing import Int64s
 from lingque.core.ids import RunId
+from lingque.core.reasons import Reason, Refusal
 
 SNAPSHOT_TABLE = "customer_tags"
 SNAPSHOT_RUN = "snapshot"
+
+
+class ListMembers(Protocol):
+    """Who is on a list; `govern` keeps them."""
+
+    def members(self, connection: Connection, list_name: str, *, at: Instant) -> Int64s:
+        """The customers on the list at the moment, in any order."""
+        ...
+
+
+class Scorer(Protocol):
+    """What models say; `predict` keeps them."""
+
+    def version(self, model: str) -> str:
+        """Which trained version `scores` would use now: it changes whenever the scores may. Empty: none is trained."""
+        ...
+
+    def scores(self, catalog: Catalog, model: str, features: pa.Table, *, as_of: date) -> pa.Array | Refusal:
+        """One number between 0 and 1 per row of `features`, in their order; null outside the population.
+
+        `features` holds `customer_id`, the model's features and its population (true or false, or null), for every
+        customer there is. A model that is not trained is a refusal.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +52,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """What a reader of a snapshot should know of one of its tags: why it is null for everybody, or may mislead."""
+
+    tag: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SnapshotReport:
     """A snapshot: whose tags, as of the beginning of which day, of which definitions (closures by tag)."""
 
@@ -28,4 +69,5 @@ class SnapshotReport:
     customers: int
     coverage: dict[str, Coverage]
     closures: dict[str, str]
+    notes: tuple[Note, ...] = ()
     already_done: bool = False

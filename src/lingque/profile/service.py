@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, Tag
+from lingque.catalog.model import AggregateTag, Catalog, ListTag, ModelTag, Tag
 from lingque.core.clock import BusinessCalendar, Clock, Instant
-from lingque.core.errors import NotFoundError, WarehouseError
-from lingque.core.hashing import bucket_of
+from lingque.core.errors import ConfigurationError, NotFoundError
+from lingque.core.hashing import Int64s, bucket_of
 from lingque.core.ids import run_id
+from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
-from lingque.profile.contracts import SNAPSHOT_RUN, SNAPSHOT_TABLE, Coverage, SnapshotReport
-from lingque.profile.tag_sql import PointInTime, aggregates_sql, layered_sql, overflow_sql, typed_sql
+from lingque.profile.computing import SQL, Computation, Inputs
+from lingque.profile.contracts import (
+    SNAPSHOT_RUN,
+    SNAPSHOT_TABLE,
+    Coverage,
+    ListMembers,
+    Note,
+    Scorer,
+    SnapshotReport,
+)
+from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions
 from lingque.warehouse.engine import Session
-from lingque.warehouse.statements import statements
 from lingque.warehouse.tables import DeltaTables, Slice
 
-SQL = statements("lingque.profile")
 LinksAsOf = Callable[[Connection, Instant], pa.Table]
 
 
 class Profile:
-    """Made by `bootstrap`. `links_as_of` says which parties make up a customer at a moment (`ingest` knows)."""
+    """Made by `bootstrap`. `links_as_of` says which parties make up a customer at a moment (`ingest` knows), `lists`
+    who is on a list (`govern`), `scorer` what the models say (`predict`)."""
 
     def __init__(
         self,
@@ -46,6 +55,8 @@ class Profile:
         calendar: BusinessCalendar,
         buckets: int,
         session: Callable[[], Session],
+        lists: ListMembers | None = None,
+        scorer: Scorer | None = None,
     ) -> None:
         self._database = database
         self._tables = tables
@@ -55,25 +66,26 @@ class Profile:
         self._calendar = calendar
         self._buckets = buckets
         self._session = session
+        self._lists = lists
+        self._scorer = scorer
 
     def snapshot(self, catalog: Catalog, as_of: date, *, actor: str) -> SnapshotReport:
         """Compute and publish every tag that does not look forward, as of the beginning of that day.
 
-        The same definitions over the same data are reported and not computed twice.
+        The same definitions over the same data, lists and models are reported and not computed twice.
         """
         tags = [tag for tag in catalog.tags.values() if not tag.looks_forward]
         closures = {tag.name: catalog.closures["tag", tag.name] for tag in tags}
-        moment = self._calendar.start_of(as_of)
+        at = self._morning(as_of)
         with self._database.reading() as connection:
-            versions = _inputs(catalog, published_versions(connection))
+            inputs = self._inputs(connection, catalog, tags, at.moment)
             before = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
-            links = self._links_as_of(connection, moment)
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
-        content = {"closures": closures, "versions": versions, "links": links.to_pylist()}
+        content = self._content(tags, closures, inputs)
         if before is not None and before.summary["content"] == content:
             return _report(before, as_of, already_done=True)
 
-        rows = self._compute(catalog, tags, PointInTime(as_of=as_of, moment=moment, known_by=moment), versions, links)
+        rows, notes = self._compute(catalog, tags, at, inputs)
         rows = self._cluster(rows, as_of)
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
         target = Slice(table=SNAPSHOT_TABLE, name=as_of.isoformat(), order=("bucket", "customer_id"))
@@ -82,6 +94,7 @@ class Profile:
             "content": content,
             "customers": rows.num_rows,
             "coverage": {tag.name: dataclasses.asdict(_coverage(rows, tag)) for tag in tags},
+            "notes": [{"tag": note.tag, "reason": note.reason.name, "detail": note.detail} for note in notes],
         }
         finished = Run(
             run_id=run,
@@ -108,80 +121,110 @@ class Profile:
 
     def tags_of(self, connection: Connection, as_of: date) -> pa.Table:
         """The published snapshot of that day: `customer_id`, `bucket`, `as_of` and every tag."""
-        self.find_snapshot(connection, as_of)
-        with self._session() as session:
-            session.add_versions({SNAPSHOT_TABLE: published_versions(connection)[SNAPSHOT_TABLE]})
-            return session.ask(SQL["snapshot"].sql, {"as_of": as_of})
+        return self._published(connection, "snapshot", as_of)
+
+    def values_of(self, connection: Connection, as_of: date, customer_id: int) -> dict[str, Any]:
+        """Every tag of one customer in the published snapshot of that day. Raises `NotFoundError` where it has none."""
+        bucket = int(bucket_of(np.array([customer_id], dtype=np.int64), buckets=self._buckets)[0])
+        found = self._published(connection, "customer", as_of, bucket=bucket, customer_id=customer_id).to_pylist()
+        if not found:
+            raise NotFoundError(
+                f"customer {customer_id} is not in the snapshot as of {as_of}",
+                next_step="choose a day on which the customer was one",
+            )
+        names = self.find_snapshot(connection, as_of).closures
+        return {name: value for name, value in found[0].items() if name in names}
 
     def labels(self, catalog: Catalog, tag: Tag, as_of: date, *, known_by: Instant) -> pa.Table:
         """`customer_id` and the label, from everything known by that moment. For measuring and learning only."""
-        needed = _closure_of(catalog, tag)
-        with self._database.reading() as connection:
-            versions = _inputs(catalog, published_versions(connection))
-            moment = self._calendar.start_of(as_of)
-            links = self._links_as_of(connection, moment)
-        at = PointInTime(as_of=as_of, moment=moment, known_by=known_by)
-        return self._compute(catalog, needed, at, versions, links).select(["customer_id", tag.name])
+        morning = self._morning(as_of)
+        return self._values(catalog, [tag.name], dataclasses.replace(morning, known_by=known_by))
+
+    def features_and_label(
+        self,
+        catalog: Catalog,
+        *,
+        features: Sequence[str],
+        population: str | None,
+        target: str,
+        as_of: date,
+        known_by: Instant,
+    ) -> pa.Table:
+        """What a model learns from: `customer_id`, the features, the population (if named) and the target.
+
+        One row per customer of that day, ordered by `customer_id`, in the population or not. Features and population
+        are exactly what a snapshot of that morning would hold; the target is what is known of it by `known_by`.
+        Nothing is published.
+        """
+        morning = self._morning(as_of)
+        names = list(dict.fromkeys([*features, *([population] if population else [])]))
+        known = self._values(catalog, names, morning)
+        label = self._values(catalog, [target], dataclasses.replace(morning, known_by=known_by))
+        # both are of the customers of that morning, in the same order
+        return known.append_column(target, label.column(target))
 
     def horizon(self, catalog: Catalog, tag: Tag, as_of: date) -> Instant:
         """When the last event that the label speaks of is known."""
         return max(
             self._calendar.start_of(one.window.bounds(as_of)[1] + timedelta(days=one.contract.known_after_days - 1))
-            for one in _closure_of(catalog, tag)
+            for one in _closure_of(catalog, [tag.name])
             if isinstance(one, AggregateTag) and one.window is not None
         )
 
-    def _compute(
-        self,
-        catalog: Catalog,
-        tags: Iterable[Tag],
-        at: PointInTime,
-        versions: dict[str, int],
-        links: pa.Table,
-    ) -> pa.Table:
-        listed = list(tags)
-        groups: dict[str, list[AggregateTag]] = defaultdict(list)
-        for tag in listed:
-            if isinstance(tag, AggregateTag):
-                groups[tag.contract.contract].append(tag)
-        derived = [tag for tag in listed if isinstance(tag, DerivedTag)]
-        with self._session() as session:
-            self._prepare(session, catalog, at, versions, links, list(groups))
-            for table, members in groups.items():
-                session.add_relation(f"of_{table}", aggregates_sql(table, members, at, self._calendar))
-                _refuse_overflow(session.ask(overflow_sql(table, members)).to_pylist()[0])
-            session.add_relation("aggregated", typed_sql("population", groups))
-            try:
-                return session.ask(layered_sql("aggregated", derived))
-            except duckdb.OutOfRangeException as error:
-                names = ", ".join(tag.name for tag in derived)
-                raise WarehouseError(
-                    f"a value of one of the derived tags {names} does not fit into 64 bits",
-                    next_step="look for a multiplication of large amounts in them",
-                ) from error
+    def _morning(self, as_of: date) -> PointInTime:
+        moment = self._calendar.start_of(as_of)
+        return PointInTime(as_of=as_of, moment=moment, known_by=moment)
 
-    def _prepare(
-        self,
-        session: Session,
-        catalog: Catalog,
-        at: PointInTime,
-        versions: dict[str, int],
-        links: pa.Table,
-        needed: list[str],
-    ) -> None:
-        party = catalog.contract_of_kind("party")
-        if party is None or party.contract not in versions:
-            raise NotFoundError("no customers have been ingested yet", next_step="run 'lingque ingest' first")
-        session.add_versions(versions)
-        for table in (party.contract, *needed):
-            if not session.has(table):
-                raise NotFoundError(
-                    f"table '{table}' holds no rows yet",
-                    next_step="run 'lingque ingest', or take the tags on it away",
-                )
-        session.add_arrow("links", links)
-        session.add_relation("parties", f'SELECT * FROM "{party.contract}"')
-        session.add_relation("population", SQL["population"].sql, {"moment": at.moment})
+    def _values(self, catalog: Catalog, names: Sequence[str], at: PointInTime) -> pa.Table:
+        """`customer_id` and these tags, ordered by `customer_id`."""
+        needed = _closure_of(catalog, names)
+        with self._database.reading() as connection:
+            inputs = self._inputs(connection, catalog, needed, at.moment)
+        rows, _ = self._compute(catalog, needed, at, inputs)
+        return rows.select(["customer_id", *names]).sort_by("customer_id").combine_chunks()
+
+    def _inputs(self, connection: Connection, catalog: Catalog, tags: Iterable[Tag], moment: Instant) -> Inputs:
+        versions = published_versions(connection)
+        names = dict.fromkeys(tag.list.list for tag in tags if isinstance(tag, ListTag))
+        return Inputs(
+            versions={table: version for table, version in versions.items() if table in catalog.contracts},
+            links=self._links_as_of(connection, moment),
+            members={name: self._members(connection, name, moment) for name in names},
+        )
+
+    def _members(self, connection: Connection, name: str, moment: Instant) -> Int64s:
+        if self._lists is None:
+            raise ConfigurationError(
+                f"list '{name}' cannot be read: nobody keeps customer lists here",
+                next_step="take the tags on it away",
+            )
+        return np.unique(self._lists.members(connection, name, at=moment))
+
+    def _content(self, tags: Iterable[Tag], closures: dict[str, str], inputs: Inputs) -> dict[str, Any]:
+        """All that a snapshot's values depend on: equal content, equal values."""
+        models = sorted({tag.model.model for tag in tags if isinstance(tag, ModelTag)})
+        return {
+            "closures": closures,
+            "versions": dict(inputs.versions),
+            "links": inputs.links.to_pylist(),
+            "lists": {name: hashlib.sha256(ids.tobytes()).hexdigest() for name, ids in inputs.members.items()},
+            "models": {name: self._scorer.version(name) if self._scorer else "" for name in models},
+        }
+
+    def _compute(
+        self, catalog: Catalog, tags: Sequence[Tag], at: PointInTime, inputs: Inputs
+    ) -> tuple[pa.Table, list[Note]]:
+        with self._session() as session:
+            computation = Computation(
+                session=session, catalog=catalog, at=at, calendar=self._calendar, scorer=self._scorer
+            )
+            return computation.run(tags, inputs), computation.notes
+
+    def _published(self, connection: Connection, statement: str, as_of: date, **parameters: int) -> pa.Table:
+        self.find_snapshot(connection, as_of)
+        with self._session() as session:
+            session.add_versions({SNAPSHOT_TABLE: published_versions(connection)[SNAPSHOT_TABLE]})
+            return session.ask(SQL[statement].sql, {"as_of": as_of, **parameters})
 
     def _cluster(self, rows: pa.Table, as_of: date) -> pa.Table:
         customers = rows.column("customer_id").to_numpy()
@@ -192,26 +235,13 @@ class Profile:
         ).combine_chunks()
 
 
-def _inputs(catalog: Catalog, published: dict[str, int]) -> dict[str, int]:
-    return {table: version for table, version in published.items() if table in catalog.contracts}
-
-
-def _closure_of(catalog: Catalog, tag: Tag) -> list[Tag]:
-    """The tag and all it is built on, inputs first."""
-    needed = {tag.name}
+def _closure_of(catalog: Catalog, names: Iterable[str]) -> list[Tag]:
+    """The tags and all they are built on, inputs first."""
+    needed = {catalog.tag(name).name for name in names}
     for other in reversed(list(catalog.tags.values())):
-        if other.name in needed and isinstance(other, DerivedTag):
+        if other.name in needed and not isinstance(other, AggregateTag):
             needed |= other.inputs
     return [other for name, other in catalog.tags.items() if name in needed]
-
-
-def _refuse_overflow(counts: dict[str, Any]) -> None:
-    for tag, customers in counts.items():
-        if customers:
-            raise WarehouseError(
-                f"tag '{tag}' does not fit into 64 bits for {customers} customer(s)",
-                next_step="look for wrong amounts in its table, or shorten its window",
-            )
 
 
 def _coverage(rows: pa.Table, tag: Tag) -> Coverage:
@@ -227,5 +257,9 @@ def _report(run: Run, as_of: date, *, already_done: bool) -> SnapshotReport:
         customers=run.summary["customers"],
         coverage={name: Coverage(**entry) for name, entry in run.summary["coverage"].items()},
         closures=run.summary["content"]["closures"],
+        notes=tuple(
+            Note(tag=note["tag"], reason=Reason[note["reason"]], detail=note["detail"])
+            for note in run.summary.get("notes", [])  # snapshots of the first release have none
+        ),
         already_done=already_done,
     )

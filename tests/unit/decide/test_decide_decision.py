@@ -15,7 +15,7 @@ from made_up_candidates import CONTEXT, TODAY, candidate, permits, requests
 
 from lingque.core.hashing import bucket_of, draw
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import DECISION_ORDER, NOTHING, Context, Decisions
+from lingque.decide.contracts import DECISION_ORDER, NOTHING, Context, Decisions, Step
 from lingque.decide.decision import decide
 from lingque.decide.log import log_of
 from lingque.warehouse.engine import Session
@@ -105,6 +105,8 @@ def decided(draw: st.DrawFn, session: Sessions) -> Decisions:
             eligibility=draw(st.sampled_from(["true", "visits > 1", "vip or visits > 2"])),
             refused=draw(st.dictionaries(st.sampled_from(REASONS), flags, max_size=2)),
             reachable=draw(flags),
+            capped=draw(flags),
+            channel=draw(st.sampled_from(["email", "sms"])),
             margin=draw(st.integers(0, 3)) * 100_000,
             cost=draw(st.sampled_from([0, 5_000, 10_000])),
             valid_to=draw(st.sampled_from([TODAY, TODAY.replace(year=2027)])),
@@ -114,7 +116,8 @@ def decided(draw: st.DrawFn, session: Sessions) -> Decisions:
     size = len(customers)
     visits = draw(st.lists(st.none() | st.integers(0, 4), min_size=size, max_size=size))
     vip = draw(st.lists(st.none() | st.booleans(), min_size=size, max_size=size))
-    context = dataclasses.replace(CONTEXT, hold_out=draw(st.sampled_from([0.0, 0.3, 0.9])))
+    room = draw(st.dictionaries(st.sampled_from(["email", "sms"]), st.integers(0, 4)))
+    context = dataclasses.replace(CONTEXT, hold_out=draw(st.sampled_from([0.0, 0.3, 0.9])), capacity=room)
     return decide(requests(customers, visits=visits, vip=vip), offers, context, session=session)
 
 
@@ -126,18 +129,77 @@ def test_nobody_is_chosen_whom_anything_speaks_against(data: st.DataObject, sess
         mine = decisions.chosen == index
         assert not (mine & ~judged.candidate.permits.allowed).any(), "no permit, no contact"
         assert not (mine & ~judged.candidate.reachable).any()
+        assert not (mine & judged.candidate.capped).any()
         assert not (mine & (judged.value <= 0)).any()
         assert (judged.allowed == (decisions.contacted & mine)).all(), "allowed to the end is exactly: contacted"
         for reason, flags in judged.candidate.permits.refusals.items():
             assert (judged.refusals.get(reason, np.zeros_like(flags)) == flags).all(), "what govern says is kept"
-        against = set(judged.refusals) - {Reason.BETTER_OFFER, Reason.HELD_OUT}
+        against = set(judged.refusals) - {Reason.BETTER_OFFER, Reason.HELD_OUT, Reason.NO_CAPACITY}
         for customer in range(len(decisions.chosen)):
             free = not any(judged.refusals[reason][customer] for reason in against)
+            full = bool(judged.refusals.get(Reason.NO_CAPACITY, np.zeros_like(mine))[customer])
             best = max(
                 (one.value[customer] for n, one in enumerate(decisions.judged) if n == decisions.chosen[customer]),
                 default=0,
             )
-            assert not free or (decisions.chosen[customer] != NOTHING and best >= judged.value[customer])
+            assert not free or full or (decisions.chosen[customer] != NOTHING and best >= judged.value[customer])
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_each_step_of_the_waterfall_keeps_some_of_those_before(data: st.DataObject, session: Sessions) -> None:
+    decisions = data.draw(decided(session))
+    waterfall = decisions.waterfall()
+    assert [step for step, _ in waterfall] == list(Step)
+    counts = dict(waterfall)
+    assert sorted(counts.values(), reverse=True) == list(counts.values())
+    assert counts[Step.AUDIENCE] == len(decisions.chosen)
+    left = [
+        any(
+            not any(one.refusals[reason][at] for reason in one.refusals if reason // 100 == 1)
+            for one in decisions.judged
+        )
+        for at in range(len(decisions.chosen))
+    ]
+    assert counts[Step.PERMITTED] == sum(left)
+    late = {Reason.BETTER_OFFER, Reason.HELD_OUT, Reason.NO_CAPACITY}
+    free = [
+        any(
+            not any(flags[at] for reason, flags in one.refusals.items() if reason not in late)
+            for one in decisions.judged
+        )
+        for at in range(len(decisions.chosen))
+    ]
+    assert counts[Step.WORTH_IT] == sum(free)
+    assert counts[Step.CHOSEN] - counts[Step.CONTACTED] == int(decisions.held_out.sum())
+
+
+def test_the_waterfall_says_at_which_step_customers_are_lost(session: Sessions) -> None:
+    customers = list(range(1, 8))
+    one = candidate(
+        customers,
+        eligibility="visits > 1",
+        refused={Reason.NO_CONSENT: [True, *[False] * 6], Reason.ON_EXCLUSION_LIST: [False, True, *[False] * 5]},
+        capped=[False, False, False, True, False, False, False],
+        reachable=[True, True, True, True, False, True, True],
+        channel="sms",
+    )
+    asked = requests(customers, visits=[2, 2, 1, 2, 2, 2, 2])
+    context = dataclasses.replace(NO_HOLD_OUT, capacity={"sms": 1})
+    assert [count for _, count in decide(asked, [one], context, session=session).waterfall()] == [
+        7,
+        5,
+        4,
+        3,
+        2,
+        2,
+        1,
+        1,
+    ]
+
+
+def test_the_steps_are_named_in_both_languages() -> None:
+    assert len({step.label.zh for step in Step} | {step.label.en for step in Step}) == 2 * len(Step)
 
 
 @settings(max_examples=30)
@@ -172,6 +234,20 @@ def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> No
         "response": 0.05, "value_basis": "assumed response × margin − contact cost",
         "margin": 20_000, "cost": 30, "value": 970, "as_of": TODAY, "decided_at": CONTEXT.moment,
     }  # fmt: skip
+
+
+def test_the_log_says_what_each_value_stands_on(session: Sessions) -> None:
+    one = candidate([1, 2], propensity="score", margin=100_000, cost=0)
+    decisions = decide(requests([1, 2], score=[0.2, None]), [one], NO_HOLD_OUT, session=session)
+    rows = {
+        row["customer_id"]: row
+        for row in log_of(decisions, plan="p", campaign="c", buckets=1, phase="pilot").to_pylist()
+    }
+    assert [rows[customer]["value"] for customer in (1, 2)] == [20_000, 5_000]
+    assert [rows[customer]["response"] for customer in (1, 2)] == [0.2, 0.05]
+    assert rows[1]["value_basis"] == "propensity × margin − contact cost"
+    assert rows[2]["value_basis"] == "assumed response × margin − contact cost"
+    assert {row["phase"] for row in rows.values()} == {"pilot"}
 
 
 def test_offers_of_one_customer_stand_in_the_log_as_they_were_listed(session: Sessions) -> None:

@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from made_up_candidates import CONTEXT, TODAY, candidate, requests
 
+from lingque.core.errors import WarehouseError
 from lingque.core.reasons import Reason
 from lingque.decide.decision import expected_value
-from lingque.decide.policies import eligibility, permission, reach, refusals_of, validity, worth
+from lingque.decide.policies import (
+    eligibility,
+    permission,
+    pressure,
+    reach,
+    refusals_of,
+    suitability,
+    validity,
+    worth,
+)
 from lingque.warehouse.engine import Session
 
 Sessions = Callable[[], Session]
@@ -29,6 +39,57 @@ def test_permission_is_the_answer_of_govern_taken_as_it_is() -> None:
 
 def test_reach_refuses_those_without_an_address() -> None:
     assert plain(reach(candidate([1, 2], reachable=[True, False]))) == {Reason.NOT_REACHABLE: [False, True]}
+
+
+def test_pressure_refuses_those_contacted_often_enough() -> None:
+    assert plain(pressure(candidate([1, 2], capped=[True, False]))) == {Reason.CONTACT_CAP: [True, False]}
+
+
+def wealth(grade: int, *, age: bool = True) -> dict[str, object]:
+    names = {"tolerance": "tolerance", "valid_until": "assessed_until"} | ({"age": "age"} if age else {})
+    return {"regime": "wealth", "suitability": {"risk_grade": grade, **names}}
+
+
+YESTERDAY, TOMORROW = date(2026, 6, 14), date(2026, 6, 16)
+MISSING, EXPIRED, HIGH, OLD = (
+    Reason.ASSESSMENT_MISSING,
+    Reason.ASSESSMENT_EXPIRED,
+    Reason.RISK_GRADE_TOO_HIGH,
+    Reason.TOO_RISKY_AT_THIS_AGE,
+)
+
+
+@pytest.mark.parametrize(
+    ("grade", "tolerance", "until", "age", "refused"),
+    [
+        (3, 3, TODAY, 40, set()),  # the last day is a day on which it holds
+        (3, 2, TOMORROW, 40, {HIGH}),
+        (3, 5, YESTERDAY, 40, {EXPIRED}),
+        (3, 5, None, 40, {EXPIRED}),
+        (3, None, TOMORROW, 40, {MISSING}),
+        (3, None, None, 40, {MISSING}),
+        (3, 2, YESTERDAY, 40, {EXPIRED, HIGH}),
+        (3, 5, TOMORROW, 65, set()),
+        (4, 5, TOMORROW, 64, set()),
+        (4, 5, TOMORROW, 65, {OLD}),
+        (4, 5, TOMORROW, None, {OLD}),
+        (5, 4, TOMORROW, 80, {HIGH, OLD}),
+    ],
+)
+def test_what_is_risky_goes_only_to_those_who_can_bear_it(
+    grade: int, tolerance: int | None, until: date | None, age: int | None, refused: set[Reason]
+) -> None:
+    asked = requests([1], tolerance=[tolerance], assessed_until=[until], age=[age])
+    answer = plain(suitability(asked, candidate([1], **wealth(grade)), CONTEXT))
+    assert {reason for reason, flags in answer.items() if flags == [True]} == refused
+
+
+def test_age_matters_only_where_the_offer_names_it_and_what_is_not_risky_is_not_asked_about() -> None:
+    asked = requests([1], tolerance=[5], assessed_until=[TOMORROW], age=[90])
+    assert not any(
+        flags[0] for flags in plain(suitability(asked, candidate([1], **wealth(5, age=False)), CONTEXT)).values()
+    )
+    assert plain(suitability(requests([1]), candidate([1]), CONTEXT)) == {}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +147,22 @@ def test_the_expected_value_is_response_times_margin_less_the_cost(
     assert worth.value.tolist() == [value, value]
     assert worth.response.tolist() == [response, response]
     assert worth.assumed.all()
+
+
+def test_a_propensity_takes_the_place_of_the_assumed_response_customer_by_customer() -> None:
+    one = candidate([1, 2, 3, 4], response=0.05, propensity="score", margin=1_001, cost=1)
+    worth = expected_value(one, requests([1, 2, 3, 4], score=[0.5, None, 0.0, float("nan")]).tags)
+    assert worth.response.tolist() == [0.5, 0.05, 0.0, 0.05]
+    assert worth.assumed.tolist() == [False, True, False, True]
+    assert worth.value.tolist() == [499, 49, -1, 49]  # 500.5 to the even neighbour
+    assert worth.value.dtype == np.int64
+
+
+@pytest.mark.parametrize("score", [-0.01, 1.01])
+def test_a_propensity_that_is_no_probability_is_an_error(score: float) -> None:
+    one = candidate([1, 2], propensity="score")
+    with pytest.raises(WarehouseError, match=r"tag 'score'.*'deposit'.*between 0 and 1"):
+        expected_value(one, requests([1, 2], score=[0.5, score]).tags)
 
 
 def test_every_reason_is_collected_and_not_only_the_first(session: Sessions) -> None:

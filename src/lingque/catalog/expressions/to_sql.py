@@ -70,13 +70,14 @@ def average_over_days_sql(
     """SQL of `time_avg` over the intervals for which `filter_sql` is true: Σ value × days held ÷ `days`.
 
     `held_days_sql` is for how many whole days of the window an interval held. A day without a value counts as 0.
+    What does not fit into 64 bits is not refused here.
     """
     if node.operand is None:
         raise TypeError("time_avg is of something")
     operand = row_sql(node.operand, as_of=as_of)
     keep = f" FILTER (WHERE {filter_sql})"
     if node.type.kind is Kind.MONEY:
-        return _rounded_half_away(f"COALESCE(sum(CAST({operand} AS HUGEINT) * {held_days_sql}){keep}, 0)", str(days))
+        return _half_away(f"COALESCE(sum(CAST({operand} AS HUGEINT) * {held_days_sql}){keep}, 0)", str(days))
     return f"(COALESCE(sum(CAST({operand} AS DOUBLE) * {held_days_sql}){keep}, 0) / CAST({days} AS DOUBLE))"
 
 
@@ -173,5 +174,9 @@ def _rounded_half_away(total: str, count: str) -> str:
 
     `(2|t| + |c|) // (2|c|)` is |t|/|c| + ½ rounded down; the sign is put back after.
     """
+    return f"CAST({_half_away(total, count)} AS {INT64})"
+
+
+def _half_away(total: str, count: str) -> str:
     t, c = f"CAST({total} AS HUGEINT)", f"NULLIF(CAST({count} AS HUGEINT), 0)"
-    return f"CAST(sign({t}) * sign({c}) * ((2 * abs({t}) + abs({c})) // (2 * abs({c}))) AS {INT64})"
+    return f"(sign({t}) * sign({c}) * ((2 * abs({t}) + abs({c})) // (2 * abs({c}))))"
