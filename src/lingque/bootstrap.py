@@ -32,6 +32,7 @@ from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
+from lingque.predict.scoring import Scorer
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
@@ -156,6 +157,7 @@ def _assemble(
     office = PermitOffice(clock, calendar, _quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
     ledger = ContactPressure(clock, calendar)
+    lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 
     def session() -> Session:
@@ -202,7 +204,7 @@ def _assemble(
         addresses=vault,
         opt_outs=opt_outs,
         audit=audit,
-        lists=CustomerLists(vault, clock, calendar),
+        lists=lists,
         arrivals=arrivals,
         ingest=Ingest(
             arrivals=arrivals,
@@ -228,6 +230,8 @@ def _assemble(
             calendar=calendar,
             buckets=workspace.buckets,
             session=session,
+            lists=lists,
+            scorer=Scorer(database),
         ),
         open_outbox=outbox,
         receipts=Receipts(

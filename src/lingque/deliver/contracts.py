@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId
 from lingque.core.labels import Label, Language
-from lingque.core.reasons import Reason, Refusal
+from lingque.core.reasons import Reason
 from lingque.core.registries import DataClass, Purpose
-from lingque.govern.contracts import OptOut, Permit
+from lingque.govern.contracts import OptOut
 
 Status = Literal[
     "queued",
@@ -177,13 +177,6 @@ class BatchChannel(Protocol):
 
 
 AnyChannel = Channel | BatchChannel
-
-
-@runtime_checkable
-class Names(Protocol):
-    """Lets a customer's name out of the vault, for one contact that a person makes."""
-
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
 
 
 class ContactLedger(Protocol):

@@ -15,9 +15,9 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.compose import Sender, compose
-from lingque.deliver.contracts import BY_PEOPLE, Content, Message, Names
+from lingque.deliver.contracts import BY_PEOPLE, Content, Message
 from lingque.deliver.tables import contents
-from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
+from lingque.govern.contracts import OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
 _MAY_SEND = {"sending": True} if "sending" in {field.name for field in fields(PermitAsk)} else {}
 
@@ -83,7 +83,5 @@ class Leave:
                 yield listed[position], min(r for r, flags in answer.refusals.items() if flags[position])
 
     def _name(self, connection: Connection, permit: Permit) -> str:
-        if not isinstance(self.addresses, Names):
-            return ""
         name = self.addresses.release_name(connection, permit)
         return "" if isinstance(name, Refusal) else name  # a call can be made without it

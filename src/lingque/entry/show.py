@@ -11,18 +11,9 @@ from rich.table import Table
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change
 from lingque.core.labels import Label, Language
-from lingque.deliver.contracts import Fates
+from lingque.deliver.contracts import STATUS_LABELS, Fates
 from lingque.ingest.contracts import IngestReport
 from lingque.profile.contracts import SnapshotReport
-
-STATUS_LABELS = {
-    "sent": Label(zh="已发送", en="sent"),
-    "refused": Label(zh="发送前许可被拒", en="refused at the moment of sending"),
-    "failed": Label(zh="未能送达", en="failed"),
-    "unknown": Label(zh="结果未知", en="fate unknown"),
-    "queued": Label(zh="排队中", en="queued"),
-    "sending": Label(zh="发送中", en="being sent"),
-}
 
 
 def table(*columns: str, title: str = "", right: Sequence[str] = ()) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,8 +13,9 @@ from lingque.catalog.model import Catalog
 from lingque.core.clock import BusinessCalendar, datetime_of
 from lingque.core.labels import Label, Language
 from lingque.core.money import Money
+from lingque.deliver.contracts import STATUS_LABELS
 from lingque.engage.explain import CHANNEL_LABELS
-from lingque.entry.show import STATUS_LABELS, table
+from lingque.entry.show import table
 from lingque.flow.story import Story, Weighed
 
 _ARMS = {
@@ -33,13 +33,20 @@ def story(entry: Story, catalog: Catalog, calendar: BusinessCalendar, language: 
     )
     parts: list[RenderableType] = [Text(title.in_language(language), style="bold"), _tags(entry, catalog, language)]
     parts.append(_weighed(entry, catalog, language))
+    parts.append(messages(entry, calendar, language))
+    return Group(*parts)
+
+
+def messages(entry: Story, calendar: BusinessCalendar, language: Language) -> RenderableType:
+    """What became of the customer's messages, one line each."""
+    lines: list[RenderableType] = []
     for fate in entry.messages:
-        at = datetime_of(fate.at).astimezone(calendar.time_zone or UTC)
-        reason = "" if fate.reason is None else f"：{fate.reason.label.in_language(language)} ({fate.reason.name})"
+        at = datetime_of(fate.at).astimezone(calendar.time_zone)
+        reason = "" if fate.reason is None else f": {fate.reason.label.in_language(language)} ({fate.reason.name})"
         channel = CHANNEL_LABELS[fate.channel].in_language(language)
         status = STATUS_LABELS[fate.status].in_language(language)
-        parts.append(Text(f"  {at:%Y-%m-%d %H:%M}  {channel}  {status}{reason}"))
-    return Group(*parts)
+        lines.append(Text(f"  {at:%Y-%m-%d %H:%M}  {channel}  {status}{reason}"))
+    return Group(*lines)
 
 
 def _tags(entry: Story, catalog: Catalog, language: Language) -> Table:

@@ -122,6 +122,10 @@ class CustomerLists:
             added += self._put(connection, name, wished, delivered=True, by=_BY_DELIVERY, origin=listed[0].origin)
         return added
 
+    def members(self, connection: Connection, list_name: str, *, at: Instant) -> Int64s:
+        """Who is on the list at that moment: customer ids, in ascending order."""
+        return members(connection, list_name, at=at)
+
     def _take_off_others(
         self, connection: Connection, name: str, wished: Mapping[PartyId, Instant], now: Instant
     ) -> None:

@@ -50,6 +50,11 @@ class Scorer:
         version = newest_version(connection, model)
         return None if version is None else f"{version.version}-{version.artefact_digest}"
 
+    def version(self, model: str) -> str:
+        """Which version `scores` would use now; empty where none is trained."""
+        with self._database.reading() as connection:
+            return self.version_of(connection, model) or ""
+
     def too_old(self, model: str, as_of: date) -> bool:
         """Is the newest version older on that day than its definition allows? Its scores then deserve a warning."""
         with self._database.reading() as connection:

@@ -1,4 +1,4 @@
-"""The demo: keeping maturing deposits (到期承接), the whole way on a generated bank, with the truth beside the estimate.
+"""The demo: keeping maturing deposits (到期承接), the whole way on a generated bank, the truth beside the estimate.
 
 What happens outside the platform (customers, the text-message gateway, relationship managers) is in `world`; what
 the platform does, step by step, in `story`.
@@ -53,8 +53,8 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
     teller.text(
         zh=f"用时 {seconds:.0f} 秒。工作区 {folder}；报告页面 {folder / REPORT_PAGE}；邮件 {folder / 'mailbox'}；"
         f"短信与客户经理名单 {folder / 'outgoing'}",
-        en=f"{seconds:.0f} seconds. Workspace {folder}; report page {folder / REPORT_PAGE}; mails {folder / 'mailbox'}; "
-        f"text messages and work-lists {folder / 'outgoing'}",
+        en=f"{seconds:.0f} seconds. Workspace {folder}; report page {folder / REPORT_PAGE}; "
+        f"mails {folder / 'mailbox'}; text messages and work-lists {folder / 'outgoing'}",
     )
     teller.text(
         zh=f"继续查看：lingque campaign explain {CAMPAIGN} --as min -w {folder}",

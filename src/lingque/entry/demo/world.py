@@ -116,6 +116,10 @@ class World:
             offer = offers[str(mail.mail["Subject"])]
             yield Contacted(address=mail.address, channel="email", offer=_known(offer), on=on)
 
+    def _by_text(self, on: date) -> Iterator[Contacted]:
+        for row in self.handed_over("sms"):
+            yield Contacted(address=row["phone"], channel="sms", offer=_offer(row), on=on)
+
     def _by_call(self, called: Path, on: date) -> Iterator[Contacted]:
         done = {row["key"] for row in _rows(called) if row["outcome"] == "done"}
         for row in self.handed_over("rm_call"):

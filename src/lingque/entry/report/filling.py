@@ -6,11 +6,11 @@ from lingque.catalog.model import Catalog
 from lingque.core.clock import BusinessCalendar, datetime_of
 from lingque.core.labels import Label
 from lingque.decide.contracts import Step as DecisionStep
+from lingque.deliver.contracts import STATUS_LABELS
 from lingque.engage.contracts import Decide
 from lingque.engage.explain import CHANNEL_LABELS
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.entry.report.page import NamedPart, Outcome, ReportPage, Signature, Spent, Step, Tally
-from lingque.entry.show import STATUS_LABELS
 from lingque.flow.reporting import CampaignReport
 
 
