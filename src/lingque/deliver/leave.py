@@ -17,7 +17,7 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.compose import Sender, compose
 from lingque.deliver.contracts import BY_PEOPLE, Content, Message
 from lingque.deliver.tables import contents
-from lingque.govern.contracts import OptOut, OptOutTokens, Permit, PermitAsk, Permits
+from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
 _MAY_SEND = {"sending": True} if "sending" in {field.name for field in fields(PermitAsk)} else {}
 

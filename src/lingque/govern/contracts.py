@@ -187,8 +187,6 @@ class Addresses(Protocol):
 
     def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
 
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
-
 
 class Surrogates(Protocol):
     """Source keys to surrogates. The mapping is the vault's secret."""
