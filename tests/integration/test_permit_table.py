@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.govern.contracts import ConsentEntry, Permit, PermitAsk, Subject
 from lingque.govern.permits import PermitOffice
+from lingque.govern.quiet_hours import QuietHours
 from lingque.store.database import Database
 from lingque.testing import FixedClock
 
@@ -210,3 +212,35 @@ def test_consent_at_a_past_moment_is_judged_as_it_was(database: Database, office
     with database.reading() as connection:
         before = office.permit(connection, CustomerId(party), ask(Purpose.MARKETING, FINANCIAL, NOW - YEAR + 1))
     assert isinstance(before, Permit)
+
+
+def test_at_night_nothing_is_sent_and_every_other_reason_comes_first(database: Database, office: PermitOffice) -> None:
+    calendar = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
+    night = QuietHours(calendar=calendar, begin=time(21), end=time(9))
+    strict = PermitOffice(FixedClock(NOW), calendar, night)
+    customers = {
+        cell: next(party for party, found in CELLS.items() if found == cell)
+        for cell in (("personal and financial", "adult"), ("withdrawn", "17"))
+    }
+    free, forbidden = customers.values()
+    late = instant_of(datetime(2026, 6, 1, 22, 0, tzinfo=calendar.time_zone))
+    morning = instant_of(datetime(2026, 6, 2, 9, 0, tzinfo=calendar.time_zone))
+
+    def reasons(customer: int, moment: int, *, sending: bool, purpose: Purpose = Purpose.MARKETING) -> list[str]:
+        question = dataclasses.replace(ask(purpose, FINANCIAL, moment), sending=sending)
+        with database.reading() as connection:
+            answer = strict.permit(connection, CustomerId(customer), question)
+            many = strict.permit_set(connection, np.array([customer], dtype=np.int64), question)
+        told = answer.detail.partition(": ")[2].split(", ") if isinstance(answer, Refusal) else []
+        assert {reason.name for reason in many.refusals} == set(told)
+        assert not isinstance(answer, Refusal) or answer.reason.name == told[0]
+        return told
+
+    assert reasons(free, late, sending=True) == ["QUIET_HOURS"]
+    assert reasons(free, late, sending=False) == [], "a plan made at night is no fault"
+    assert reasons(free, morning, sending=True) == []
+    assert reasons(free, late, sending=True, purpose=Purpose.SERVICE) == []
+    withdrawn = ["CONSENT_WITHDRAWN", "NO_CONSENT_FOR_DATA_CLASS", "UNDER_AGE"]
+    assert reasons(forbidden, late, sending=True) == [*withdrawn, "QUIET_HOURS"]
+    assert strict.next_open(late) == morning
+    assert office.next_open(late) == late, "without settings there is no night"

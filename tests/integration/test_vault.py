@@ -66,6 +66,32 @@ def test_an_address_leaves_against_a_permit_and_leaves_a_trace(
     assert row.detail == {"kind": "email", "purpose": "SERVICE", "channel": "email"}
 
 
+def leave_for(connection: Connection, channel: str) -> Permit:
+    ask = PermitAsk(purpose=Purpose.SERVICE, channel=channel, data_classes=DataClass(0), moment=CLOCK.now())
+    permit = PermitOffice(CLOCK, BusinessCalendar(ZoneInfo("Asia/Shanghai"))).permit(connection, CustomerId(ANN), ask)
+    assert isinstance(permit, Permit)
+    return permit
+
+
+def test_a_person_who_calls_is_told_number_and_name_and_no_other_channel_a_name(
+    connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
+) -> None:
+    vault.put(connection, [(ANN, "phone", "13800000000")])
+    call = leave_for(connection, "rm_call")
+    assert vault.reachable(connection, np.array([ANN, BOB]), channel="rm_call").tolist() == [True, False]
+    assert vault.release(connection, call) == vault.release(connection, leave_for(connection, "sms")) == "13800000000"
+    unnamed = vault.release_name(connection, call)
+    assert isinstance(unnamed, Refusal)
+    assert unnamed.reason is Reason.ADDRESS_MISSING
+    vault.put(connection, [(ANN, "name", "安女士")])
+    assert vault.release_name(connection, call) == "安女士"
+    acts = [(row.act, row.detail["kind"]) for row in connection.execute(select(audit).order_by(audit.c.audit_id))]
+    assert acts == [("release_address", "phone"), ("release_address", "phone"), ("release_name", "name")]
+    for permit in (permits[ANN], leave_for(connection, "sms")):
+        with pytest.raises(VaultError, match="a name was asked for on channel"):
+            vault.release_name(connection, permit)
+
+
 def test_nothing_in_the_tables_can_be_read(
     connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
 ) -> None:
