@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from tiny_bank import LIN, OTTO, Bank
@@ -36,7 +37,7 @@ def work(folder: str, control: str, campaign: str, port: int) -> None:
             assert not [report for report in ingest(services, OTTO) if isinstance(report, Refusal)]
 
 
-def do(job: list[str | int]) -> int:
+def done(work: Callable[..., None], job: list[str | int]) -> int:
     try:
         work(*job)
     except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the loop of the parent
@@ -45,11 +46,11 @@ def do(job: list[str | int]) -> int:
     return 0
 
 
-def main() -> None:
+def main(work: Callable[..., None]) -> None:
     while line := sys.stdin.readline():
         child = os.fork()
         if child == 0:
-            os._exit(do(json.loads(line)))
+            os._exit(done(work, json.loads(line)))
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
         sys.stdin.readline()  # until then the child is not reaped, so that its number stays its own
@@ -59,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(work)

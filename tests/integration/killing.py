@@ -19,14 +19,17 @@ PROGRAM = Path(__file__).with_name("bank_process.py")
 class Workers:
     """Processes that work on a workspace until they are done or killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Path = PROGRAM) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def work(self, bank: Bank, *, campaign: str = "", port: int = 0, kill_after: float | None = None) -> int:
         """Work for that many seconds (None: to the end); the exit code, -9 where it was killed."""
-        job = [str(bank.folder), os.environ["LINGQUE_CONTROL__URL"], campaign, port]
+        return self.do([str(bank.folder), os.environ["LINGQUE_CONTROL__URL"], campaign, port], kill_after=kill_after)
+
+    def do(self, job: list[str | int], *, kill_after: float | None = None) -> int:
+        """Do the job in a child."""
         assert self._process.stdout is not None
         self._say(json.dumps(job))
         child = int(self._process.stdout.readline())

@@ -1,4 +1,4 @@
-"""One suite for everything that calls itself a channel: the fake, and e-mail to a real server."""
+"""One suite for everything that calls itself a channel: the fake, and e-mail to a real server; and one for batches."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from email.header import decode_header, make_header
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 
 import pytest
+from post_office import Receiver, file_drop
 
+from lingque.core.clock import Instant
 from lingque.core.errors import ChannelError
 from lingque.core.reasons import Reason
-from lingque.deliver.contracts import Channel, Message, Receipt
+from lingque.deliver.contracts import Batch, BatchChannel, Channel, Message, Recalled, Receipt
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
 from lingque.entry.mailbox import Mailbox, open_mailbox
-from lingque.testing import MemoryChannel
+from lingque.testing import MemoryBatchChannel, MemoryChannel
 
 BOUNCING = "gone@mail.example"
 SENDER = "灵鹊银行 “Lingque” <Bank>"
@@ -200,3 +203,85 @@ def test_closing_after_the_server_went_away_is_quiet(mailbox: Mailbox) -> None:
         channel = SmtpChannel(smtp_settings(port))
         channel.send(message())
     channel.close()
+
+
+def batch(*numbers: int, batch_id: str = "sms-1-a") -> Batch:
+    messages = tuple(message(n, body=f'{n}: 有，逗号，和\n换行 "quoted"') for n in numbers)
+    return Batch(batch_id=batch_id, channel="sms", wave_id=1, made_at=Instant(0), messages=messages)
+
+
+class Taking:
+    """A batch channel and what its receiver has taken: per batch the key and words of each row."""
+
+    def __init__(
+        self,
+        channel: BatchChannel,
+        taken: Callable[[], dict[str, list[tuple[str, str]]]],
+        recalled: Callable[[], dict[str, list[tuple[str, str]]]],
+    ) -> None:
+        self.channel = channel
+        self.taken = taken
+        self.recalled = recalled
+
+
+def in_memory(_folder: Path) -> Taking:
+    channel = MemoryBatchChannel()
+    return Taking(
+        channel,
+        lambda: {name: [(m.key, m.body) for m in entry.messages] for name, entry in channel.batches.items()},
+        lambda: {name: [(r.key, r.reason.name) for r in entries] for name, entries in channel.recalled.items()},
+    )
+
+
+def in_a_folder(folder: Path) -> Taking:
+    receiver = Receiver(folder / "outgoing")
+
+    def taken() -> dict[str, list[tuple[str, str]]]:
+        files = receiver.take().items()
+        return {n: [(r["key"], r["text"]) for r in rows] for n, rows in files if not n.startswith("cancelled_")}
+
+    def recalled() -> dict[str, list[tuple[str, str]]]:
+        files = receiver.take().items()
+        return {
+            n.removeprefix("cancelled_"): [(r["key"], r["reason"]) for r in rows]
+            for n, rows in files
+            if n.startswith("cancelled_")
+        }
+
+    return Taking(file_drop(receiver.folder), taken, recalled)
+
+
+@pytest.fixture(params=[in_memory, in_a_folder])
+def taking(request: pytest.FixtureRequest, tmp_path: Path) -> Taking:
+    made: Taking = request.param(tmp_path)
+    return made
+
+
+def test_a_batch_arrives_as_it_was_put_together(taking: Taking) -> None:
+    assert isinstance(taking.channel, BatchChannel)
+    assert taking.channel.hand_over(batch(1, 2)) == Receipt(outcome="sent")
+    assert taking.taken() == {"sms-1-a": [(m.key, m.body) for m in batch(1, 2).messages]}
+
+
+def test_a_batch_handed_over_again_takes_the_place_of_the_first(taking: Taking) -> None:
+    for numbers in ((1, 2, 3), (1, 2, 3), (1, 3)):
+        taking.channel.hand_over(batch(*numbers))
+        assert [key for key, _ in taking.taken()["sms-1-a"]] == [m.key for m in batch(*numbers).messages]
+    taking.channel.hand_over(batch())
+    assert taking.taken() == {"sms-1-a": []}
+
+
+def test_two_ids_are_two_batches(taking: Taking) -> None:
+    taking.channel.hand_over(batch(1))
+    taking.channel.hand_over(batch(2, batch_id="sms-1-b"))
+    assert {name: len(rows) for name, rows in taking.taken().items()} == {"sms-1-a": 1, "sms-1-b": 1}
+
+
+def test_what_is_recalled_is_stated_beside_the_batch_and_grows(taking: Taking) -> None:
+    taking.channel.hand_over(batch(1, 2))
+    gone = [Recalled(key=f"k{n}", route="rm1", reason=Reason.CONSENT_WITHDRAWN, at=Instant(n)) for n in (1, 2)]
+    for count in (1, 2, 2):
+        taking.channel.recall("sms-1-a", gone[:count])
+        assert taking.recalled() == {"sms-1-a": [(f"k{n}", "CONSENT_WITHDRAWN") for n in (1, 2)[:count]]}
+    assert len(taking.taken()["sms-1-a"]) == 2
+    taking.channel.close()

@@ -60,7 +60,7 @@ def fates(application: Application) -> Fates:
 
 
 def pump(application: Application) -> int:
-    return application.services.open_outbox().pump()
+    return application.services.open_outbox().pump().handled
 
 
 def withdraw(application: Application, customer: int) -> None:

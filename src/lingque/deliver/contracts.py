@@ -59,6 +59,7 @@ BY_PEOPLE = frozenset({"rm_call"})
 """Channels on which a person makes the contact: what is handed over is a task, and counts when it is done."""
 
 BATCH_SIZE = 1_000
+"""Messages of a batch, at most: whoever withdraws meanwhile waits while so many permits are asked, a few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

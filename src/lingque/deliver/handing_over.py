@@ -19,7 +19,6 @@ from lingque.core.errors import ChannelError
 from lingque.core.hashing import digest_of
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import (
-    BATCH_SIZE,
     BY_PEOPLE,
     Batch,
     BatchChannel,
@@ -46,6 +45,7 @@ class HandingOver:
     moves: Moves
     audit: AuditTrail
     clock: Clock
+    size: int
 
     def pump(self, gate: Gate) -> Iterator[int]:
         """Bring every batch on; yields how many messages each step brought on. Raises `ChannelError`."""
@@ -73,7 +73,7 @@ class HandingOver:
     def _next(self, connection: Connection, channel: str, gate: Gate, after: int) -> list[Any]:
         """The next messages of the channel, all of one wave, the wave of the first."""
         while True:
-            query = queued(gate, [channel], after).limit(BATCH_SIZE).with_for_update()
+            query = queued(gate, [channel], after).limit(self.size).with_for_update()
             works = connection.execute(query).all()
             if not works or gate.lets(connection, works[0].wave_id):
                 return [work for work in works if work.wave_id == works[0].wave_id]
@@ -184,7 +184,7 @@ class HandingOver:
                     deliveries.c.status == "assigned", deliveries.c.channel.in_(list(self.channels))
                 )
             ).all()
-        for part in chunks(waiting, BATCH_SIZE):
+        for part in chunks(waiting, self.size):
             with self.database.transaction() as connection:
                 for work, reason in self.leave.refusals(connection, part):
                     self.moves.withdraw(connection, work, "cancelled", reason)

@@ -20,6 +20,7 @@ from lingque.core.hashing import digest_of
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import (
+    BATCH_SIZE,
     COSTING,
     AnyChannel,
     BatchChannel,
@@ -140,6 +141,7 @@ class Outbox:
         audit: AuditTrail,
         sender: Sender,
         clock: Clock,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self._database = database
         self._channels: dict[str, Channel] = {
@@ -156,6 +158,7 @@ class Outbox:
             moves=self._moves,
             audit=audit,
             clock=clock,
+            size=batch_size,
         )
 
     def pump(
