@@ -15,16 +15,23 @@ from sqlalchemy import select
 from lingque.catalog.definitions import ModelDefinition
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import definitions
+from lingque.core.errors import NotFoundError
 from lingque.core.hashing import digest_of
 from lingque.flow import intake
 from lingque.flow.services import Services
-from lingque.profile.service import PointInTime, Profile, _closure_of, _inputs
+from lingque.profile import service
+from lingque.profile.service import Profile
 from lingque.store.runs import published_versions
 
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogWithModels(Catalog):
     models: Any
+
+    def model(self, name: str) -> Any:
+        if name not in self.models:
+            raise NotFoundError(f"there is no model '{name}'")
+        return self.models[name]
 
 
 def catalog_with_models(services: Services) -> Any:
@@ -58,21 +65,18 @@ def features_and_label(
     needed = {
         tag.name
         for name in (*features, *([population] if population else ()))
-        for tag in _closure_of(catalog, catalog.tag(name))
+        for tag in service._closure_of(catalog, catalog.tag(name))
     }
     tags = [tag for name, tag in catalog.tags.items() if name in needed]
     with self._database.reading() as connection:
-        versions = _inputs(catalog, published_versions(connection))
+        versions = service._inputs(catalog, published_versions(connection))
         moment = self._calendar.start_of(as_of)
         links = self._links_as_of(connection, moment)
-    at = PointInTime(as_of=as_of, moment=moment, known_by=moment)
+    at = service.PointInTime(as_of=as_of, moment=moment, known_by=moment)
     rows = self._compute(catalog, tags, at, versions, links)
-    if population:
-        rows = rows.filter(rows.column(population))
-    labels = self.labels(catalog, catalog.tag(target), as_of, known_by=known_by).rename_columns(
-        ["customer_id", "label"]
-    )
-    return rows.select(["customer_id", *features]).join(labels, "customer_id", join_type="left outer")
+    labels = self.labels(catalog, catalog.tag(target), as_of, known_by=known_by)
+    names = dict.fromkeys([*features, *([population] if population else [])])
+    return rows.select(["customer_id", *names]).join(labels, "customer_id").sort_by("customer_id")
 
 
 def stand_in(patch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lingque.catalog.definitions import ModelDefinition
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
-from lingque.core.errors import NotFoundError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
@@ -13,7 +12,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 from lingque.predict.artefact import Artefact
-from lingque.predict.card import Training, make_card, too_old_after
+from lingque.predict.card import Training, make_card
 from lingque.predict.contracts import Day, Lesson, ModelCard
 from lingque.predict.learning import Step, learn
 from lingque.predict.registry import save_version
@@ -35,9 +34,7 @@ def train_model(
     if denied is not None:
         return traced(services, denied, actor, "train_model", name)
     catalog = catalog_of(services)
-    definition = catalog.models.get(name)
-    if definition is None:
-        raise NotFoundError(f"there is no model '{name}'", next_step=nearest(name, list(catalog.models)))
+    definition = catalog.model(name)
     now = services.clock.now()
     known = now if known_by is None else min(known_by, now)
     target = catalog.tag(definition.target)
@@ -59,7 +56,6 @@ def train_model(
         calibrator=learned.calibrator,
         population=definition.population,
         labels_until=labels_until,
-        too_old_after=too_old_after(definition),
     )
     training = Training(
         at=now, by=actor.user, known_by=known, labels_until=labels_until, overlapping=lesson.overlapping
@@ -95,11 +91,14 @@ def _lesson(services: Services, catalog: Catalog, definition: ModelDefinition, k
             as_of=as_of,
             known_by=known_by,
         )
+        if definition.population is not None:
+            rows = rows.filter(rows.column(definition.population))
         days.append(Day(as_of=as_of, rows=rows))
     target = catalog.tag(definition.target)
     begins = services.calendar.start_of(definition.validate_as_of)
     return Lesson(
         model=definition.model,
+        target=definition.target,
         features=tuple((name, catalog.tag(name).type) for name in definition.features),
         training=tuple(days[:-1]),
         validation=days[-1],

@@ -25,7 +25,6 @@ class Artefact:
     calibrator: Calibrator
     population: str | None
     labels_until: date
-    too_old_after: date
 
     @property
     def digest(self) -> str:

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal
 
 import pyarrow as pa
 
 from lingque.catalog.expressions.types import Type
-from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
 from lingque.core.labels import Label
-
-LABEL = "label"
-"""The column that holds the label in a day's rows."""
-
-
-class FeaturesAndLabels(Protocol):
-    """Point-in-time rows to learn from; `profile` has them."""
-
-    def features_and_label(
-        self,
-        catalog: Catalog,
-        *,
-        features: tuple[str, ...],
-        population: str | None,
-        target: str,
-        as_of: date,
-        known_by: Instant,
-    ) -> pa.Table: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """One row per customer of the population: `customer_id`, the features as of that morning, and `label`."""
+    """One row per customer of the population: `customer_id`, the features as of that morning, and the target."""
 
     as_of: date
     rows: pa.Table
@@ -46,6 +27,7 @@ class Lesson:
     validation day: there the same customer's label would stand in both parts."""
 
     model: str
+    target: str
     features: tuple[tuple[str, Type], ...]
     training: tuple[Day, ...]
     validation: Day

@@ -24,7 +24,7 @@ from lingque.catalog.expressions.types import Kind
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.core.reasons import Reason, Refusal
 from lingque.predict.calibrating import Calibrator, fit_calibrator
-from lingque.predict.contracts import LABEL, Day, GroupRow, Importance, Judgement, Lesson, Part
+from lingque.predict.contracts import Day, GroupRow, Importance, Judgement, Lesson, Part
 from lingque.predict.encoding import Code, codes_of, encode
 from lingque.predict.judging import auc_of, calibration_table, error_by_chance, judge
 from lingque.predict.learners import Boosted, Logistic, boost, importances, log_odds
@@ -101,7 +101,7 @@ def learn(lesson: Lesson, *, step: Step = lambda _name: None) -> Learned | Refus
 
 def _used(lesson: Lesson, day: Day, use: str) -> _Rows:
     """The rows of a day for this use, in the order of their customers: the order they came in is nothing."""
-    known = day.rows.filter(pc.is_valid(day.rows.column(LABEL)))
+    known = day.rows.filter(pc.is_valid(day.rows.column(lesson.target)))
     known = known.take(pc.sort_indices(known, [("customer_id", "ascending")]))
     customers = known.column("customer_id").to_numpy()
     mine = np.ones(len(customers), dtype=np.bool_)
@@ -109,7 +109,7 @@ def _used(lesson: Lesson, day: Day, use: str) -> _Rows:
         left = draw(customers, salt=lesson.model) < LEFT_TO_VALIDATION
         mine = left if use == "validation" else ~left
     table = known.filter(pa.array(mine))
-    labels = pc.cast(pc.cast(table.column(LABEL), pa.int8()), pa.float64()).to_numpy()
+    labels = pc.cast(pc.cast(table.column(lesson.target), pa.int8()), pa.float64()).to_numpy()
     part = Part(
         use="validation" if use == "validation" else "training",
         as_of=day.as_of,

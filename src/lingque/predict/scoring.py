@@ -45,21 +45,11 @@ class Scorer:
             )
         return artefact.scores(features, as_of=as_of)
 
-    def version_of(self, connection: Connection, model: str) -> str | None:
-        """Names the newest version by its content; None where there is none. Another version, other scores."""
-        version = newest_version(connection, model)
-        return None if version is None else f"{version.version}-{version.artefact_digest}"
-
     def version(self, model: str) -> str:
-        """Which version `scores` would use now; empty where none is trained."""
-        with self._database.reading() as connection:
-            return self.version_of(connection, model) or ""
-
-    def too_old(self, model: str, as_of: date) -> bool:
-        """Is the newest version older on that day than its definition allows? Its scores then deserve a warning."""
+        """Names the newest version by its content; empty where there is none. Another version, other scores."""
         with self._database.reading() as connection:
             version = newest_version(connection, model)
-            return version is not None and as_of > self._artefact(connection, version).too_old_after
+        return "" if version is None else f"{version.version}-{version.artefact_digest}"
 
     def _artefact(self, connection: Connection, version: Version) -> Artefact:
         if version.artefact_digest not in self._loaded:
