@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
 from sqlalchemy import Column, Connection, Integer, String, Table, insert, select
 
 from lingque.catalog.build import build_catalog
-from lingque.catalog.definitions import KINDS, kind_of, name_of
+from lingque.catalog.definitions import KINDS, AnyDefinition, kind_of, name_of
+from lingque.catalog.differences import Difference, compare
 from lingque.catalog.model import Catalog
 from lingque.catalog.yaml_files import Located
 from lingque.core.clock import Instant
+from lingque.core.errors import ConfigurationError, DefinitionError
 from lingque.core.hashing import digest_of
 from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
 
@@ -47,36 +50,53 @@ def apply_definitions(connection: Connection, located: Iterable[Located], *, by:
 
     Raises `DefinitionError` before the first write where they do not make a catalog.
     """
-    entries = list(located)
-    build_catalog(entries)
-    current = {(row.kind, row.name): row for row in _newest(connection)}
+    versions = {(row.kind, row.name): row.version for row in _newest(connection)}
     changes: list[Change] = []
-    wanted = {(kind_of(e.definition), name_of(e.definition)): e.definition for e in entries}
-    for (kind, name), definition in wanted.items():
-        body = definition.model_dump(mode="json")
-        digest = digest_of(body)
-        known = current.get((kind, name))
-        if known is not None and known.digest == digest:
-            continue
-        new = known is None or known.digest == WITHDRAWN
-        version = 1 if known is None else known.version + 1
-        _write(connection, kind, name, version, body, digest, by, at)
-        changes.append(Change(kind=kind, name=name, version=version, what="new" if new else "changed"))
-    for (kind, name), known in current.items():
-        if (kind, name) not in wanted and known.digest != WITHDRAWN:
-            _write(connection, kind, name, known.version + 1, None, WITHDRAWN, by, at)
-            changes.append(Change(kind=kind, name=name, version=known.version + 1, what="withdrawn"))
+    for one in differences(connection, located):
+        version = versions.get((one.kind, one.name), 0) + 1
+        _write(connection, one, version, by, at)
+        changes.append(Change(kind=one.kind, name=one.name, version=version, what=one.what))
     return changes
 
 
+def differences(connection: Connection, located: Iterable[Located]) -> list[Difference]:
+    """What an apply of these would change. Raises `DefinitionError` where they do not make a catalog."""
+    entries = list(located)
+    catalog = build_catalog(entries)
+    bodies = {(row.kind, row.name): row.body for row in _newest(connection) if row.digest != WITHDRAWN}
+    return compare(bodies, entries, catalog)
+
+
+def definitions_in_force(connection: Connection) -> list[AnyDefinition]:
+    """Every definition in force. Raises `ConfigurationError` where one is in a form of an earlier release."""
+    found: list[AnyDefinition] = []
+    for row in _newest(connection):
+        if row.digest == WITHDRAWN:
+            continue
+        try:
+            found.append(KINDS[row.kind].model_validate(row.body))
+        except (ValidationError, KeyError) as error:
+            raise _older_form(f"{row.kind} {row.name}") from error
+    return found
+
+
 def load_catalog(connection: Connection) -> Catalog:
-    """The catalog of what is in force."""
+    """The catalog of what is in force. Raises `ConfigurationError` where it is in a form of an earlier release."""
     entries = [
-        Located(definition=KINDS[row.kind].model_validate(row.body), file=f"{row.kind} {row.name}")
-        for row in _newest(connection)
-        if row.digest != WITHDRAWN
+        Located(definition=definition, file=f"{kind_of(definition)} {name_of(definition)}")
+        for definition in definitions_in_force(connection)
     ]
-    return build_catalog(entries)
+    try:
+        return build_catalog(entries, check_mappings=False)
+    except DefinitionError as error:
+        raise _older_form(error.problems[0].file) from error
+
+
+def _older_form(definition: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the definitions in force are in an older form than this release reads ({definition})",
+        next_step="run 'lingque apply' to apply the definitions again; it names what is to be mended in them",
+    )
 
 
 def _newest(connection: Connection) -> list[Any]:
@@ -84,18 +104,16 @@ def _newest(connection: Connection) -> list[Any]:
     return list({(row.kind, row.name): row for row in rows}.values())
 
 
-def _write(
-    connection: Connection,
-    kind: str,
-    name: str,
-    version: int,
-    body: object,
-    digest: str,
-    by: str,
-    at: Instant,
-) -> None:
+def _write(connection: Connection, one: Difference, version: int, by: str, at: Instant) -> None:
+    withdrawn = one.body is None
     connection.execute(
         insert(definitions).values(
-            kind=kind, name=name, version=version, body=body, digest=digest, applied_at=at, applied_by=by
+            kind=one.kind,
+            name=one.name,
+            version=version,
+            body=one.body,
+            digest=WITHDRAWN if withdrawn else digest_of(one.body),
+            applied_at=at,
+            applied_by=by,
         )
     )

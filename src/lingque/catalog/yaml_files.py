@@ -100,6 +100,8 @@ def _validate(content: Any, lines: dict[FieldPath, int], file: str, workspace: P
 
 
 def _with_mapping(source: SourceDefinition, workspace: Path) -> SourceDefinition:
+    if not (workspace / source.mapping).resolve().is_relative_to(workspace.resolve()):
+        raise PermissionError(None, "it lies outside the workspace")
     # the text is part of the definition: a changed mapping is a new version
     text = (workspace / source.mapping).read_text(encoding="utf-8")
     return source.model_copy(update={"mapping_sql": text})

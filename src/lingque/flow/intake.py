@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
-from lingque.catalog.definitions import CampaignDefinition
+from lingque.catalog.definitions import CampaignDefinition, ListDefinition
+from lingque.catalog.differences import Difference
 from lingque.catalog.model import Catalog
-from lingque.catalog.repository import Change, apply_definitions, load_catalog
+from lingque.catalog.repository import (
+    Change,
+    apply_definitions,
+    definitions_in_force,
+    differences,
+    load_catalog,
+)
+from lingque.catalog.yaml_export import export_definitions
 from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Refusal
@@ -26,6 +35,20 @@ def catalog_of(services: Services) -> Catalog:
     """The catalog in force."""
     with services.database.reading() as connection:
         return load_catalog(connection)
+
+
+def diff(services: Services) -> list[Difference]:
+    """What `apply` would change. Raises `DefinitionError` where it would change nothing because something is wrong."""
+    located = read_definitions(services.folder)
+    with services.database.reading() as connection:
+        _refuse_unknown_owners(located, user_names(connection))
+        return differences(connection, located)
+
+
+def export(services: Services, folder: Path) -> list[Path]:
+    """Write the definitions in force as YAML and SQL; raises `ConflictError` where the folder is not empty."""
+    with services.database.reading() as connection:
+        return export_definitions(definitions_in_force(connection), folder)
 
 
 def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
@@ -49,11 +72,14 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
 
 
 def _refuse_unknown_owners(located: list[Located], users: list[str]) -> None:
-    """Who answers for a campaign must be somebody, or nobody could tell whose work an approver must not approve."""
+    """Who answers for a campaign must be somebody, or nobody could tell whose work an approver must not approve.
+
+    Likewise for a list, which keeps people from being contacted.
+    """
     problems = [
-        entry.problem("owner", found=f"there is no user '{campaign.owner}'", allowed=nearest(campaign.owner, users))
+        entry.problem("owner", found=f"there is no user '{owned.owner}'", allowed=nearest(owned.owner, users))
         for entry in located
-        if isinstance(campaign := entry.definition, CampaignDefinition) and campaign.owner not in users
+        if isinstance(owned := entry.definition, CampaignDefinition | ListDefinition) and owned.owner not in users
     ]
     if problems:
         raise DefinitionError(problems, next_step="name a user, or add one with 'lingque users add'")

@@ -10,7 +10,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -156,14 +156,16 @@ Strategy = st.SearchStrategy[Meant]
 class Expressions:
     """Strategies of expressions of each type over named columns. `depth` bounds them, so that no number overflows."""
 
-    def __init__(self, columns: dict[str, Type]) -> None:
+    def __init__(self, columns: dict[str, Type], *, as_of: date) -> None:
         self.columns = columns
+        self.as_of = Meant("as_of", lambda _row: as_of, DATE)
         self.made: dict[tuple[Type, int], Strategy] = {}
 
     def of(self, kind: Type, depth: int) -> Strategy:
         if (kind, depth) not in self.made:  # each stands in many others
             named = [column(name, one) for name, one in self.columns.items() if one == kind]
             leaves = VALUES[kind].map(lambda value: constant(value, kind))
+            named += [self.as_of] if kind == DATE else []
             leaves = st.sampled_from(named) | leaves if named else leaves
             operations = self.operations(kind, depth - 1).values() if depth else ()
             self.made[kind, depth] = st.one_of(leaves, *operations)
@@ -174,11 +176,14 @@ class Expressions:
         of = {one.kind: self.of(one, depth) for one in VALUES}
         whole, number, amount = of[Kind.INTEGER], of[Kind.NUMBER], of[Kind.MONEY]
         made = {"coalesce": _coalesced(kind, self.of(kind, depth), whole)}
+        made["case"] = _cases(kind, of[Kind.BOOLEAN], self.of(kind, depth), whole)
         match kind.kind:
             case Kind.BOOLEAN:
                 return made | _truths(of)
             case Kind.INTEGER:
-                return made | {"-x": whole.map(_negative)} | _signs("+-*", whole, whole, kind)
+                made |= {"-x": whole.map(_negative)} | _signs("+-*", whole, whole, kind)
+                dates = st.tuples(of[Kind.DATE], of[Kind.DATE])
+                return made | {"days between": dates.map(_days_between), "years_between": dates.map(_years_between)}
             case Kind.NUMBER:
                 made |= _signs("+-*/", number, number | whole, kind, " number")
                 made |= _signs("+-*/", whole, number, kind, " whole")
@@ -188,6 +193,11 @@ class Expressions:
                 made |= _signs("+-", amount, amount, kind) | _signs("*", amount, whole, kind)
                 made |= _signs("*", whole, amount, kind, " whole") | {"-x": amount.map(_negative)}
                 return made | {"share": st.tuples(amount, whole).map(lambda pair: _share(*pair))}
+            case Kind.DATE:
+                spans = st.tuples(of[Kind.DATE], st.integers(0, 800), st.booleans())
+                months = st.tuples(st.integers(0, 30), st.sampled_from(["month", "year"]), st.booleans())
+                made |= {"days later": spans.map(lambda drawn: _days_later(*drawn))}
+                return made | {"months later": months.map(lambda drawn: _months_later(self.as_of, *drawn))}
             case _:
                 return made
 
@@ -238,6 +248,65 @@ def _coalesce(kind: Type, one: Meant, rest: list[Meant], at: int) -> Meant:
         return next((convert(value) for value in values if value is not None), None)
 
     return Meant(text, meaning, kind)
+
+
+def _cases(kind: Type, condition: Strategy, value: Strategy, whole: Strategy) -> Strategy:
+    other = value | whole if kind == NUMBER else value
+    branches = st.lists(st.tuples(condition, other), min_size=1, max_size=2)
+    # the value of the type itself is the last branch, so that whole numbers alone never make the type
+    return st.tuples(branches, condition, value, st.none() | other).map(lambda drawn: _case(kind, *drawn))
+
+
+def _case(kind: Type, branches: list[tuple[Meant, Meant]], last: Meant, value: Meant, otherwise: Meant | None) -> Meant:
+    listed = [*branches, (last, value)]
+    written = " ".join(f"when {when.text} then {then.text}" for when, then in listed)
+    text = f"case {written}{f' else {otherwise.text}' if otherwise else ''} end"
+    convert = float if kind == NUMBER else lambda found: found
+
+    def meaning(row: Row) -> Any:
+        chosen = next((then for when, then in listed if when.meaning(row) is True), otherwise)
+        found = None if chosen is None else chosen.meaning(row)
+        return None if found is None else convert(found)
+
+    return Meant(text, meaning, kind)
+
+
+def _days_between(pair: tuple[Meant, Meant]) -> Meant:
+    return binary("-", strict(lambda one, other: (one - other).days), *pair, INTEGER, SUM)
+
+
+def _years_between(pair: tuple[Meant, Meant]) -> Meant:
+    """How old on the second day somebody born on the first is."""
+
+    def birthdays(born: date, day: date) -> int:
+        return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+    one, other = pair
+    return Meant(
+        f"years_between({one.text}, {other.text})",
+        lambda row: strict(birthdays)(one.meaning(row), other.meaning(row)),
+        INTEGER,
+    )
+
+
+def _days_later(day: Meant, count: int, later: bool) -> Meant:
+    moved = strict(lambda one: one + timedelta(days=count if later else -count))
+    return Meant(
+        f"{day.within(SUM)} {'+' if later else '-'} {count} days", lambda row: moved(day.meaning(row)), DATE, SUM
+    )
+
+
+def _months_later(day: Meant, count: int, unit: str, later: bool) -> Meant:
+    """The same day of that month, or the last one it has."""
+    months = (count if later else -count) * (12 if unit == "year" else 1)
+
+    def moved(start: date) -> date:
+        first = start.year * 12 + start.month - 1 + months
+        last = (date((first + 1) // 12, (first + 1) % 12 + 1, 1) - timedelta(days=1)).day
+        return date(first // 12, first % 12 + 1, min(start.day, last))
+
+    sign = "+" if later else "-"
+    return Meant(f"{day.text} {sign} {count} {unit}s", lambda row: moved(day.meaning(row)), DATE, SUM)
 
 
 def _negative(one: Meant) -> Meant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,9 +21,19 @@ from lingque.catalog.definitions.shared import LabelText
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
 from lingque.catalog.model import AggregateTag
 from lingque.catalog.yaml_files import Located
-from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant
+from lingque.core.clock import BusinessCalendar, Instant
 from lingque.core.money import INT64_MAX
-from lingque.profile.tag_sql import PointInTime, aggregates_sql, overflow_sql, typed_sql
+from lingque.profile.tag_sql import (
+    PointInTime,
+    Reading,
+    aggregates_sql,
+    overflow_sql,
+    readings_of,
+    rows_sql,
+    typed_sql,
+    versions_sql,
+)
+from lingque.warehouse.statements import statements
 from lingque.warehouse.subset import breaches
 
 CALENDAR = BusinessCalendar(ZoneInfo("Europe/Prague"))  # the windows below span the change of the clocks
@@ -38,7 +48,7 @@ BOUNDS = {  # written out, so that the oracle does not share the arithmetic
 }
 COLUMNS: dict[str, Type] = {"visits": INTEGER, "amount": CNY, "city": TEXT, "born": DATE, "active": BOOLEAN}
 ARROW = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), CNY: pa.int64(), TEXT: pa.string(), DATE: pa.date32()}
-EXPRESSIONS = Expressions(COLUMNS)
+EXPRESSIONS = Expressions(COLUMNS, as_of=AS_OF)
 LABEL = LabelText(zh="标签", en="Tag")
 EDGES = [CALENDAR.start_of(day) for bounds in BOUNDS.values() for day in bounds]
 instants = st.sampled_from(EDGES).flatmap(lambda edge: st.sampled_from([edge - 1, edge, edge + 1]))
@@ -100,23 +110,42 @@ LINKS = {2: 1}
 POPULATION = (1, 3, 4, 9)
 
 
+def source_of(engine: duckdb.DuckDBPyConnection, reading: Reading, at: PointInTime) -> str:
+    """What the tags read: the rows themselves, or what holds by them."""
+    present = [row[0] for row in engine.execute("DESCRIBE facts_of_bank").fetchall()]
+    rows = rows_sql(reading.contract, present)
+    if reading.how == "events":
+        return f"({rows})"
+    moments = {"known_by": at.known_by} | ({"moment": at.moment} if reading.how == "current" else {})
+    statement = {"current": "current_versions", "intervals": "intervals"}[reading.how]
+    sql = versions_sql(rows, statements("lingque.profile")[statement].sql)
+    assert breaches(sql) == []
+    engine.execute(f'CREATE OR REPLACE TEMP TABLE "{reading.source}" AS {sql}', moments)
+    return f'"{reading.source}"'
+
+
 def compute(
     engine: duckdb.DuckDBPyConnection, tags: Sequence[AggregateTag], facts: Facts, at: PointInTime = AT
 ) -> dict[int, tuple[Any, ...]]:
-    times = ("event_time",) if tags[0].window else ("valid_from", "valid_to")
     columns = {name: pa.array([row[name] for row in facts], ARROW[kind]) for name, kind in COLUMNS.items()}
+    times = ("valid_from", "no") if tags[0].contract.holds else ("event_time",)
     for name in ("party_id", "known_at", "row_key", *times):
         columns[name] = pa.array([row[name] for row in facts], pa.int64())
+    if any("ended" in row for row in facts):
+        columns["ended"] = pa.array([row["ended"] for row in facts], pa.bool_())
     engine.register("facts_of_bank", pa.table(columns))
     engine.register("links", pa.table({"party_id": list(LINKS), "customer_id": list(LINKS.values())}))
     engine.register("population", pa.table({"customer_id": POPULATION}))
-    raw = aggregates_sql("facts_of_bank", tags, at, CALENDAR)
-    typed = typed_sql("population", {"facts_of_bank": tags})
-    assert [*breaches(raw), *breaches(typed), *breaches(overflow_sql("facts_of_bank", tags))] == []
-    engine.execute(f'CREATE OR REPLACE TEMP TABLE "of_facts_of_bank" AS {raw}')
-    counted = engine.execute(overflow_sql("facts_of_bank", tags)).fetchall()
-    assert not any(counted[0]), "overflow"
-    return {row[0]: row[1:] for row in engine.execute(typed).fetchall()}
+    readings = readings_of(tags)
+    for reading in readings:
+        raw = aggregates_sql(reading, source_of(engine, reading, at), at, CALENDAR)
+        assert [*breaches(raw), *breaches(overflow_sql(reading))] == []
+        engine.execute(f'CREATE OR REPLACE TEMP TABLE "{reading.name}" AS {raw}')
+        assert not any(engine.execute(overflow_sql(reading)).fetchall()[0]), "overflow"
+    typed = typed_sql("population", readings)
+    assert breaches(typed) == []
+    names = ", ".join(tag.name for tag in tags)
+    return {row[0]: row[1:] for row in engine.execute(f"SELECT customer_id, {names} FROM ({typed})").fetchall()}
 
 
 def distinct(values: list[Any]) -> int:
@@ -130,7 +159,10 @@ MEANINGS: dict[str, Callable[[list[Any]], Any]] = {
     "avg": lambda values: sum(values) / len(values) if values else None,
     "min": lambda values: min(values, default=None),
     "max": lambda values: max(values, default=None),
+    "first": lambda values: values[0] if values else None,
     "last": lambda values: values[-1] if values else None,
+    "any": lambda values: any(values) if values else None,
+    "share": lambda values: sum(values) / len(values) if values else None,
 }
 
 
@@ -157,7 +189,8 @@ def alike(answer: Any, expected: Any) -> bool:
 NUMERIC = [INTEGER, NUMBER, CNY]
 ANY = [*NUMERIC, TEXT, DATE, BOOLEAN]
 TAKES = {
-    "count": ANY, "count_distinct": ANY, "sum": NUMERIC, "avg": NUMERIC, "min": ANY[:-1], "max": ANY[:-1], "last": ANY,
+    "count": ANY, "count_distinct": ANY, "sum": NUMERIC, "avg": NUMERIC, "min": ANY[:-1], "max": ANY[:-1], "first": ANY,
+    "last": ANY, "any": [BOOLEAN], "share": [BOOLEAN],
 }  # fmt: skip
 
 
@@ -190,8 +223,34 @@ def test_aggregates_over_a_window_of_events(
             assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
 
 
+def versions_of(times: st.SearchStrategy[int]) -> st.SearchStrategy[Facts]:
+    """Versions of three keys, some of them the end of their key."""
+    places = st.fixed_dictionaries(
+        {"valid_from": times, "no": st.integers(1, 3), "ended": st.sampled_from([None, False, True])}
+    )
+    return facts_of().flatmap(
+        lambda facts: st.lists(places, min_size=len(facts), max_size=len(facts)).map(
+            lambda placed: [row | place for row, place in zip(facts, placed, strict=True)]
+        )
+    )
+
+
+def holding(facts: Facts, moment: int) -> Facts:
+    """Of each key the version that holds at the moment, as known by the morning."""
+    found = []
+    for key in {row["no"] for row in facts}:
+        stated = [
+            row for row in facts
+            if row["no"] == key and row["valid_from"] <= moment and row["known_at"] <= AT.known_by
+        ]  # fmt: skip
+        newest = max(stated, key=lambda row: (row["valid_from"], row["known_at"], row["row_key"]), default=None)
+        if newest is not None and not newest["ended"]:
+            found.append(newest)
+    return found
+
+
 @settings(max_examples=50)
-@given(data=st.data(), facts=facts_of("valid_from", "valid_to"))
+@given(data=st.data(), facts=versions_of(instants))
 def test_aggregates_over_states_as_they_stand_on_the_day(
     data: st.DataObject, facts: Facts, engine: duckdb.DuckDBPyConnection
 ) -> None:
@@ -199,22 +258,58 @@ def test_aggregates_over_states_as_they_stand_on_the_day(
     answers = compute(engine, tags_of("state", *(one[0] for one in drawn)), facts)
     for number, (definition, function, operand, where) in enumerate(drawn):
         for customer, values in answers.items():
-            # what held at the last instant before the day: [valid_from, valid_to) contains moment − 1
-            holds = lambda row: row["valid_from"] <= MOMENT - 1 < row["valid_to"]  # noqa: E731
-            rows = seen(facts, customer, time="valid_from", where=where, holds=holds)
+            # what held at the last instant before the day
+            rows = seen(holding(facts, MOMENT - 1), customer, time="valid_from", where=where, holds=lambda _: True)
             assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
+
+
+DAYS = [date(2026, 2, 25) + timedelta(days=n) for n in range(42)]  # the clocks change on the 33rd of them
+
+
+@settings(max_examples=60)
+@given(
+    data=st.data(),
+    facts=versions_of(st.sampled_from(DAYS).map(CALENDAR.start_of)),
+    window=st.sampled_from(list(BOUNDS)),
+    kind=st.sampled_from(NUMERIC),
+)
+def test_an_average_over_time_is_the_average_of_what_held_on_each_day(
+    data: st.DataObject, facts: Facts, window: str, kind: Type, engine: duckdb.DuckDBPyConnection
+) -> None:
+    operand, where = (
+        data.draw(EXPRESSIONS.of(kind, 1), label="of"),
+        data.draw(EXPRESSIONS.of(BOOLEAN, 1), label="where"),
+    )
+    definition = {"value": f"time_avg({operand.text})", "where": where.text, "window": window}
+    held_now = {"value": "count(*)"}  # read beside it, from what holds on the day
+    answers = compute(engine, tags_of("state", definition, held_now), facts)
+    first, after = BOUNDS[window]
+    days = [first + timedelta(days=n) for n in range((after - first).days)]
+    for customer, (value, held) in answers.items():
+        total: Any = 0
+        for day in days:
+            rows = seen(
+                holding(facts, CALENDAR.start_of(day)), customer, time="valid_from", where=where, holds=lambda _: True
+            )
+            total += sum(known for known in map(operand.meaning, rows) if known is not None)
+        expected = rounded_half_away(total, len(days)) if kind == CNY else total / len(days)
+        assert alike(value, expected), (definition, customer)
+        assert held == len(
+            [row for row in holding(facts, MOMENT - 1) if LINKS.get(row["party_id"], row["party_id"]) == customer]
+        )
 
 
 def fact(**changes: Any) -> dict[str, Any]:
     nothing = dict.fromkeys(COLUMNS)
-    return {**nothing, "party_id": 1, "event_time": MOMENT - 10, "known_at": MOMENT - 5, "row_key": 0} | changes
+    placed = {"party_id": 1, "event_time": MOMENT - 10, "known_at": MOMENT - 5, "row_key": 0, "no": 1}
+    return nothing | placed | changes
 
 
 @pytest.mark.parametrize(
     ("value", "nothing"),
     [("count(*)", 0), ("count(city)", 0), ("count(distinct city)", 0), ("sum(visits)", 0), ("sum(amount)", 0),
      ("sum(visits / 2)", 0.0), ("avg(amount)", None), ("avg(visits)", None), ("min(city)", None), ("max(born)", None),
-     ("last(active)", None)],
+     ("last(active)", None), ("first(city)", None), ("any(visits > 0)", None), ("share(active)", None)],
 )  # fmt: skip
 def test_over_no_rows_counts_and_sums_are_zero_and_everything_else_is_unknown(
     value: str, nothing: Any, engine: duckdb.DuckDBPyConnection
@@ -239,10 +334,10 @@ def test_over_no_rows_counts_and_sums_are_zero_and_everything_else_is_unknown(
 def test_last_is_the_latest_then_the_last_known_then_the_greater_key(
     earlier: dict[str, Any], later: dict[str, Any], engine: duckdb.DuckDBPyConnection
 ) -> None:
-    tags = tags_of("event", {"value": "last(city)", "window": "1 day"})
+    tags = tags_of("event", *({"value": f"{name}(city)", "window": "1 day"} for name in ("first", "last")))
     facts = [fact(city="later", **later), fact(city="earlier", **earlier)]
-    assert compute(engine, tags, facts)[1] == ("later",)
-    assert compute(engine, tags, facts[::-1])[1] == ("later",)
+    assert compute(engine, tags, facts)[1] == ("earlier", "later")
+    assert compute(engine, tags, facts[::-1])[1] == ("earlier", "later")
 
 
 def test_last_passes_over_rows_without_a_value(engine: duckdb.DuckDBPyConnection) -> None:
@@ -266,14 +361,45 @@ def test_an_event_of_the_day_itself_belongs_to_the_label_and_not_to_the_feature(
     assert compute(engine, tags, facts)[1] == (1, 0), "a feature sees nothing that was not known by the day"
 
 
-def test_a_state_that_still_holds_counts_and_one_that_ended_does_not(engine: duckdb.DuckDBPyConnection) -> None:
-    tags = tags_of("state", {"value": "count(*)"}, {"value": "last(city)"})
+def test_a_version_holds_until_the_next_of_its_key_and_not_after_its_end(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("state", {"value": "count(*)"}, {"value": "max(city)"}, {"value": "min(city)"})
     facts = [
-        fact(city="old", valid_from=0, valid_to=MOMENT - 1, row_key=1),
-        fact(city="now", valid_from=1, valid_to=END_OF_TIME, row_key=2),
-        fact(city="then", valid_from=MOMENT, valid_to=END_OF_TIME, row_key=3),
+        fact(no=1, city="replaced", valid_from=0, row_key=1),
+        fact(no=1, city="now", valid_from=1, row_key=2),
+        fact(no=1, city="not yet", valid_from=MOMENT, row_key=3),
+        fact(no=1, city="not known yet", valid_from=2, known_at=MOMENT + 1, row_key=4),
+        fact(no=2, city="closed", valid_from=0, row_key=5),
+        fact(no=2, city="end", valid_from=MOMENT - 1, row_key=6),
     ]
-    assert compute(engine, tags, facts)[1] == (1, "now")
+    # rows of the first release do not know of an end
+    assert compute(engine, tags, facts)[1] == (2, "now", "end")
+    ends = [row | {"ended": row["city"] == "end" or None} for row in facts]
+    assert compute(engine, tags, ends)[1] == (1, "now", "now")
+
+
+def test_the_monthly_average_balance(engine: duckdb.DuckDBPyConnection) -> None:
+    """月日均: 10.00 through all of March, 31.00 on another account from the 22nd: 10.00 + 31.00 × 10 / 31."""
+    tags = tags_of("state", {"value": "time_avg(amount)", "window": "1 month"})
+    facts = [
+        fact(no=1, amount=1_000, valid_from=0, row_key=1),
+        fact(no=2, amount=3_100, valid_from=CALENDAR.start_of(date(2026, 3, 22)), row_key=2),
+    ]
+    answers = compute(engine, tags, facts)
+    assert answers[1] == (2_000,)
+    assert answers[9] == (0,), "who has no account has no balance"
+
+
+def test_an_average_over_time_that_looks_forward_is_a_label(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("state", {"value": "time_avg(amount)", "window": "next 2 days"})
+    assert tags[0].looks_forward
+    second = CALENDAR.start_of(date(2026, 4, 2))
+    facts = [
+        fact(no=1, amount=100, valid_from=0, row_key=1),
+        fact(no=1, amount=300, valid_from=second, known_at=second, row_key=2),
+    ]
+    assert compute(engine, tags, facts)[1] == (100,), "nobody knew on the day"
+    later = PointInTime(as_of=AS_OF, moment=MOMENT, known_by=second)
+    assert compute(engine, tags, facts, later)[1] == (200,)
 
 
 def test_the_average_of_money_is_exact_where_a_float_is_not(engine: duckdb.DuckDBPyConnection) -> None:
@@ -291,4 +417,4 @@ def test_a_sum_that_does_not_fit_is_counted_and_never_wrapped(engine: duckdb.Duc
     facts = [fact(amount=INT64_MAX, visits=1, row_key=1), fact(amount=1, visits=2, row_key=2)]
     with pytest.raises(AssertionError, match="overflow"):
         compute(engine, tags, facts)
-    assert engine.execute(overflow_sql("facts_of_bank", tags)).fetchall() == [(1, 0)]
+    assert engine.execute(overflow_sql(*readings_of(tags))).fetchall() == [(1, 0)]

@@ -21,7 +21,8 @@ from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TE
 from lingque.core.money import INT64_MAX
 from lingque.warehouse.subset import breaches
 
-EXPRESSIONS = Expressions(COLUMNS)
+AS_OF = date(2024, 3, 31)
+EXPRESSIONS = Expressions(COLUMNS, as_of=AS_OF)
 ARROW = {
     BOOLEAN: pa.bool_(),
     INTEGER: pa.int64(),
@@ -40,7 +41,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def ask(engine: duckdb.DuckDBPyConnection, text: str, rows: list[Row]) -> list[Any]:
-    sql = f"SELECT {row_sql(parse_row_expression(text, COLUMNS))} AS value FROM rows ORDER BY _at"
+    sql = f"SELECT {row_sql(parse_row_expression(text, COLUMNS), as_of=AS_OF)} AS value FROM rows ORDER BY _at"
     assert breaches(sql) == []
     columns = {name: pa.array([row[name] for row in rows], ARROW[kind]) for name, kind in COLUMNS.items()}
     engine.register("rows", pa.table({**columns, "_at": list(range(len(rows)))}))
@@ -131,6 +132,25 @@ def test_an_expression_reads_exactly_the_names_in_it(meant: Meant) -> None:
         ("city = 'it''s'", {"city": "it's"}, True),
         ("born < date '1990-01-02'", {"born": date(1990, 1, 1)}, True),
         ("visits IS NULL", {}, True),
+        ("case when visits > 1 then 'many' when visits = 1 then 'one' end", {"visits": 1}, "one"),
+        ("case when visits > 1 then 'many' when visits = 1 then 'one' end", {"visits": 0}, None),
+        ("case when visits > 1 then 'many' else 'few' end", {}, "few"),
+        ("case when visits > 1 then 1 else 0.5 end", {"visits": 2}, 1.0),
+        ("as_of", {}, AS_OF),
+        ("as_of - 1 month", {}, date(2024, 2, 29)),
+        ("as_of - 1 month - 1 year", {}, date(2023, 2, 28)),
+        ("as_of + 30 days", {}, date(2024, 4, 30)),
+        ("date '2024-02-29' + 1 year", {}, date(2025, 2, 28)),
+        ("born between as_of and as_of + 30 days", {"born": date(2024, 4, 30)}, True),
+        ("born between as_of and as_of + 30 days", {"born": date(2024, 5, 1)}, False),
+        ("born + 1 day", {"born": date(2023, 12, 31)}, date(2024, 1, 1)),
+        ("born - 1 day", {}, None),
+        ("as_of - born", {"born": date(2024, 3, 1)}, 30),
+        ("years_between(born, as_of)", {"born": date(2000, 3, 31)}, 24),
+        ("years_between(born, as_of)", {"born": date(2000, 4, 1)}, 23),
+        ("years_between(date '2000-02-29', date '2001-02-28')", {}, 0),
+        ("years_between(date '2000-02-29', date '2001-03-01')", {}, 1),
+        ("years_between(born, as_of)", {}, None),
     ],
 )
 def test_known_answers(text: str, row: Row, value: Any, engine: duckdb.DuckDBPyConnection) -> None:
@@ -163,6 +183,13 @@ def test_a_number_written_is_the_number_computed_with(engine: duckdb.DuckDBPyCon
 @pytest.mark.parametrize("whole", [0, 1, INT64_MAX])
 def test_a_whole_number_written_is_the_number_computed_with(whole: int, engine: duckdb.DuckDBPyConnection) -> None:
     assert ask(engine, str(whole), [NOBODY]) == [whole]
+
+
+def test_the_day_is_needed_where_it_is_spoken_of() -> None:
+    node = parse_row_expression("born > as_of - 12 months", COLUMNS)
+    assert names_in(node) == {"born"}
+    with pytest.raises(TypeError, match="no day was given"):
+        row_sql(node)
 
 
 def test_an_overflow_is_an_error_and_never_another_number(engine: duckdb.DuckDBPyConnection) -> None:

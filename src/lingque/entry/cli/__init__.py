@@ -9,18 +9,23 @@ from rich.console import Console
 from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.campaign import campaign_app
+from lingque.entry.cli.definitions import apply_command, diff_command, export_command
+from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
-from lingque.entry.cli.workspace import apply_command, demo, ingest_command, init
+from lingque.entry.cli.workspace import demo, ingest_command, init
 
 app.command("demo")(demo)
 app.command("init")(init)
+app.command("diff")(diff_command)
 app.command("apply")(apply_command)
+app.command("export")(export_command)
 app.command("ingest")(ingest_command)
 app.add_typer(tags_app)
+app.add_typer(lists_app)
 app.add_typer(models_app)
 app.add_typer(campaign_app)
 app.add_typer(messages_app)

@@ -1,4 +1,4 @@
-"""Commands on a workspace: set it up, apply definitions, load files; and the demo."""
+"""Commands on a workspace: set it up, load files; and the demo."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from lingque.entry.cli.application import (
     HERE,
     UserOption,
     WorkspaceOption,
-    accepted,
     console,
     end_refused,
     opened,
 )
-from lingque.flow.intake import apply, catalog_of, ingest, waiting
+from lingque.flow.intake import catalog_of, ingest, waiting
 
 
 def progress_bar() -> Progress:
@@ -50,23 +49,6 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make a works
     settings = create_workspace(folder)
     console.print(f"✓ {folder.resolve()}\n  settings: {settings}", highlight=False)
     console.print("  next: lingque users add NAME --person PERSON --role operator", highlight=False)
-
-
-def apply_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
-    """Check the YAML under definitions/ and make it what is in force.
-
-    Everything is checked before anything changes; every problem is named with its file and line.
-
-    Examples:
-
-        lingque apply --as otto
-    """
-    with opened(workspace, user) as session, session.application.writing() as services:
-        changes = accepted(apply(services, session.actor), session.language)
-        if not changes:
-            session.say(zh="✓ 没有变化", en="✓ nothing changed")
-            return
-        console.print(show.changes(changes, session.language))
 
 
 def ingest_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
