@@ -206,7 +206,7 @@ def test_the_steps_are_named_in_both_languages() -> None:
 @given(data=st.data())
 def test_the_log_says_of_every_customer_and_offer_why(data: st.DataObject, session: Sessions) -> None:
     decisions = data.draw(decided(session))
-    log = log_of(decisions, plan="p1", campaign="idle", buckets=4)
+    log = log_of(decisions, plan="p1", campaign="idle", phase="once", buckets=4)
     check_sorted(log, DECISION_ORDER, what="log")
     customers = decisions.requests.customer_ids.tolist()
     rows = {(row["customer_id"], row["offer"]): row for row in log.to_pylist()}
@@ -227,7 +227,7 @@ def test_the_log_says_of_every_customer_and_offer_why(data: st.DataObject, sessi
 
 def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> None:
     decisions = decide(requests([7]), [candidate([7], margin=20_000, cost=30)], NO_HOLD_OUT, session=session)
-    (row,) = log_of(decisions, plan="p1", campaign="idle", buckets=1).to_pylist()
+    (row,) = log_of(decisions, plan="p1", campaign="idle", phase="once", buckets=1).to_pylist()
     assert row == {
         "customer_id": 7, "bucket": 0, "plan": "p1", "campaign": "idle", "phase": "once", "clock": "planned",
         "offer": "deposit", "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0,
@@ -252,7 +252,7 @@ def test_the_log_says_what_each_value_stands_on(session: Sessions) -> None:
 
 def test_offers_of_one_customer_stand_in_the_log_as_they_were_listed(session: Sessions) -> None:
     offers = [candidate(MANY[:500], name) for name in ("zebra", "apple", "mango")]
-    log = log_of(decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", buckets=8)
+    log = log_of(decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", phase="once", buckets=8)
     assert log.column("offer").to_pylist() == ["zebra", "apple", "mango"] * 500
     assert log.schema.field("reasons").type == pa.list_(pa.int16())
 
@@ -273,7 +273,7 @@ def test_reasons_are_counted_for_those_who_get_nothing(session: Sessions) -> Non
 def test_nobody_asked_and_nothing_on_offer_decide_nothing(session: Sessions) -> None:
     nobody = decide(requests([], visits=[]), [candidate([], eligibility="visits > 1")], CONTEXT, session=session)
     assert nobody.chosen.tolist() == []
-    assert log_of(nobody, plan="p", campaign="c", buckets=4).num_rows == 0
+    assert log_of(nobody, plan="p", campaign="c", phase="once", buckets=4).num_rows == 0
     nothing = decide(requests([1]), [], CONTEXT, session=session)
     assert nothing.chosen.tolist() == [NOTHING]
     assert not nothing.contacted.any()
