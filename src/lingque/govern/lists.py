@@ -74,6 +74,14 @@ class Membership:
     still_on: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Wish:
+    """How a party is to be on a list."""
+
+    expires_at: Instant
+    origin: str
+
+
 class CustomerLists:
     """Keeps the lists. Made by `bootstrap` or at the edge; holds no state."""
 
@@ -88,9 +96,8 @@ class CustomerLists:
         now = self._clock.now()
         on = _parties_on(connection, definition.list, now)
         expires = self._expiry(definition, entries.expires_on, now)
-        self._put(
-            connection, definition.list, dict.fromkeys(parties, expires), delivered=False, by=by, origin=entries.origin
-        )
+        wished = dict.fromkeys(parties, _Wish(expires_at=expires, origin=entries.origin))
+        self._put(connection, definition.list, wished, delivered=False, by=by)
         return dataclasses.replace(report, already=len(parties & on))
 
     def remove(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
@@ -116,10 +123,15 @@ class CustomerLists:
         now = self._clock.now()
         added = 0
         for name, listed in named.items():
-            wished = {entry.party_id: self._expiry(known.get(name), entry.expires_on, now) for entry in listed}
+            wished = {
+                entry.party_id: _Wish(
+                    expires_at=self._expiry(known.get(name), entry.expires_on, now), origin=entry.origin
+                )
+                for entry in listed
+            }
             if replace:
                 self._take_off_others(connection, name, wished, now)
-            added += self._put(connection, name, wished, delivered=True, by=_BY_DELIVERY, origin=listed[0].origin)
+            added += self._put(connection, name, wished, delivered=True, by=_BY_DELIVERY)
         return added
 
     def members(self, connection: Connection, list_name: str, *, at: Instant) -> Int64s:
@@ -127,7 +139,7 @@ class CustomerLists:
         return members(connection, list_name, at=at)
 
     def _take_off_others(
-        self, connection: Connection, name: str, wished: Mapping[PartyId, Instant], now: Instant
+        self, connection: Connection, name: str, wished: Mapping[PartyId, _Wish], now: Instant
     ) -> None:
         rows = connection.execute(
             select(list_members.c.membership_id, list_members.c.party_id).where(
@@ -141,11 +153,10 @@ class CustomerLists:
         self,
         connection: Connection,
         name: str,
-        wished: Mapping[PartyId, Instant],
+        wished: Mapping[PartyId, _Wish],
         *,
         delivered: bool,
         by: str,
-        origin: str,
     ) -> int:
         """Of the same sort, one membership with the expiry wished; how many parties had none before."""
         now = self._clock.now()
@@ -156,7 +167,9 @@ class CustomerLists:
             )
         }
         changed = [
-            party for party, expires in wished.items() if party not in present or present[party].expires_at != expires
+            party
+            for party, wish in wished.items()
+            if party not in present or present[party].expires_at != wish.expires_at
         ]
         _end(connection, [present[party].membership_id for party in changed if party in present], by=by, at=now)
         rows = [
@@ -164,10 +177,10 @@ class CustomerLists:
                 "list_name": name,
                 "party_id": party,
                 "delivered": delivered,
-                "origin": origin,
+                "origin": wished[party].origin,
                 "added_at": now,
                 "added_by": by,
-                "expires_at": wished[party],
+                "expires_at": wished[party].expires_at,
                 "removed_at": END_OF_TIME,
                 "removed_by": "",
             }
