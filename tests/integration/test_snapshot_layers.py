@@ -29,6 +29,9 @@ from lingque.profile.service import Profile
 from lingque.store.runs import Run, finish_run
 from lingque.warehouse.tables import Slice
 
+# what a snapshot asks of the control database is asked of both by the tests of points in time
+pytestmark = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+
 TAGS = """
 contract: balances
 label: {zh: 余额, en: Balances}
