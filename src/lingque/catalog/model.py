@@ -17,7 +17,7 @@ from lingque.catalog.definitions import (
     TagDefinition,
 )
 from lingque.catalog.expressions.tree import Aggregate, Node
-from lingque.catalog.expressions.types import BOOLEAN, NUMBER, Kind, Type
+from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, Type, money
 from lingque.core.clock import Window
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.labels import Label
@@ -25,6 +25,26 @@ from lingque.core.registries import DataClass, Purpose
 
 Key = tuple[str, str]
 """Kind and name of a definition."""
+
+
+def column_type(contract: DataContract, name: str) -> Type:
+    """The type of a stored column in expressions. A reference is stored as a surrogate, whatever its key was."""
+    column = contract.columns[name]
+    if column.role == "reference":
+        return INTEGER
+    match column.type:
+        case "money":
+            return money(column.currency or "")
+        case "integer":
+            return INTEGER
+        case "number":
+            return NUMBER
+        case "date":
+            return DATE
+        case "boolean":
+            return BOOLEAN
+        case _:
+            return TEXT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,12 +68,11 @@ class Computation:
             _refuse_overflow(self.session.ask(overflow_sql(reading)).to_pylist()[0])
         self.session.add_relation("aggregated", typed_sql("population", readings))
         lists = [(tag.name, f"_members_{tag.list.list}") for tag in tags if isinstance(tag, ListTag)]
-        rows = self._layer(members_sql("aggregated", lists), ())
-        for scores, derived in _layers(tags):
-            rows = self._with_scores(rows, scores)
-            if derived:
-                self.session.add_arrow("layer", rows)
-                rows = self._layer(layered_sql("layer", derived, as_of=self.at.as_of), derived)
+        (_, derived), *above = _layers(tags)
+        rows = self._derive(f"({members_sql('aggregated', lists)})", derived)
+        for scores, derived in above:
+            self.session.add_arrow("_scored", self._with_scores(rows, scores))
+            rows = self._derive("_scored", derived)
         return rows.select(["customer_id", *(tag.name for tag in tags)])
 
     def _prepare(self, inputs: Inputs, readings: Sequence[Reading]) -> None:
@@ -114,9 +113,9 @@ class Computation:
     def _rows(self, contract: DataContract) -> str:
         return rows_sql(contract, self.session.columns(contract.contract))
 
-    def _layer(self, sql: str, derived: Sequence[DerivedTag]) -> pa.Table:
+    def _derive(self, source: str, derived: Sequence[DerivedTag]) -> pa.Table:
         try:
-            return self.session.ask(sql)
+            return self.session.ask(layered_sql(source, derived, as_of=self.at.as_of))
         except duckdb.OutOfRangeException as error:
             names = ", ".join(tag.name for tag in derived)
             raise WarehouseError(

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from lingque.catalog.building.contracts import column_type
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_sql import aggregate_sql, average_over_days_sql, quote, row_sql
 from lingque.catalog.expressions.types import Kind, Type
-from lingque.catalog.model import AggregateTag, DerivedTag
+from lingque.catalog.model import AggregateTag, DerivedTag, column_type
 from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant
 
 RAW = "_raw_"
@@ -95,8 +94,8 @@ def rows_sql(contract: DataContract, present: Collection[str]) -> str:
 
 
 def versions_sql(rows: str, statement: str) -> str:
-    """A statement over `versions`, with those rows as the versions."""
-    return f"WITH versions AS ({rows}) {statement}"
+    """A statement over `_versions`, with those rows as the versions."""
+    return f"WITH _versions AS ({rows}) {statement}"
 
 
 def aggregates_sql(reading: Reading, source: str, at: PointInTime, calendar: BusinessCalendar) -> str:

@@ -114,8 +114,171 @@ offers: [deposit]
 channels: {email: {contact_cost: 0.05}}
 outcome: buys
 """,
+    "mapping/holdings.sql": (
+        "SELECT _file, _row, holding_no, customer_no, product_no, since, gone, balance, matures_on, rate, grade, "
+        "manager FROM holdings JOIN prices USING (product_no)\n"
+    ),
     "mapping/accounts.sql": "SELECT _file, _row, account_no, customer_no, opened_on, score FROM accounts\n",
 }
+
+EVERYTHING = """\
+contract: products
+label: {zh: 产品, en: Products}
+kind: reference
+load: full
+columns:
+  product_no: {type: text, role: key}
+  listed_on: {type: date, role: valid_from}
+  price: {type: number}
+---
+contract: holdings
+label: {zh: 持有, en: Holdings}
+kind: state
+load: delta
+gate: 99.5
+known_after_days: 2
+columns:
+  holding_no: {type: text, role: key}
+  customer_no: {type: text, role: party}
+  product_no: {type: text, role: reference, references: products}
+  since: {type: date, role: valid_from}
+  gone: {type: boolean, role: deleted}
+  balance: {type: money, currency: CNY, classes: [financial], level: 4}
+  matures_on: {type: date}
+  rate: {type: number}
+  grade: {type: integer}
+  manager: {type: text}
+---
+source: core_holdings
+system: core
+contract: holdings
+reads:
+  holdings:
+    files: ["holdings_{data_date}.dat"]
+    format: fixed_width
+    encoding: gb18030
+    fields: {holding_no: [1, 10], balance: [11, 12]}
+  prices: {table: public.prices, connection: reports, date_column: as_of}
+control: {file: "holdings_{data_date}.ok", of: holdings, totals: {balance: sum_of_balance}}
+late: {every: weekday, rule: alert}
+mapping: mapping/holdings.sql
+---
+tag: average_balance
+label: {zh: 月日均余额, en: Monthly average balance}
+family: assets
+from: holdings
+where: balance > cny(0)
+window: 1 month
+value: time_avg(balance)
+---
+tag: matures_soon
+label: {zh: 即将到期, en: Matures soon}
+family: assets
+from: holdings
+value: any(matures_on between as_of and as_of + 30 days)
+---
+tag: tolerance
+label: {zh: 风险等级, en: Tolerance}
+family: risk
+from: holdings
+value: max(grade)
+---
+tag: assessed_until
+label: {zh: 测评有效期, en: Assessed until}
+family: risk
+from: holdings
+value: max(matures_on)
+---
+tag: manager
+label: {zh: 客户经理, en: Relationship manager}
+family: relationship
+from: holdings
+value: last(manager)
+---
+tag: age
+label: {zh: 年龄, en: Age}
+family: demographics
+from: customers
+value: max(years_between(birth_date, as_of))
+---
+tag: balance_next
+label: {zh: 未来日均, en: Average balance to come}
+family: assets
+from: holdings
+window: next 60 days
+value: time_avg(balance)
+---
+tag: propensity
+label: {zh: 购买倾向, en: Propensity}
+family: value
+model: buys_deposit
+---
+tag: likely
+label: {zh: 高倾向, en: Likely}
+family: value
+value: propensity > 0.2 and not complained
+---
+tag: complained
+label: {zh: 投诉客户, en: Complained}
+family: relationship
+list: complaints
+---
+model: buys_deposit
+label: {zh: 存款倾向, en: Buys a deposit}
+target: buys
+population: matures_soon
+features: [average_balance, bookings, age, manager]
+train_as_of: [2026-01-01, 2026-02-01]
+validate_as_of: 2026-03-01
+---
+list: complaints
+label: {zh: 投诉, en: Complaints}
+owner: min
+effect: exclude
+valid_days: 90
+---
+list: insiders
+label: {zh: 内部, en: Insiders}
+owner: min
+effect: exclude
+secret: true
+---
+cap: mails
+label: {zh: 邮件频次, en: Mails}
+channels: [email]
+at_most: 2
+within: 7 days
+---
+offer: fund
+label: {zh: 固收+, en: Fixed income plus}
+regime: wealth
+suitability: {risk_grade: 3, tolerance: tolerance, valid_until: assessed_until, age: age}
+valid_from: 2026-01-01
+valid_to: 2027-01-01
+currency: CNY
+margin: 180.50
+response: 0.05
+propensity: propensity
+creatives:
+  email:
+    zh: {subject: 理财, body: "您好！\\n您有一笔资金即将到期。\\n"}
+  rm_call:
+    zh: {body: "请联系客户：到期提醒"}
+---
+campaign: maturing
+label: {zh: 到期承接, en: Maturing money}
+owner: lan
+segment: likely
+offers: [fund]
+channels: {email: {contact_cost: 0.05}, rm_call: {contact_cost: 8, capacity: 100}}
+route_by: manager
+hold_out: 0.1
+pilot: {share: 0.1}
+schedule: {every: week, first: 2026-04-06, until: 2026-07-01}
+outcome: buys
+also_measure: [balance_next, buys_next]
+"""
+"""Further definitions, with something of every kind and form. Beside `FILES` they make a catalog."""
 
 
 class Workspace:

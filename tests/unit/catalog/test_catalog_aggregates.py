@@ -266,7 +266,7 @@ def test_aggregates_over_states_as_they_stand_on_the_day(
 DAYS = [date(2026, 2, 25) + timedelta(days=n) for n in range(42)]  # the clocks change on the 33rd of them
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     data=st.data(),
     facts=versions_of(st.sampled_from(DAYS).map(CALENDAR.start_of)),

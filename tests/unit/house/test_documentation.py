@@ -27,6 +27,7 @@ NAMES = {
     "category": TEXT,
     "city": TEXT,
     "employed": BOOLEAN,
+    "matures_on": DATE,
     "salary": money("CNY"),
 }
 

@@ -8,33 +8,12 @@ from sqlglot import exp
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.definitions import DataContract, FileRead, SourceDefinition
 from lingque.catalog.definitions.sources import DATED
-from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type, money
 from lingque.catalog.yaml_files import Located
 from lingque.core.errors import nearest
 from lingque.warehouse.subset import breaches
 
 REFERRED_TO = ("state", "reference")
 """The kinds of contract whose rows others may refer to by their key."""
-
-
-def column_type(contract: DataContract, name: str) -> Type:
-    """The type of a stored column in expressions. A reference is stored as a surrogate, whatever its key was."""
-    column = contract.columns[name]
-    if column.role == "reference":
-        return INTEGER
-    match column.type:
-        case "money":
-            return money(column.currency or "")
-        case "integer":
-            return INTEGER
-        case "number":
-            return NUMBER
-        case "date":
-            return DATE
-        case "boolean":
-            return BOOLEAN
-        case _:
-            return TEXT
 
 
 def check_contracts(draft: Draft) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
 
-from lingque.catalog.building.contracts import column_type
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.definitions import DataContract, ListDefinition, ModelDefinition, TagDefinition
 from lingque.catalog.expressions.parse import columns_of
 from lingque.catalog.expressions.tree import Aggregate, names_in
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.model import AggregateTag, DerivedTag, ListTag, ModelTag
+from lingque.catalog.model import AggregateTag, DerivedTag, ListTag, ModelTag, column_type
 from lingque.catalog.yaml_files import Located
 from lingque.core.clock import Window
 from lingque.core.errors import nearest

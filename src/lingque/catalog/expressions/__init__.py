@@ -1,6 +1,6 @@
 """The expression language: one text, parsed once into a typed tree, compiled to any target.
 
-Rows and NULL follow SQL's three-valued logic. Over no rows count is 0 and sum is 0, every other aggregate NULL;
+Rows and NULL follow SQL's three-valued logic. Over no rows count, sum and time_avg are 0, every other aggregate NULL;
 division by zero is NULL. Money carries its currency: `cny(50000)` is fifty thousand yuan, and two currencies
 never meet in one operation.
 """

@@ -2,7 +2,7 @@
 -- for: per key the version that holds at the last moment before a day: the latest of those known, unless it is the end
 SELECT * FROM (
     SELECT *, row_number() OVER (PARTITION BY _key ORDER BY valid_from DESC, known_at DESC, row_key DESC) AS _rank
-    FROM versions WHERE valid_from < $moment AND known_at <= $known_by
+    FROM _versions WHERE valid_from < $moment AND known_at <= $known_by
 ) AS ranked
 WHERE _rank = 1 AND NOT COALESCE(ended, FALSE);
 
@@ -12,7 +12,7 @@ SELECT * FROM (
     SELECT *, lead(valid_from) OVER (PARTITION BY _key ORDER BY valid_from) AS held_until
     FROM (
         SELECT *, row_number() OVER (PARTITION BY _key, valid_from ORDER BY known_at DESC, row_key DESC) AS _rank
-        FROM versions WHERE known_at <= $known_by
+        FROM _versions WHERE known_at <= $known_by
     ) AS ranked
     WHERE _rank = 1
 ) AS spans
