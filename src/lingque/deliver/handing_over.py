@@ -187,9 +187,9 @@ class HandingOver:
         for part in chunks(waiting, self.size):
             with self.database.transaction() as connection:
                 for work, reason in self.leave.refusals(connection, part):
-                    self.moves.withdraw(connection, work, "cancelled", reason)
-                    self._trace(connection, work, reason, "cancel_task")
-                    cancelled += 1
+                    if self.moves.withdraw(connection, work, "cancelled", reason):
+                        self._trace(connection, work, reason, "cancel_task")
+                        cancelled += 1
         return cancelled
 
     def _recall(self) -> None:
