@@ -82,6 +82,14 @@ class SmtpSection(BaseModel):
     tls: Literal["none", "starttls", "tls"] = Field(default="none", description="how the connection is secured")
 
 
+class FileDropSection(BaseModel):
+    """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
+
+
 class SenderSection(BaseModel):
     """`[sender]`: who answers for every message; shown in each."""
 
@@ -93,14 +101,6 @@ class SenderSection(BaseModel):
     opt_out_base: str = Field(default="http://127.0.0.1:8000", description="public address of 'lingque serve'")
 
 
-class FileDropSection(BaseModel):
-    """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
-
-
 class Settings(BaseSettings):
     """Everything a workspace can set."""
 
@@ -110,8 +110,8 @@ class Settings(BaseSettings):
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
     smtp: SmtpSection = SmtpSection()
-    sender: SenderSection = SenderSection()
     file_drop: FileDropSection = FileDropSection()
+    sender: SenderSection = SenderSection()
 
 
 def load_settings(folder: Path) -> Settings:
