@@ -217,7 +217,7 @@ class Taking:
         self,
         channel: BatchChannel,
         taken: Callable[[], dict[str, list[tuple[str, str]]]],
-        recalled: Callable[[], dict[str, list[tuple[str, str]]]],
+        recalled: Callable[[], dict[str, list[str]]],
     ) -> None:
         self.channel = channel
         self.taken = taken
@@ -229,7 +229,7 @@ def in_memory(_folder: Path) -> Taking:
     return Taking(
         channel,
         lambda: {name: [(m.key, m.body) for m in entry.messages] for name, entry in channel.batches.items()},
-        lambda: {name: [(r.key, r.reason.name) for r in entries] for name, entries in channel.recalled.items()},
+        lambda: {name: [r.key for r in entries] for name, entries in channel.recalled.items()},
     )
 
 
@@ -240,12 +240,10 @@ def in_a_folder(folder: Path) -> Taking:
         files = receiver.take().items()
         return {n: [(r["key"], r["text"]) for r in rows] for n, rows in files if not n.startswith("cancelled_")}
 
-    def recalled() -> dict[str, list[tuple[str, str]]]:
+    def recalled() -> dict[str, list[str]]:
         files = receiver.take().items()
         return {
-            n.removeprefix("cancelled_"): [(r["key"], r["reason"]) for r in rows]
-            for n, rows in files
-            if n.startswith("cancelled_")
+            n.removeprefix("cancelled_"): [r["key"] for r in rows] for n, rows in files if n.startswith("cancelled_")
         }
 
     return Taking(file_drop(receiver.folder), taken, recalled)
@@ -279,9 +277,9 @@ def test_two_ids_are_two_batches(taking: Taking) -> None:
 
 def test_what_is_recalled_is_stated_beside_the_batch_and_grows(taking: Taking) -> None:
     taking.channel.hand_over(batch(1, 2))
-    gone = [Recalled(key=f"k{n}", route="rm1", reason=Reason.CONSENT_WITHDRAWN, at=Instant(n)) for n in (1, 2)]
+    gone = [Recalled(key=f"k{n}", route="rm1", at=Instant(n)) for n in (1, 2)]
     for count in (1, 2, 2):
         taking.channel.recall("sms-1-a", gone[:count])
-        assert taking.recalled() == {"sms-1-a": [(f"k{n}", "CONSENT_WITHDRAWN") for n in (1, 2)[:count]]}
+        assert taking.recalled() == {"sms-1-a": [f"k{n}" for n in (1, 2)[:count]]}
     assert len(taking.taken()["sms-1-a"]) == 2
     taking.channel.close()

@@ -12,13 +12,14 @@ import post_office
 import pytest
 from killing import Workers, moments
 from post_office import WAVE, Post, Receiver, file_drop, phone_of
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from lingque.core.errors import ChannelError
-from lingque.core.reasons import Reason
-from lingque.deliver.contracts import Batch, Receipt
+from lingque.core.errors import ChannelError, VaultError
+from lingque.core.reasons import Reason, Refusal
+from lingque.deliver.contracts import Batch, Message, Receipt
 from lingque.deliver.outbox import spent
 from lingque.deliver.tables import batches
+from lingque.govern.contracts import Permit
 from lingque.testing import MemoryBatchChannel, MemoryChannel
 
 
@@ -163,7 +164,7 @@ def test_a_withdrawal_between_death_and_the_next_pump_takes_the_message_out_and_
     (batch_id,) = channel.batches
     taken = Receiver(folder).take()
     assert [row["key"] for row in taken[batch_id]] == [keys[0], keys[2]]
-    assert [(row["key"], row["reason"]) for row in taken[f"cancelled_{batch_id}"]] == [(keys[1], "CONSENT_WITHDRAWN")]
+    assert [row["key"] for row in taken[f"cancelled_{batch_id}"]] == [keys[1]]
     assert post.statuses()[keys[1]] == "refused"
 
 
@@ -176,9 +177,9 @@ def test_a_withdrawal_cancels_a_task_that_nobody_has_done_yet(post: Post, folder
         outbox.pump()
     assert post.statuses() == {keys[0]: "cancelled", keys[1]: "assigned", keys[2]: "cancelled"}
     ((name, rows),) = ((name, rows) for name, rows in Receiver(folder).take().items() if name.startswith("cancelled_"))
-    assert [(row["key"], row["route"], row["reason"]) for row in rows] == [
-        (keys[0], "rm1", "CONSENT_WITHDRAWN"),
-        (keys[2], "rm0", "CONSENT_WITHDRAWN"),
+    assert rows == [
+        {"key": keys[0], "route": "rm1", "at": "2026-06-01T02:00:00+00:00"},  # and not why
+        {"key": keys[2], "route": "rm0", "at": "2026-06-01T02:00:00+00:00"},
     ]
     assert name.removeprefix("cancelled_") in Receiver(folder).take()
     assert post.ledger.told[WAVE, 1, 1] == ["release"]
@@ -200,7 +201,7 @@ def test_a_recall_that_could_not_be_written_is_written_by_the_next_pump(
             post.outbox(channel).pump()
     post.outbox(channel).pump()
     (recalled,) = channel.recalled.values()
-    assert [entry.reason for entry in recalled] == [Reason.CONSENT_WITHDRAWN]
+    assert len(recalled) == 1
     channel.recalled.clear()
     post.outbox(channel).pump()
     assert channel.recalled == {}
@@ -279,6 +280,56 @@ def test_a_stop_while_a_batch_is_handed_over_is_not_overwritten(post: Post) -> N
     outbox.pump()
     assert post.fates().by_status == {"cancelled": 2}
     assert [len(recalled) for recalled in channel.recalled.values()] == [2]
+
+
+def test_a_stop_or_a_pause_while_mails_go_out_holds_from_the_next_one_on(post: Post) -> None:
+    keys = {wave: post.queue("email", customers=[1, 2, 3], wave=wave) for wave in (1, 2)}
+    channel = MemoryChannel()
+    outbox = post.outbox(channel)
+    paused: set[int] = set()
+
+    def meanwhile(message: Message) -> None:
+        if message.key == keys[1][0]:
+            with post.database.transaction() as connection:
+                assert outbox.cancel(connection, 1, Reason.CAMPAIGN_STOPPED) == 2
+        if message.key == keys[2][1]:
+            paused.add(2)
+
+    channel.before_send = meanwhile
+    done = outbox.pump(allowed_wave=lambda _connection, wave: wave not in paused)
+    assert (done.handled, done.held, done.paused) == (3, 0, 1)
+    assert post.fates(1).by_status == {"sent": 1, "cancelled": 2}
+    assert post.fates(2).by_status == {"sent": 2, "queued": 1}
+    assert list(channel.messages) == [keys[1][0], keys[2][0], keys[2][1]]
+
+
+def test_a_vault_that_does_not_open_the_next_address_loses_no_fate(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mail before it was sent, and that is written down, though both share a transaction."""
+    post.queue("email", customers=[1, 2, 3])
+    opened = post.addresses.release
+
+    def failing(connection: Connection, permit: Permit) -> str | Refusal:
+        if permit.customer_id == 2:
+            raise VaultError("the data key of party 2 is not there")
+        return opened(connection, permit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(post.addresses, "release", failing)
+        with pytest.raises(VaultError):
+            post.outbox(MemoryChannel()).pump()
+    assert list(post.statuses().values()) == ["sent", "queued", "queued"]
+    assert post.ledger.told == {(WAVE, 1, 1): ["commit"]}
+    post.outbox(MemoryChannel()).pump()
+    assert post.fates().by_status == {"sent": 3}
+
+
+def test_a_call_can_be_made_without_knowing_the_name(post: Post) -> None:
+    post.queue("rm_call", customers=[1])
+    post.addresses.name_of = {}
+    channel = MemoryBatchChannel(name="rm_call")
+    post.outbox(channel).pump()
+    ((message,),) = (batch.messages for batch in channel.batches.values())
+    assert (message.name, message.address) == ("", phone_of(1))
 
 
 def test_without_room_or_right_everything_stays_queued(

@@ -131,11 +131,13 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Recalled:
-    """A message that left a batch after it may have been handed over: nobody is to act on it any more."""
+    """A message that left a batch after it may have been handed over: nobody is to act on it any more.
+
+    It does not say why: some reasons are nobody's business outside compliance.
+    """
 
     key: str
     route: str
-    reason: Reason
     at: Instant
 
 

@@ -35,7 +35,7 @@ RM_COLUMNS = {
 }
 """Columns of the file, and the field of the message that fills each."""
 
-RECALL_COLUMNS = ("key", "route", "reason", "at")
+RECALL_COLUMNS = ("key", "route", "at")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _GUARD = "a cell that begins with = + - @ ' or a control character has an apostrophe put in front: take one off"
@@ -71,7 +71,7 @@ class FileDropChannel:
 
     def recall(self, batch_id: str, recalled: Sequence[Recalled]) -> None:
         """Write beside the batch what is not to be acted on any more: all of it, in the place of an earlier file."""
-        rows = [[entry.key, entry.route, entry.reason.name, datetime_of(entry.at).isoformat()] for entry in recalled]
+        rows = [[entry.key, entry.route, datetime_of(entry.at).isoformat()] for entry in recalled]
         about = {"cancels_in_batch": batch_id, "channel": self.name}
         self._drop(f"cancelled_{batch_id}", RECALL_COLUMNS, rows, about)
 

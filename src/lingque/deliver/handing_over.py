@@ -187,9 +187,9 @@ class HandingOver:
         for part in chunks(waiting, self.size):
             with self.database.transaction() as connection:
                 for work, reason in self.leave.refusals(connection, part):
-                    self.moves.withdraw(connection, work, "cancelled", reason)
-                    self._trace(connection, work, reason, "cancel_task")
-                    cancelled += 1
+                    if self.moves.withdraw(connection, work, "cancelled", reason):
+                        self._trace(connection, work, reason, "cancel_task")
+                        cancelled += 1
         return cancelled
 
     def _recall(self) -> None:
@@ -206,7 +206,7 @@ class HandingOver:
                 this = batches.c.batch_id == row.batch_id
                 connection.execute(update(batches).where(this).values(to_recall=False))
                 gone = [
-                    Recalled(key=w.message_key, route=w.route, reason=Reason(w.reason), at=Instant(w.changed_at))
+                    Recalled(key=w.message_key, route=w.route, at=Instant(w.changed_at))
                     for w in connection.execute(_taken_out(row.batch_id))
                 ]
                 self.channels[row.channel].recall(row.batch_id, gone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +19,7 @@ from lingque.deliver.contracts import BY_PEOPLE, Content, Message
 from lingque.deliver.tables import contents
 from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
-_MAY_SEND = {"sending": True} if "sending" in {field.name for field in fields(PermitAsk)} else {}
+_MAY_SEND = {"sending": True} if "sending" in {one.name for one in fields(PermitAsk)} else {}
 
 
 def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
@@ -42,6 +42,7 @@ class Leave:
     opt_outs: OptOutTokens
     sender: Sender
     clock: Clock
+    _words: dict[str, Content] = field(default_factory=dict)
 
     def message(self, connection: Connection, work: Any) -> Message | Refusal:
         """The message of this row, permitted now and with its address opened; or why not."""
@@ -53,10 +54,9 @@ class Leave:
         address = self.addresses.release(connection, permit)
         if isinstance(address, Refusal):
             return address
-        row = connection.execute(select(contents).where(contents.c.content_digest == work.content_digest)).one()
         opt_out = OptOut(customer_id=customer, purpose=permit.ask.purpose, channel=work.channel)
         message = compose(
-            Content(subject=row.subject, body=row.body, language=row.language),
+            self._content(connection, work.content_digest),
             channel=work.channel,
             address=address,
             key=work.message_key,
@@ -81,6 +81,12 @@ class Leave:
             answer = self.permits.permit_set(connection, ids, ask_of(listed[0], moment, sending=False))
             for position in np.flatnonzero(~answer.allowed).tolist():
                 yield listed[position], min(r for r, flags in answer.refusals.items() if flags[position])
+
+    def _content(self, connection: Connection, digest: str) -> Content:
+        if digest not in self._words:  # a digest says all: what it stands for never changes
+            row = connection.execute(select(contents).where(contents.c.content_digest == digest)).one()
+            self._words[digest] = Content(subject=row.subject, body=row.body, language=row.language)
+        return self._words[digest]
 
     def _name(self, connection: Connection, permit: Permit) -> str:
         name = self.addresses.release_name(connection, permit)

@@ -36,11 +36,16 @@ class Moves:
         note: str = "",
         attempts: int | None = None,
         batch_id: str | None = None,
-    ) -> None:
-        """Give the message of this row (as it was read) its new status; `batch_id` None takes it out of its batch."""
-        connection.execute(
+        was: Status | None = None,
+    ) -> bool:
+        """Give the message of this row its new status; `batch_id` None takes it out of its batch.
+
+        False, and nothing changed, where its status is not `was` any more (None: the one it was read with).
+        """
+        before = was or work.status
+        changed = connection.execute(
             update(deliveries)
-            .where(deliveries.c.delivery_id == work.delivery_id)
+            .where(deliveries.c.delivery_id == work.delivery_id, deliveries.c.status == before)
             .values(
                 status=status,
                 attempts=work.attempts if attempts is None else attempts,
@@ -50,13 +55,18 @@ class Moves:
                 changed_at=self.clock.now(),
             )
         )
-        if status in COUNTED and work.status not in COUNTED:
+        if not changed.rowcount:
+            return False
+        if status in COUNTED and before not in COUNTED:
             self.ledger.commit(connection, work.wave_id, work.customer_id, work.step)
-        if status in FREED and work.status not in FREED:
+        if status in FREED and before not in FREED:
             self.ledger.release(connection, work.wave_id, work.customer_id, work.step)
+        return True
 
-    def withdraw(self, connection: Connection, work: Any, status: Status, reason: Reason) -> None:
+    def withdraw(self, connection: Connection, work: Any, status: Status, reason: Reason) -> bool:
         """End a message that may stand in a batch already: the receiver of the batch is told by the next pump."""
-        self.move(connection, work, status, reason=reason, batch_id=work.batch_id)
+        if not self.move(connection, work, status, reason=reason, batch_id=work.batch_id):
+            return False
         if work.batch_id is not None:
             connection.execute(update(batches).where(batches.c.batch_id == work.batch_id).values(to_recall=True))
+        return True

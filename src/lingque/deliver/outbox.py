@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -38,7 +38,7 @@ from lingque.deliver.handing_over import HandingOver
 from lingque.deliver.leave import Leave
 from lingque.deliver.moves import Moves
 from lingque.deliver.tables import contents, deliveries
-from lingque.deliver.waiting import AllowedWave, Gate, queued
+from lingque.deliver.waiting import AllowedWave, Gate, Line
 from lingque.govern.contracts import Addresses, AuditTrail, OptOutTokens, Permits
 from lingque.store.database import Database
 
@@ -191,9 +191,7 @@ class Outbox:
         works = connection.execute(
             select(deliveries).where(deliveries.c.wave_id == wave_id, open_ones).with_for_update()
         ).all()
-        for work in works:
-            self._moves.withdraw(connection, work, "cancelled", reason)
-        return len(works)
+        return sum(self._moves.withdraw(connection, work, "cancelled", reason) for work in works)
 
     def _settle_interrupted(self) -> None:
         """Single messages found in `sending`: to be sent again where that is safe, else of unknown fate."""
@@ -219,56 +217,53 @@ class Outbox:
                 return
 
     def _round(self, gate: Gate) -> Generator[int, None, bool]:
+        line = Line(gate, self._channels)
         again = False
-        after = 0
         sent: tuple[_Claimed, Receipt] | None = None
         while True:
             with self._database.transaction() as connection:
                 if sent is not None:
                     again |= self._record(connection, sent[0].work, sent[1])
-                turn = self._claim_next(connection, gate, after)
+                turn = self._claim_next(connection, gate, line)
             done = 0 if sent is None else 1
-            if isinstance(turn, LingqueError):
-                raise turn
-            if turn is None:
-                yield done
-                return again
-            work, claimed = turn
-            after = work.delivery_id
-            sent = None if claimed is None else (claimed, self._send(claimed))
-            if claimed is None and after not in gate.held:
-                done += 1  # refused
+            match turn:
+                case None:
+                    yield done
+                    return again
+                case LingqueError():
+                    raise turn
+                case "held":
+                    sent = None
+                case "refused":
+                    sent = None
+                    done += 1
+                case _Claimed():
+                    sent = turn, self._send(turn)
             yield done
 
     def _claim_next(
-        self, connection: Connection, gate: Gate, after: int
-    ) -> tuple[Any, _Claimed | None] | LingqueError | None:
-        """The next message, claimed where it may go; None where there is none. An error is handed back, so that the
-        caller's transaction keeps what became of the message before."""
+        self, connection: Connection, gate: Gate, line: Line
+    ) -> _Claimed | Literal["refused", "held"] | LingqueError | None:
+        """The next message, marked as being sent where it may go; None where there is none. An error is handed back,
+        so that the caller's transaction keeps what became of the message before."""
         try:
             with connection.begin_nested():
-                work = self._next(connection, gate, after)
-                return None if work is None else (work, self._claim(connection, work, gate))
+                work = line.next(connection)
+                return None if work is None else self._claim(connection, work, gate)
         except LingqueError as error:
             return error
 
-    def _next(self, connection: Connection, gate: Gate, after: int) -> Any:
-        while True:
-            query = queued(gate, list(self._channels), after).limit(1).with_for_update()
-            work = connection.execute(query).one_or_none()
-            if work is None or gate.lets(connection, work.wave_id):
-                return work
-
-    def _claim(self, connection: Connection, work: Any, gate: Gate) -> _Claimed | None:
-        """The message, marked as being sent; None where it was refused or is held."""
+    def _claim(self, connection: Connection, work: Any, gate: Gate) -> _Claimed | Literal["refused", "held"]:
         gate.held.discard(work.delivery_id)
         message = self._leave.message(connection, work)
-        if isinstance(message, Refusal):
-            if not gate.holds(work, message):
-                self._refuse(connection, work, message)
-            return None
-        self._moves.move(connection, work, "sending", attempts=work.attempts + 1)
-        return _Claimed(work=work, message=message)
+        if isinstance(message, Message):
+            # else it was cancelled since the page was read
+            claimed = self._moves.move(connection, work, "sending", attempts=work.attempts + 1)
+            return _Claimed(work=work, message=message) if claimed else "held"
+        if gate.holds(work, message):
+            return "held"
+        self._refuse(connection, work, message)
+        return "refused"
 
     def _send(self, claimed: _Claimed) -> Receipt:
         try:
@@ -276,18 +271,18 @@ class Outbox:
         except ChannelError:
             # raised before anything was sent; whatever else happens leaves `sending` behind, to be settled
             with self._database.transaction() as connection:
-                self._moves.move(connection, claimed.work, "queued")
+                self._moves.move(connection, claimed.work, "queued", was="sending")
             raise
 
     def _refuse(self, connection: Connection, work: Any, refusal: Refusal) -> None:
-        self._moves.move(connection, work, "refused", reason=refusal.reason)
-        self._audit.record(
-            connection,
-            actor="lingque",
-            act="refuse_send",
-            subject=f"customer {work.customer_id}",
-            detail={"message": work.message_key, "reason": refusal.reason.name},
-        )
+        if self._moves.move(connection, work, "refused", reason=refusal.reason):
+            self._audit.record(
+                connection,
+                actor="lingque",
+                act="refuse_send",
+                subject=f"customer {work.customer_id}",
+                detail={"message": work.message_key, "reason": refusal.reason.name},
+            )
 
     def _record(self, connection: Connection, work: Any, receipt: Receipt) -> bool:
         """Write down what became of a send; True where it is to be tried again."""
@@ -304,7 +299,7 @@ class Outbox:
                 honours_key = self._channels[work.channel].honours_key
                 status = "queued" if honours_key and attempts < MAX_ATTEMPTS else "unknown"
         reason = None if status == "queued" else receipt.reason
-        self._moves.move(connection, work, status, attempts=attempts, reason=reason, note=receipt.note)
+        self._moves.move(connection, work, status, attempts=attempts, reason=reason, note=receipt.note, was="sending")
         return status == "queued"
 
 

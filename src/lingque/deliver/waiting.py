@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.tables import deliveries
+
+PAGE = 200
 
 AllowedWave = Callable[[Connection, int], bool]
 """May messages of this wave go out at this moment? Asked in the transaction that claims them."""
@@ -27,7 +30,7 @@ class Gate:
 
     def lets(self, connection: Connection, wave_id: int) -> bool:
         """May the wave send? Where not, the rest of this pump passes it over."""
-        if self._allowed(connection, wave_id):
+        if wave_id not in self.closed and self._allowed(connection, wave_id):
             return True
         self.closed.add(wave_id)
         return False
@@ -57,3 +60,26 @@ def queued(gate: Gate, channels: Collection[str], after: int) -> Select[Any]:
     if gate.closed:
         query = query.where(deliveries.c.wave_id.not_in(gate.closed))
     return query.order_by(deliveries.c.delivery_id)
+
+
+class Line:
+    """The queue from its beginning, one message at a time; read a page at a time, so each may be stale."""
+
+    def __init__(self, gate: Gate, channels: Collection[str]) -> None:
+        self._gate = gate
+        self._channels = list(channels)
+        self._page: deque[Any] = deque()
+        self._after = 0
+
+    def next(self, connection: Connection) -> Any:
+        """The next message whose wave may send at this moment; None at the end."""
+        while True:
+            while self._page:
+                work = self._page.popleft()
+                if self._gate.lets(connection, work.wave_id):
+                    return work
+            query = queued(self._gate, self._channels, self._after).limit(PAGE)
+            self._page.extend(connection.execute(query))
+            if not self._page:
+                return None
+            self._after = self._page[-1].delivery_id
