@@ -9,6 +9,7 @@ from rich.console import Console
 from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.campaign import campaign_app
+from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
@@ -18,6 +19,8 @@ app.command("demo")(demo)
 app.command("init")(init)
 app.command("apply")(apply_command)
 app.command("ingest")(ingest_command)
+app.add_typer(quarantine_app)
+app.add_typer(quality_app)
 app.add_typer(tags_app)
 app.add_typer(campaign_app)
 app.add_typer(users_app)
