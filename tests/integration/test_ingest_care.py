@@ -42,6 +42,9 @@ GOOD = transactions()[:20]
 BAD = [("TXB1", *GOOD[0][1:3], "31.05.2026", *GOOD[0][4:]), ("TXB2", *GOOD[0][1:6], "secret", "1.00"), ("TXB3",) * 8]
 
 
+ON_SQLITE = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+
+
 class Care:
     """The commands, as an operator uses them."""
 
@@ -134,6 +137,7 @@ def test_corrected_rows_come_in_once_and_dismissed_ones_stay_out(bank: Bank, car
     assert "still no number" not in repr(audit_of(care.services))
 
 
+@ON_SQLITE
 def test_corrections_hold_for_the_file_they_were_made_on(bank: Bank, care: Care) -> None:
     bank.deliver("transactions", [*GOOD, BAD[0]])
     care.load()
@@ -145,6 +149,7 @@ def test_corrections_hold_for_the_file_they_were_made_on(bank: Bank, care: Care)
     assert numbers(care.load()) == (21, 20, 0, 1)
 
 
+@ON_SQLITE
 def test_the_last_word_on_a_row_counts_and_it_must_be_on_a_column(bank: Bank, care: Care) -> None:
     bank.deliver("transactions", [*GOOD, BAD[0]])
     care.load()
@@ -191,6 +196,7 @@ def test_a_delivery_below_the_gate_is_held_until_it_is_released(bank: Bank, load
     assert (last.data_date, last.held, last.released_by, last.fell) == (NEXT_DAY, False, "otto", True)
 
 
+@ON_SQLITE
 def test_a_better_file_is_published_without_anybody_s_word(bank: Bank, loaded: Application, care: Care) -> None:
     gate(bank, loaded, "transactions")
     bank.deliver("transactions", [*GOOD, *BAD], DATA_DATE)
@@ -218,6 +224,7 @@ def test_a_held_delivery_of_customers_changes_nothing_in_the_vault(bank: Bank, l
     assert kinds == 0
 
 
+@ON_SQLITE
 def test_the_commands_show_count_correct_and_release(
     bank: Bank, loaded: Application, care: Care, monkeypatch: pytest.MonkeyPatch
 ) -> None:

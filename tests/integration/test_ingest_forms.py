@@ -34,6 +34,9 @@ from lingque.flow.intake import catalog_of, incomplete
 from lingque.ingest.lateness import late_sources
 from lingque.store.runs import published_versions
 
+# what is read does not depend on where the control database is
+pytestmark = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+
 DAY_BEFORE = date(2026, 5, 31)
 WIDTHS = (12, 30, 24, 10, 10, 10)
 

@@ -50,7 +50,7 @@ class Landing:
         return Delivery(source=of, data_date=found.data_date, files=found.files, control=found.control, scratch=scratch)
 
     def rows(self, of: SourceDefinition) -> list[dict[str, Any]]:
-        with Session(DeltaTables(self.folder), memory_limit="256MB", threads=1) as session:
+        with Session(DeltaTables(self.folder.parent), memory_limit="256MB", threads=1) as session:
             read_delivery(session, self.delivery(of), CALENDAR)
             rows: list[dict[str, Any]] = session.ask('SELECT * FROM "rows" ORDER BY _file, _row').to_pylist()
             return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,13 +86,18 @@ def test_a_total_over_what_is_no_number_or_not_there_names_row_or_column(landing
     assert "'amount'" in refused.value.next_step
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("warehouse")
+
+
 amounts = st.decimals(-(10**14), 10**14, places=4, allow_nan=False)
 
 
 @settings(max_examples=15)
-@given(st.lists(amounts, max_size=20))
-def test_totals_are_exact(values: list[Decimal]) -> None:
-    with Session(DeltaTables(None), memory_limit="256MB", threads=1) as session:  # type: ignore[arg-type]
+@given(values=st.lists(amounts, max_size=20))
+def test_totals_are_exact(root: Path, values: list[Decimal]) -> None:
+    with Session(DeltaTables(root), memory_limit="256MB", threads=1) as session:
         rows = ", ".join(f"('{value:f}', {n})" for n, value in enumerate(values, start=1)) or "(NULL, 0)"
         session.add_relation("rows", f"SELECT * FROM (VALUES {rows}) AS given(amount, _row)")
         assert exact_total(session, "rows", "amount", "file") == sum(values, Decimal(0))
@@ -129,6 +135,6 @@ def test_the_control_file_belongs_to_the_content(landing: Landing) -> None:
 def test_a_source_without_control_is_not_held_to_one(landing: Landing) -> None:
     landing.put(FILE, ROWS)
     delivery = landing.delivery(source(READ))
-    with Session(DeltaTables(landing.folder), memory_limit="256MB", threads=1) as session:
+    with Session(DeltaTables(landing.folder.parent), memory_limit="256MB", threads=1) as session:
         check_control(session, delivery)
     assert waiting_for(source(READ), landing.folder) == []
