@@ -46,8 +46,9 @@ def ingest_table(language: Language) -> Table:
 
 
 def add_ingest(made: Table, report: IngestReport) -> None:
-    """One line per delivery; a tick where it had been loaded before."""
-    reasons = ", ".join(f"{reason} × {count}" for reason, count in report.reasons.items())
+    """One line per delivery; a tick where it had been loaded before, a hand where it is held."""
+    held = [f"✋ {Reason.QUALITY_BELOW_GATE.name} {report.score:.2f}"] if report.held else []
+    reasons = ", ".join([*held, *(f"{reason} × {count}" for reason, count in report.reasons.items())])
     numbers = (report.read, report.accepted, report.repeated, report.quarantined)
     name = f"{report.source} ✓" if report.already_done else report.source
     made.add_row(name, report.data_date.isoformat(), *(f"{number:,}" for number in numbers), reasons)

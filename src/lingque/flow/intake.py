@@ -24,7 +24,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
-from lingque.ingest.contracts import IngestReport
+from lingque.ingest.contracts import IngestReport, Waiting
 from lingque.ingest.files import Delivery
 from lingque.profile.contracts import SnapshotReport
 
@@ -95,6 +95,11 @@ def waiting(services: Services, catalog: Catalog) -> list[Delivery]:
         of_source = services.arrivals.deliveries(source)
         found.extend(of_source[-1:] if catalog.contracts[source.contract].load == "full" else of_source)
     return found
+
+
+def incomplete(services: Services) -> list[Waiting]:
+    """What has come in part and waits for its control file. Raises `SourceError`."""
+    return [entry for source in catalog_of(services).sources.values() for entry in services.arrivals.waiting(source)]
 
 
 def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refusal]:

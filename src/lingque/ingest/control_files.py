@@ -40,12 +40,13 @@ def check_control(session: Session, delivery: Delivery) -> None:
                 f"{delivery.control.name}: states a total of '{column}', which {files} does not have",
                 next_step=f"{nearest(column, columns)} Check 'control.totals' of the source",
             )
-        total = _total(session, control.of, named, files)
+        total = exact_total(session, control.of, named, files)
         if total != expected:
             _disagrees(delivery.control, files, f"the total of '{column}'", expected, total)
 
 
-def _total(session: Session, relation: str, column: str, files: str) -> Decimal:
+def exact_total(session: Session, relation: str, column: str, files: str) -> Decimal:
+    """The sum of a column of text, to the last of twelve decimals. `SourceError` where a value is no number."""
     value = f"NULLIF(TRIM({quote(column)}), '')"
     good = f"regexp_full_match({value}, '{_AMOUNT}')"
     answer = session.ask(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from lingque.catalog.definitions import DataContract
 from lingque.core.errors import NotFoundError
@@ -17,6 +17,7 @@ from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
 from lingque.ingest.files import Delivery
 from lingque.ingest.tables import corrections, quarantine
+from lingque.store.runs import runs
 
 SEPARATOR = "\x1f"
 
@@ -179,8 +180,15 @@ def reveal(
 
 
 def corrected_days(connection: Connection, source: str) -> set[date]:
-    """The data dates of which a row was corrected or dismissed."""
-    return set(connection.execute(select(corrections.c.data_date).where(corrections.c.source == source)).scalars())
+    """The data dates of which a row was corrected or dismissed after they were last loaded."""
+    made = select(corrections.c.data_date, func.max(corrections.c.made_at).label("at")).group_by(
+        corrections.c.data_date
+    )
+    finished = select(runs.c.subject, func.max(runs.c.finished_at).label("at")).group_by(runs.c.subject)
+    days = connection.execute(made.where(corrections.c.source == source)).all()
+    subjects = [f"{source}/{row.data_date.isoformat()}" for row in days]
+    loaded = {row.subject: row.at for row in connection.execute(finished.where(runs.c.subject.in_(subjects)))}
+    return {row.data_date for subject, row in zip(subjects, days, strict=True) if row.at >= loaded.get(subject, 0)}
 
 
 _PLAIN = [column for column in quarantine.c if column.name != "sealed_row"]

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from lingque.core.errors import SourceError
+from lingque.core.errors import SourceError, WarehouseError
 
 MAX_LINE = 1 << 20
 OWN_COLUMNS = frozenset({"_file", "_row"})
 NOTHING_LOADED = "ask for the file again; nothing of it was loaded"
 
+_LARGEST_BUFFER = 64 << 20
 _LINE = re.compile(r"Line: (\d+)")
 _NESTED = re.compile(r"STRUCT|MAP|UNION|.*\[\d*\]$", re.DOTALL)
 
@@ -37,21 +38,24 @@ def load_csv(connection: duckdb.DuckDBPyConnection, name: str, files: Mapping[st
     not counted). Raises `SourceError`."""
     headers = {label: list(form.columns) or _header(label, file, form) for label, file in files.items()}
     same_columns(headers, name)
-    for number, (label, file) in enumerate(files.items()):
+    parts: dict[str, str] = {}
+    for label, file in files.items():
+        parts[label] = f"{name}__{len(parts)}"
         options = (
-            f"delim = {_text(form.delimiter)}, quote = {_text(form.quote)}, escape = {_text(form.quote)}, "
+            f"delim = {literal(form.delimiter)}, quote = {literal(form.quote)}, escape = {literal(form.quote)}, "
             f"header = {'false' if form.columns else 'true'}, strict_mode = true, max_line_size = {MAX_LINE}, "
+            # buffers larger than a row group: smaller ones are copied together again, which costs a third
+            f"buffer_size = {min(_LARGEST_BUFFER, max(2 * MAX_LINE, file.stat().st_size + 1))}, "
             # nothing is left to guessing: the engine would skip lines until they look alike, and lose them
             f"auto_detect = false, columns = {{{_columns(headers[label])}}}"
         )
-        rows = (
-            f"SELECT *, {_text(label)} AS _file, row_number() OVER () AS _row "
-            f"FROM read_csv({_text(str(file))}, {options})"
-        )
         try:
-            connection.execute(_into(name, rows, first=number == 0))
+            connection.execute(_part(parts[label], f"SELECT * FROM read_csv({literal(str(file))}, {options})"))
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise _no_room(label, error) from None
         except duckdb.Error as error:
             raise _unreadable(label, error) from None  # the engine's message repeats the line: keep it out of logs
+    connection.execute(_together(name, parts))
 
 
 def load_parquet(
@@ -64,20 +68,24 @@ def load_parquet(
     is nested as JSON. Raises `SourceError`.
     """
     headers: dict[str, list[str]] = {}
-    for number, (label, file) in enumerate(files.items()):
-        relation = f"read_parquet({_text(str(file))}, binary_as_string = true)"
+    parts: dict[str, str] = {}
+    for label, file in files.items():
+        parts[label] = f"{name}__{len(parts)}"
+        relation = f"read_parquet({literal(str(file))}, binary_as_string = true)"
         try:
             described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
             headers[label] = distinct_columns(label, [str(row[0]) for row in described])
             same_columns(headers, name)
             values = ", ".join(_canonical(str(row[0]), str(row[1]), time_zone) for row in described)
-            rows = f"SELECT {values}, {_text(label)} AS _file, row_number() OVER () AS _row FROM {relation}"
-            connection.execute(_into(name, rows, first=number == 0))
+            connection.execute(_part(parts[label], f"SELECT {values} FROM {relation}"))
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise _no_room(label, error) from None
         except duckdb.Error:
             raise SourceError(
                 f"{label} is no Parquet file, is cut short, or holds bytes that are not UTF-8",
                 next_step=f"check 'format' of the source, or {NOTHING_LOADED}",
             ) from None
+    connection.execute(_together(name, parts))
 
 
 def distinct_columns(label: str, names: Sequence[str]) -> list[str]:
@@ -108,8 +116,38 @@ def wrong_encoding(where: str) -> SourceError:
     )
 
 
-def _into(name: str, rows: str, *, first: bool) -> str:
-    return f'CREATE TEMP TABLE "{name}" AS {rows}' if first else f'INSERT INTO "{name}" BY NAME {rows}'
+def too_large() -> WarehouseError:
+    return WarehouseError(
+        "a statement needs more memory than it may use",
+        next_step="raise 'memory_limit' under [warehouse] in lingque.toml",
+    )
+
+
+def literal(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _no_room(label: str, error: duckdb.Error) -> WarehouseError:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return too_large()
+    return WarehouseError(
+        f"{label} could not be taken in: reading it failed, or writing what does not fit into memory",
+        next_step="check the rights on the file and the room on the disk, then ingest again: nothing of it was loaded",
+    )
+
+
+def _part(part: str, rows: str) -> str:
+    return f'CREATE TEMP TABLE "{part}" AS {rows}'
+
+
+def _together(name: str, parts: Mapping[str, str]) -> str:
+    """All files under one name, by a view that copies nothing. Rows keep the file's order, so their ids count them;
+    row_number() would put all of the reading on one thread."""
+    numbered = (
+        f'SELECT *, {literal(label)} AS _file, rowid + 1 AS _row FROM "{part}"' for label, part in parts.items()
+    )
+    return f'CREATE TEMP VIEW "{name}" AS ' + " UNION ALL BY NAME ".join(numbered)
 
 
 def _header(label: str, file: Path, form: CsvForm) -> list[str]:
@@ -127,22 +165,18 @@ def _header(label: str, file: Path, form: CsvForm) -> list[str]:
 
 
 def _columns(names: Sequence[str]) -> str:
-    return ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
+    return ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
 
 
 def _canonical(name: str, kind: str, time_zone: str) -> str:
     column = '"' + name.replace('"', '""') + '"'
     if kind == "TIMESTAMP WITH TIME ZONE":
-        value = f"timezone({_text(time_zone)}, {column})"
+        value = f"timezone({literal(time_zone)}, {column})"
     elif _NESTED.match(kind):
         value = f"to_json({column})"
     else:
         value = column
     return f"CAST({value} AS VARCHAR) AS {column}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _unreadable(label: str, error: duckdb.Error) -> SourceError:

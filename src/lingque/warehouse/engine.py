@@ -14,8 +14,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from lingque.core.errors import WarehouseError
-from lingque.warehouse.bank_files import CsvForm, load_csv, load_parquet
+from lingque.warehouse.bank_files import CsvForm, load_csv, load_parquet, too_large
 from lingque.warehouse.tables import DeltaTables
 
 _APPENDED = "_appended"
@@ -81,7 +80,8 @@ class Session:
         if not self.has(name):
             self._connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM {_APPENDED}')
         else:
-            for column in set(rows.column_names) - set(self.columns(name)):
+            known = self.columns(name)
+            for column in (added for added in rows.column_names if added not in known):
                 quoted = column.replace('"', '""')
                 self._connection.execute(f'ALTER TABLE "{name}" ADD COLUMN "{quoted}" VARCHAR')
             self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM {_APPENDED}')
@@ -106,7 +106,4 @@ class Session:
         try:
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
-            raise WarehouseError(
-                "a statement needs more memory than it may use",
-                next_step="raise 'memory_limit' under [warehouse] in lingque.toml",
-            ) from error
+            raise too_large() from error

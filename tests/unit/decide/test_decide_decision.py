@@ -252,7 +252,9 @@ def test_the_log_says_what_each_value_stands_on(session: Sessions) -> None:
 
 def test_offers_of_one_customer_stand_in_the_log_as_they_were_listed(session: Sessions) -> None:
     offers = [candidate(MANY[:500], name) for name in ("zebra", "apple", "mango")]
-    log = log_of(decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", phase="once", buckets=8)
+    log = log_of(
+        decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", phase="once", buckets=8
+    )
     assert log.column("offer").to_pylist() == ["zebra", "apple", "mango"] * 500
     assert log.schema.field("reasons").type == pa.list_(pa.int16())
 

@@ -62,9 +62,11 @@ def test_window_examples_are_windows() -> None:
 
 def test_the_mapping_page_shows_definitions_that_hold() -> None:
     page = (DOCS / "how-to" / "map-your-files.md").read_text(encoding="utf-8")
-    contract, source = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    contract, *sources = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
     DataContract.model_validate(contract)
-    SourceDefinition.model_validate(source)
+    shown = [SourceDefinition.model_validate(source) for source in sources]
+    reads = [read for source in shown for read in source.reads.values()]
+    assert {getattr(read, "format", "table") for read in reads} == {"csv", "fixed_width", "jsonl", "parquet", "table"}
     (mapping,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     assert breaches(mapping) == []
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.campaign import campaign_app
+from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.definitions import apply_command, diff_command, export_command
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.messages import messages_app
@@ -24,6 +25,8 @@ app.command("diff")(diff_command)
 app.command("apply")(apply_command)
 app.command("export")(export_command)
 app.command("ingest")(ingest_command)
+app.add_typer(quarantine_app)
+app.add_typer(quality_app)
 app.add_typer(tags_app)
 app.add_typer(lists_app)
 app.add_typer(models_app)

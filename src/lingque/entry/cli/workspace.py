@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from lingque.bootstrap import create_workspace
 from lingque.core.reasons import Refusal
-from lingque.entry import show
+from lingque.entry import show, show_data
 from lingque.entry.cli.application import (
     HERE,
     UserOption,
@@ -19,7 +19,7 @@ from lingque.entry.cli.application import (
     end_refused,
     opened,
 )
-from lingque.flow.intake import catalog_of, ingest, waiting
+from lingque.flow.intake import catalog_of, incomplete, ingest, waiting
 
 
 def progress_bar() -> Progress:
@@ -71,6 +71,7 @@ def ingest_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
                 show.add_ingest(table, report)
                 progress.update(task, advance=1, description=report.source)
         console.print(table)
+        console.print(show_data.waiting(incomplete(services), session.language))
 
 
 def demo(

@@ -17,16 +17,16 @@ from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import SourceError
 from lingque.ingest.control_files import check_control
 from lingque.ingest.files import Delivery, SourceFile
-from lingque.ingest.reading.fixed_width import fixed_width
-from lingque.ingest.reading.json_lines import json_lines
+from lingque.ingest.reading.fixed_width import read_fixed_width
+from lingque.ingest.reading.json_lines import read_json_lines
 from lingque.ingest.reading.transcoding import to_utf8
 from lingque.warehouse.bank_files import CsvForm
 from lingque.warehouse.engine import Session
 
 _AS_EXTRACTED = CsvForm(delimiter=",", quote='"')
 _BY_LINES: dict[str, Callable[[Path, str, FileRead], Iterator[pa.Table]]] = {
-    "fixed_width": fixed_width,
-    "jsonl": json_lines,
+    "fixed_width": read_fixed_width,
+    "jsonl": read_json_lines,
 }
 
 

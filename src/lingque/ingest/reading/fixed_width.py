@@ -21,7 +21,7 @@ _PADDING = " \t\u3000\x00"
 _NEWLINE, _RETURN = 10, 13
 
 
-def fixed_width(path: Path, label: str, read: FileRead) -> Iterator[pa.Table]:
+def read_fixed_width(path: Path, label: str, read: FileRead) -> Iterator[pa.Table]:
     """The rows of a file, in tables of bounded size; padding is taken off, and what is empty then is NULL.
 
     Empty lines may stand at the end only. A line that ends before the last field does, or a field that is not of the
