@@ -85,6 +85,16 @@ class ConsentEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListEntry:
+    """A party put on a list by a delivery, which `origin` names. On the day `expires_on` it is off the list again."""
+
+    list_name: str
+    party_id: PartyId
+    expires_on: date | None
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PermitAsk:
     """The question: may data of these classes be used for this purpose on this channel at this moment?"""
 
@@ -185,6 +195,12 @@ class ConsentRegister(Protocol):
     def record_subjects(self, connection: Connection, subjects: Iterable[Subject]) -> None: ...
 
     def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int: ...
+
+
+class ListRegister(Protocol):
+    """Takes what a delivery says about lists of customers."""
+
+    def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int: ...
 
 
 class AuditTrail(Protocol):
