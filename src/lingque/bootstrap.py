@@ -214,6 +214,7 @@ def _assemble(
             surrogates=vault,
             identifiers=vault,
             register=office,
+            lists=lists,
             audit=audit,
             clock=clock,
             calendar=calendar,

@@ -57,6 +57,12 @@ class BusinessCalendar:
         """The first instant of that business day."""
         return instant_of(datetime(day.year, day.month, day.day, tzinfo=self.time_zone))
 
+    def instant_at(self, local: datetime) -> Instant:
+        """The instant that a clock on the wall shows; a naive datetime. An hour that is shown twice is its first."""
+        if local.tzinfo is not None:
+            raise ValueError(f"{local.isoformat()} has a time zone of its own")
+        return instant_of(local.replace(tzinfo=self.time_zone))
+
     def day_of(self, instant: Instant) -> date:
         """The business day that holds the instant."""
         return datetime_of(instant).astimezone(self.time_zone).date()

@@ -11,6 +11,7 @@ from rich.table import Table
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change
 from lingque.core.labels import Label, Language
+from lingque.core.reasons import Reason
 from lingque.deliver.contracts import STATUS_LABELS, Fates
 from lingque.ingest.contracts import IngestReport
 from lingque.profile.contracts import SnapshotReport

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from lingque.catalog.definitions import CampaignDefinition, ListDefinition
+from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition
 from lingque.catalog.differences import Difference
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import (
@@ -28,7 +28,7 @@ from lingque.ingest.contracts import IngestReport, Waiting
 from lingque.ingest.files import Delivery
 from lingque.profile.contracts import SnapshotReport
 
-_ORDER = {"party": 0, "state": 1, "event": 2, "consent": 3}
+_ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
 
 
 def catalog_of(services: Services) -> Catalog:
@@ -88,13 +88,18 @@ def _refuse_unknown_owners(located: list[Located], users: list[str]) -> None:
 def waiting(services: Services, catalog: Catalog) -> list[Delivery]:
     """Everything in the landing folder, in the order in which it must be loaded: what is referred to comes first.
 
-    Of a table that each delivery replaces as a whole, only the newest delivery. Raises `SourceError`.
+    Of events that each delivery replaces as a whole, only the newest delivery; of what holds every day counts, because
+    each says what changed. Raises `SourceError`.
     """
     found: list[Delivery] = []
     for source in sorted(catalog.sources.values(), key=lambda s: _ORDER[catalog.contracts[s.contract].kind]):
         of_source = services.arrivals.deliveries(source)
-        found.extend(of_source[-1:] if catalog.contracts[source.contract].load == "full" else of_source)
+        found.extend(of_source[-1:] if _replaces_all(catalog.contracts[source.contract]) else of_source)
     return found
+
+
+def _replaces_all(contract: DataContract) -> bool:
+    return contract.load == "full" and (not contract.holds or bool(contract.with_role("valid_to")))
 
 
 def incomplete(services: Services) -> list[Waiting]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.model import Catalog
-from lingque.core.clock import BusinessCalendar, Clock
+from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import SourceError
 from lingque.core.ids import CustomerId, PartyId, RunId, run_id
 from lingque.core.registries import DataClass, Purpose
@@ -25,6 +26,8 @@ from lingque.govern.contracts import (
     ConsentEntry,
     ConsentRegister,
     Identifiers,
+    ListEntry,
+    ListRegister,
     Subject,
     Surrogates,
 )
@@ -36,6 +39,7 @@ from lingque.ingest.identity import links_as_of
 from lingque.ingest.load import Counts, Load, order_of, referred
 from lingque.ingest.quality import Observed, Quality, is_held, judge_delivery, record_quality
 from lingque.ingest.quarantine import Notes, keep_bad_rows
+from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions
 from lingque.warehouse.engine import Session
@@ -66,6 +70,7 @@ class Ingest:
         surrogates: Surrogates,
         identifiers: Identifiers,
         register: ConsentRegister,
+        lists: ListRegister | None = None,
         audit: AuditTrail,
         clock: Clock,
         calendar: BusinessCalendar,
@@ -78,6 +83,7 @@ class Ingest:
         self._surrogates = surrogates
         self._identifiers = identifiers
         self._register = register
+        self._lists = lists
         self._audit = audit
         self._clock = clock
         self._calendar = calendar
@@ -104,9 +110,9 @@ class Ingest:
             return _report(before.summary["report"], delivery, before.run_id, already_done=True)
         run = run_id(KIND, subject=subject, content=content, after=before.run_id if before else None)
 
-        with Session(self._tables, memory_limit=self._settings.memory_limit, threads=self._settings.threads) as session:
+        with self._session() as session:
             load = Load(session, delivery, contract, self._calendar, overlay)
-            load.read_and_check()
+            load.read_and_check(salt=self._surrogates.row_key_salt())
             counts = self._place(catalog, delivery, contract, load)
             observed = load.observed(counts)
             with self._database.reading() as connection:
@@ -116,7 +122,7 @@ class Ingest:
                 return self._hold(delivery, contract, load, counts, observed, judged, run, actor)
             own, customer_of = self._mint(delivery, contract, load)
             published: dict[str, int] = {}
-            if contract.kind != "consent":
+            if contract.kind not in ("consent", "list"):
                 published[contract.contract] = self._commit(load, delivery, contract, own, customer_of, run)
             return self._publish(delivery, contract, load, counts, observed, judged, content, run, published, actor)
 
@@ -190,27 +196,35 @@ class Ingest:
         """Step 1: surrogates, identifiers, subjects."""
         with self._database.transaction() as connection:
             own: dict[str, int] = {}
-            if contract.kind in ("party", "state"):
+            if contract.holds:
                 namespace = f"{delivery.source.system}/{contract.contract}"
                 own = self._surrogates.resolve(connection, namespace=namespace, keys=load.good_keys(), mint=True)
             links = links_as_of(connection, self._clock.now()).to_pydict()
             customer_of = dict(zip(links["party_id"], links["customer_id"], strict=True))
             if contract.kind == "party":
-                self._take_in_parties(connection, contract, load, own, customer_of)
+                self._take_in_parties(connection, delivery, contract, load, own, customer_of)
         return own, customer_of
 
     def _take_in_parties(
         self,
         connection: Connection,
+        delivery: Delivery,
         contract: DataContract,
         load: Load,
         own: dict[str, int],
         customer_of: dict[int, int],
     ) -> None:
+        """What govern must know of the parties, as far as no later day has said it already."""
+        if self._has_later_days(connection, delivery, contract):
+            return
+        (ended,) = contract.with_role("deleted") or (None,)
+        (begins,) = contract.with_role("valid_from")
         births = [n for n, c in contract.columns.items() if n == "birth_date" and c.type == "date"]
         subjects: list[Subject] = []
         sealed: list[tuple[PartyId, str, str | None]] = []
-        for row in load.good_rows():
+        for row in sorted(load.good_rows(), key=lambda row: row[begins]):  # of a history, the last version counts
+            if ended is not None and row[ended]:
+                continue
             party = PartyId(own[row["_key"]])
             subjects.append(
                 Subject(
@@ -235,17 +249,34 @@ class Ingest:
         run: RunId,
     ) -> int:
         """Step 2: the rows, sorted, as one Delta transaction."""
-        rows = load.accepted(
-            own,
-            salt=self._surrogates.row_key_salt(),
-            customer_of=customer_of,
-            buckets=self._settings.buckets,
-        )
         with self._database.reading() as connection:
             visible = published_versions(connection).get(contract.contract)
-        name = "all" if contract.load == "full" else delivery.data_date.isoformat()
-        target = Slice(table=contract.contract, name=name, order=order_of(contract))
-        return self._tables.commit(target, rows, run_id=run, published=visible)
+        order, buckets = order_of(contract), self._settings.buckets
+        if not contract.holds:
+            name = HISTORY if contract.load == "full" else delivery.data_date.isoformat()
+            target = Slice(table=contract.contract, name=name, order=order)
+            rows = load.happened(customer_of=customer_of, buckets=buckets)
+            return self._tables.commit(target, rows, run_id=run, published=visible)
+        with self._session() as session:
+            versions = Versions(session, contract, self._calendar, salt=self._surrogates.row_key_salt())
+            slices = versions.slices(
+                load.holding(own, customer_of=customer_of, buckets=buckets),
+                delivery.data_date,
+                version=visible,
+                present=[] if visible is None else self._tables.slices(contract.contract, visible),
+            )
+            (target, rows), *also = (
+                (Slice(table=contract.contract, name=name, order=order), rows) for name, rows in slices.items()
+            )
+            return self._tables.commit(target, rows, run_id=run, published=visible, also=also)
+
+    def _has_later_days(self, connection: Connection, delivery: Delivery, contract: DataContract) -> bool:
+        visible = published_versions(connection).get(contract.contract)
+        present = [] if visible is None else self._tables.slices(contract.contract, visible)
+        return any(name != HISTORY and name > delivery.data_date.isoformat() for name in present)
+
+    def _session(self) -> Session:
+        return Session(self._tables, memory_limit=self._settings.memory_limit, threads=self._settings.threads)
 
     def _publish(
         self,
@@ -275,6 +306,8 @@ class Ingest:
             self._keep_judgement(connection, delivery, contract, load, observed, judged, run, held=False)
             if contract.kind == "consent":
                 self._register.record_consents(connection, self._consents(delivery, contract, load))
+            if contract.kind == "list":
+                self._record_members(connection, contract, load, run)
             self._audit.record(connection, actor=actor, act="ingest", subject=subject, detail={"run_id": run, **report})
         return _report(report, delivery, run, already_done=False)
 
@@ -290,7 +323,7 @@ class Ingest:
                     DataClass[name.upper()] for name in (row["data_classes"] or "").split("|") if name
                 ),
                 action=row["action"],
-                acted_at=self._calendar.start_of(row[acted_on]),
+                acted_at=self._instant(row[acted_on]),
                 wording_version=row["wording_version"],
                 evidence=row["evidence"],
                 # with the content: a statement that was corrected is a new word of the customer
@@ -298,6 +331,32 @@ class Ingest:
             )
             for row in load.good_rows()
         ]
+
+    def _instant(self, at: date) -> Instant:
+        return self._calendar.instant_at(at) if isinstance(at, datetime) else self._calendar.start_of(at)
+
+    def _record_members(self, connection: Connection, contract: DataContract, load: Load, run: RunId) -> None:
+        if self._lists is None:
+            raise SourceError(
+                f"'{contract.contract}' is of kind list, and there is nothing that keeps customer lists",
+                next_step="this is a fault of Lingque: please report it with the command you ran",
+            )
+        (party,) = contract.with_role("party")
+        entries = [
+            ListEntry(
+                list_name=row["list"],
+                party_id=PartyId(row[f"_id_{party}"]),
+                expires_on=_day(row["expires_on"]),
+                origin=run,
+            )
+            for row in load.good_rows()
+        ]
+        self._lists.record_members(connection, entries, replace=contract.load == "full")
+
+
+def _day(value: str | date | None) -> date | None:
+    """A contract may hold the day as a text: its rules have seen to it that it is one."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _report(report: dict[str, Any], delivery: Delivery, run: RunId, *, already_done: bool) -> IngestReport:

@@ -6,7 +6,11 @@ can read the same statements. One connection per engine, one cursor per `Session
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +18,11 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from lingque.warehouse.bank_files import CsvForm, load_csv, load_parquet, too_large
-from lingque.warehouse.tables import DeltaTables
+from lingque.core.errors import WarehouseError
+from lingque.warehouse.bank_files import CsvForm, literal, load_csv, load_parquet, too_large
+from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, SortedFile
+
+SCRATCH = ".scratch"
 
 _APPENDED = "_appended"
 
@@ -23,15 +30,19 @@ _APPENDED = "_appended"
 class Session:
     """A set of named relations and the questions asked of them. Use as a context manager.
 
-    Relations are Delta tables at stated versions, Arrow tables, or named statements over those.
+    Relations are Delta tables at stated versions, Arrow tables, or named statements over those. What does not fit into
+    `memory_limit` spills into a folder beside the tables, which goes when the session ends.
     """
 
     def __init__(self, tables: DeltaTables, *, memory_limit: str, threads: int) -> None:
         self._tables = tables
+        self._scratch = _new_scratch(tables.root)
         self._connection = duckdb.connect()
         for statement in (
             f"SET memory_limit = '{memory_limit}'",
             f"SET threads = {threads}",
+            f"SET temp_directory = {literal(str(self._scratch / 'spilled'))}",
+            f"SET allowed_directories = [{literal(str(self._scratch))}]",
             "SET preserve_insertion_order = true",
             "SET enable_progress_bar = false",
             # Mapping SQL is the bank's own text: it may read what it was given and reach for nothing else.
@@ -48,6 +59,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def add_versions(self, versions: Mapping[str, int]) -> None:
         """Name each table at its version, e.g. `{"transactions": 3}`."""
@@ -58,12 +70,44 @@ class Session:
             else:
                 self.add_arrow(name, self._tables.schema(name, version).empty_table())
 
+    def add_file(self, name: str, file: SortedFile) -> None:
+        """Name a file that a session wrote."""
+        self._connection.read_parquet(str(file.path)).create_view(name)
+
     def add_arrow(self, name: str, table: pa.Table) -> None:
         self._connection.register(name, table)
 
     def add_relation(self, name: str, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Materialise a statement under a name, for the statements after it."""
         self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}', parameters or None)
+
+    def add_view(self, name: str, sql: str) -> None:
+        """Name a statement without running it: for what is read once."""
+        self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
+
+    def write_sorted(self, sql: str, order: Sequence[str], parameters: Mapping[str, Any] | None = None) -> SortedFile:
+        """The answer as a Parquet file in that order, never in memory as a whole. Belongs to the session: commit or
+        move it before the session ends. Raises `WarehouseError` where the disk is full."""
+        path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
+        columns = ", ".join(f'"{name}"' for name in order)
+        options = (
+            f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, "
+            # a dictionary of nearly as many entries as rows costs a fifth of the writing and saves no space
+            f"DICTIONARY_SIZE_LIMIT {ROWS_PER_GROUP // 64}"
+        )
+        try:
+            self._connection.execute(
+                f"COPY ({sql} ORDER BY {columns}) TO {literal(str(path))} ({options})", parameters or None
+            )
+        except duckdb.OutOfMemoryException as error:
+            raise too_large() from error
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            path.unlink(missing_ok=True)
+            raise WarehouseError(
+                f"cannot write {path}: {_first_line(error)}",
+                next_step="make room or mend the rights, then run the same command again: nothing was published",
+            ) from error
+        return SortedFile(path=path)
 
     def add_csv(self, name: str, files: Mapping[str, Path], form: CsvForm) -> None:
         """Load CSV files in UTF-8 by the names to call them, every value as text, with `_file` and `_row` (from 1, the
@@ -88,7 +132,7 @@ class Session:
         self._connection.unregister(_APPENDED)
 
     def seal(self) -> None:
-        """From here on no statement can read or write a file, nor undo this."""
+        """From here on no statement can read or write a file outside the session's own folder, nor undo this."""
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
@@ -107,3 +151,30 @@ class Session:
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
             raise too_large() from error
+
+
+_NUMBERS = count()
+
+
+def _new_scratch(root: Path) -> Path:
+    """A folder for one session; those of processes that are no longer alive go."""
+    parent = root / SCRATCH
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not _is_alive(int(left.name.partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=parent, prefix=f"{os.getpid()}-"))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]

@@ -1,7 +1,7 @@
 """Tables of the data plane: slices of sorted Parquet files, committed atomically through Delta Lake.
 
 A *slice* is what one delivery replaces: one data date, one snapshot day, or `all`. We write the Parquet files
-ourselves and commit them as one Delta transaction, because delta-rs' own writer runs in parallel and does not
+ourselves (from Arrow, or by the engine's own COPY) and commit them as one Delta transaction, because delta-rs' own writer runs in parallel and does not
 keep the order of rows (notes: unsorted in 7 of 8 files), and a kernel over unsorted rows is silently wrong.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote
 
 import numpy as np
@@ -42,32 +44,68 @@ class Slice:
             raise ValueError(f"'{self.table}/{self.name}' cannot be a folder name")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SortedFile:
+    """A Parquet file that was written elsewhere on the same disk; committing it moves it."""
+
+    path: Path
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pq.read_schema(self.path).remove_metadata()
+
+    @property
+    def num_rows(self) -> int:
+        return int(pq.read_metadata(self.path).num_rows)
+
+
+Rows: TypeAlias = pa.Table | SortedFile
+
+
 class DeltaTables:
     """All tables under one folder. Made by `bootstrap`; holds nothing open."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def commit(self, target: Slice, rows: pa.Table, *, run_id: RunId, published: int | None) -> int:
-        """Replace the slice by these rows and return the version that holds them.
+    def commit(
+        self,
+        target: Slice,
+        rows: Rows,
+        *,
+        run_id: RunId,
+        published: int | None,
+        also: Sequence[tuple[Slice, Rows]] = (),
+    ) -> int:
+        """Replace the slice by these rows and return the version that holds them; `also` other slices of the same
+        table, in the same transaction.
 
         The same run again returns its version and writes nothing. `published` is the version readers see
         (None: never published): what a dead run left after it is undone first, so that it is never published
         by accident. Rows must stand in `target.order`, else `WarehouseError`.
         """
-        check_sorted(rows, target.order, what=f"{target.table}/{target.name}")
+        slices = [(target, rows), *also]
+        for one, its_rows in slices:
+            if one.table != target.table:
+                raise ValueError(f"{one.table} and {target.table} cannot be committed in one transaction")
+            _check(its_rows, one)
+        schema = pa.unify_schemas([its_rows.schema for _, its_rows in slices], promote_options="permissive")
         table = self._open(target.table)
         if table is None:
-            table = DeltaTable.create(str(self.root / target.table), schema=rows.schema, configuration=_CONFIGURATION)
+            table = DeltaTable.create(str(self.root / target.table), schema=schema, configuration=_CONFIGURATION)
         else:
             if table.transaction_version(run_id) == table.version():
                 return int(table.version())  # this run committed here and died before it could publish
-            table = _widen(self._undo_unpublished(table, published), rows.schema)
-        return self._write(table, target, rows, run_id)
+            table = _widen(self._undo_unpublished(table, published), schema)
+        return self._write(table, slices, schema, run_id)
 
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
         return [self.root / table / unquote(name) for name in sorted(_active(self._at(table, version)))]
+
+    def slices(self, table: str, version: int) -> list[str]:
+        """The names of the slices that have rows at that version, in their order."""
+        return sorted({unquote(name).partition("/")[0] for name in _active(self._at(table, version))})
 
     def schema(self, table: str, version: int) -> pa.Schema:
         """The columns of that version: what a table without a file has too."""
@@ -93,24 +131,25 @@ class DeltaTables:
             return DeltaTable(table.table_uri)
         return table
 
-    def _write(self, table: DeltaTable, target: Slice, rows: pa.Table, run_id: RunId) -> int:
-        folder = self.root / target.table
-        prefix = f"{target.name}/"
+    def _write(self, table: DeltaTable, slices: Sequence[tuple[Slice, Rows]], schema: pa.Schema, run_id: RunId) -> int:
+        version = table.version() + 1
         now = int(time.time() * 1000)  # a label in Delta's log only; no logic reads it
+        names = {target.name for target, _ in slices}
         actions: list[AddAction | RemoveAction] = [
             RemoveAction(path=name, data_change=True, deletion_timestamp=now)
             for name in _active(table)
-            if unquote(name).startswith(prefix)
+            if unquote(name).partition("/")[0] in names
         ]
-        if rows.num_rows:
-            actions.append(_write_file(folder, f"{prefix}{run_id}-v{table.version() + 1}.parquet", rows, now))
-        version = table.version() + 1
+        for target, rows in slices:
+            if rows.num_rows:
+                name = f"{target.name}/{run_id}-v{version}.parquet"
+                actions.append(_write_file(self.root / target.table, name, rows, now))
         table.create_write_transaction(
             actions,
             "append",
-            rows.schema,
+            schema,
             commit_properties=CommitProperties(
-                custom_metadata={"run_id": run_id, "slice": target.name},
+                custom_metadata={"run_id": run_id, "slice": slices[0][0].name},
                 app_transactions=[Transaction(run_id, version)],
                 max_commit_retries=0,  # one writer per workspace; a conflict is a bug to be seen
             ),
@@ -136,20 +175,24 @@ def _active(table: DeltaTable) -> list[str]:
     return [str(name) for name in actions.column("path").to_pylist()]
 
 
-def _write_file(folder: Path, name: str, rows: pa.Table, now: int) -> AddAction:
+def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
     path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".half")
+    count = rows.num_rows
     try:
-        pq.write_table(rows, half, compression="zstd", row_group_size=ROWS_PER_GROUP)
-        half.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(rows, SortedFile):
+            rows.path.replace(path)
+        else:
+            pq.write_table(rows, half, compression="zstd", row_group_size=ROWS_PER_GROUP)
+            half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
         raise WarehouseError(
             f"cannot write {path}: {error.strerror or error}",
             next_step="make room or mend the rights, then run the same command again: nothing was published",
         ) from error
-    statistics = {"numRecords": rows.num_rows}
+    statistics = {"numRecords": count}
     return AddAction(
         path=name,
         size=path.stat().st_size,
@@ -158,6 +201,19 @@ def _write_file(folder: Path, name: str, rows: pa.Table, now: int) -> AddAction:
         data_change=True,
         stats=json.dumps(statistics),
     )
+
+
+def _check(rows: Rows, target: Slice) -> None:
+    what = f"{target.table}/{target.name}"
+    if isinstance(rows, pa.Table):
+        check_sorted(rows, target.order, what=what)
+        return
+    last: pa.Table | None = None
+    with pq.ParquetFile(rows.path) as file:
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number, columns=list(target.order)).select(list(target.order))
+            check_sorted(group if last is None else pa.concat_tables([last, group]), target.order, what=what)
+            last = group.slice(group.num_rows - 1)
 
 
 def check_sorted(rows: pa.Table, order: tuple[str, ...], *, what: str) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from rich.panel import Panel
 from rich.table import Table
 from sqlalchemy import select
 
@@ -154,8 +153,11 @@ def _tags_and_model(services: Services, staff: Staff, world: World, tell: Teller
         zh="训练「到期资金留存」模型（只用当时已知的数据，在更晚的日子上检验）",
         en="train the model of who keeps maturing money here (from what was known then, judged on a later day)",
     ):
-        card = _done(train_model(services, MODEL, staff.ada))
-    tell.show(view(card, tell.language, keys=("performance",)))
+        card = train_model(services, MODEL, staff.ada)
+    if isinstance(card, Refusal):  # a small bank has too few customers to learn from; everything else goes on
+        tell.text(zh=f"✋ {card.reason.label.zh}：{card.detail}", en=f"✋ {card.reason.label.en}: {card.detail}")
+    else:
+        tell.show(view(card, tell.language, keys=("performance",)))
     with tell.step(zh=f"计算 {as_of} 的标签", en=f"compute tags as of {as_of}"):
         snapshot = _done(run_tags(services, as_of, staff.ada))
     tell.show(show.snapshot(snapshot, catalog_of(services), tell.language))
@@ -229,9 +231,12 @@ def _one_customer(services: Services, staff: Staff, withdrawn: CustomerId | None
 def _afterwards(services: Services, staff: Staff, world: World, clock: StoryClock, tell: Teller) -> None:
     tell.chapter(zh="七、六十天后", en="7. Sixty days later")
     as_of, catalog = world.twin.parameters.as_of, catalog_of(services)
+    clock.move_to(as_of + timedelta(days=1))
     calls = world.receipts_of_calls(as_of)
     for file in (world.receipts_of_texts(as_of), calls):
-        _done(read_receipts(services, file, staff.otto))
+        taken = _done(read_receipts(services, file, staff.otto))
+        if taken.problems:
+            raise ConfigurationError(f"{file.name}: {taken.problems[0]}", next_step="please report this")
         counts = ", ".join(f"{outcome} {count}" for outcome, count in outcomes_in(file).items())
         tell.text(zh=f"✓ 回执 {file.name}：{counts}", en=f"✓ receipts {file.name}: {counts}")
     contacts = world.contacts(catalog, CAMPAIGN, on=as_of, called=calls)
@@ -248,7 +253,7 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     truth = world.truth(contacts).effect * len(contacts) / max(chosen, 1)
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
-    tell.show(Panel(show_report.report(page, tell.language), padding=(1, 2)))
+    tell.show(show_report.report(page, tell.language))
 
 
 def _staff(services: Services) -> Staff:
