@@ -6,11 +6,9 @@ import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from learning_stand_in import catalog_with_models, stand_in
 from sqlalchemy import select, update
 from tiny_bank import (
     OTTO,
@@ -34,7 +32,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.reasons import Reason, Refusal
 from lingque.entry.cli import app
-from lingque.flow.intake import apply
+from lingque.flow.intake import apply, catalog_of
 from lingque.flow.learning import train_model
 from lingque.predict.contracts import ModelCard
 from lingque.predict.registry import find_card
@@ -120,7 +118,6 @@ def make_learning(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def learning(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch)
     monkeypatch.setattr("lingque.predict.judging.RESAMPLES", 50)
     monkeypatch.setattr("lingque.predict.learners.MOST_TREES", 30)
 
@@ -154,9 +151,8 @@ def asked_as_of(application: Application, as_of: date) -> pa.Table:
     services = application.services
     now = services.clock.now()
     names = ("latest_balance", "transactions_12m", "deposits_3m", "city", "reached")
-    profile, catalog = cast(Any, services.profile), catalog_with_models(services)
-    return profile.features_and_label(
-        catalog, features=names, population=None, target="opens_deposit_30d", as_of=as_of,
+    return services.profile.features_and_label(
+        catalog_of(services), features=names, population=None, target="opens_deposit_30d", as_of=as_of,
         known_by=now,
     ).drop_columns(["opens_deposit_30d"])  # fmt: skip
 
@@ -239,7 +235,7 @@ def test_scores_are_probabilities_for_the_population_alone(ready: Application) -
     card = card_of(ready)
     scorer = Scorer(ready.services.database)
     rows = asked_as_of(ready, card.labels_until)
-    scores = scorer.scores(catalog_with_models(ready.services), "deposit_soon", rows, as_of=card.labels_until)
+    scores = scorer.scores(catalog_of(ready.services), "deposit_soon", rows, as_of=card.labels_until)
     assert isinstance(scores, pa.Array)
     assert scores.type == pa.float64()
     inside = rows.column("reached").to_pylist()
@@ -254,7 +250,7 @@ def test_a_score_that_nobody_could_have_had_is_refused(learning_bank: Bank) -> N
     with learning_bank.open() as application:
         services = application.services
         scorer = Scorer(services.database)
-        catalog = catalog_with_models(services)
+        catalog = catalog_of(services)
         rows = asked_as_of(application, LABELS_UNTIL)
 
         def reason_of(as_of: date) -> object:
@@ -267,7 +263,7 @@ def test_a_score_that_nobody_could_have_had_is_refused(learning_bank: Bank) -> N
         assert scorer.version("another") == ""
         learning_bank.replace_in("models", "label: {zh: 城市, en: City}", "label: {zh: 城市, en: Town}")
         assert not isinstance(apply(services, OTTO), Refusal)
-        catalog = catalog_with_models(services)
+        catalog = catalog_of(services)
         assert reason_of(LABELS_UNTIL) is Reason.MODEL_NOT_TRAINED, "a tag under it is defined anew"
 
 
@@ -290,7 +286,7 @@ def test_a_changed_artefact_scores_nobody(ready: Application) -> None:
     rows = asked_as_of(ready, card.labels_until)
     with pytest.raises(WarehouseError, match="not what was trained"):
         Scorer(ready.services.database).scores(
-            catalog_with_models(ready.services), "deposit_soon", rows, as_of=card.labels_until
+            catalog_of(ready.services), "deposit_soon", rows, as_of=card.labels_until
         )
 
 
