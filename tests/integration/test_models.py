@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from datetime import date
@@ -32,7 +33,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.reasons import Reason, Refusal
 from lingque.entry.cli import app
-from lingque.flow.intake import apply, catalog_of
+from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.learning import train_model
 from lingque.predict.contracts import ModelCard
 from lingque.predict.registry import find_card
@@ -67,6 +68,11 @@ features: [latest_balance, transactions_12m, deposits_3m, city]
 train_as_of: [2026-01-10]
 validate_as_of: 2026-03-15
 too_old_after_days: 90
+---
+tag: deposit_score
+label: {zh: 定期倾向得分, en: Score for opening a deposit}
+family: wealth
+model: deposit_soon
 ---
 model: deposit_soon_overlapping
 label: {zh: 30天内新开定期的概率（重叠）, en: The same with days that overlap}
@@ -265,6 +271,27 @@ def test_a_score_that_nobody_could_have_had_is_refused(learning_bank: Bank) -> N
         assert not isinstance(apply(services, OTTO), Refusal)
         catalog = catalog_of(services)
         assert reason_of(LABELS_UNTIL) is Reason.MODEL_NOT_TRAINED, "a tag under it is defined anew"
+
+
+def test_a_snapshot_holds_scores_from_the_day_on_which_somebody_could_have_had_them(learning_bank: Bank) -> None:
+    with learning_bank.open() as application:
+        services = application.services
+        early, known = (run_tags(services, day, OTTO) for day in (date(2026, 4, 13), LABELS_UNTIL))
+        assert not isinstance(early, Refusal)
+        assert not isinstance(known, Refusal)
+        assert early.coverage["deposit_score"].known == 0
+        assert [(note.tag, note.reason) for note in early.notes] == [("deposit_score", Reason.MODEL_NOT_TRAINED)]
+        assert known.coverage["deposit_score"].known == CUSTOMERS * 9 // 10
+        assert known.notes == ()
+        new = [(f"DZ{n:06}", customer_no(n), "2026-03-20", "1", "3", "true") for n in range(60)]
+        learning_bank.deliver("deposits", new, LATER)
+        load_all(services)
+        before = run_tags(services, LABELS_UNTIL, OTTO)
+        assert run_tags(services, LABELS_UNTIL, OTTO) == dataclasses.replace(before, already_done=True)
+        assert train(application).version == 2
+        after = run_tags(services, LABELS_UNTIL, OTTO)
+        assert not isinstance(after, Refusal)
+        assert not after.already_done, "another version of the model, other scores"
 
 
 def test_what_is_kept_names_no_customer(ready: Application) -> None:
