@@ -16,7 +16,8 @@ from lingque.core.hashing import Float64s
 from lingque.core.money import EXPONENTS
 
 LEAST_CUSTOMERS = 10
-"""A word that fewer customers have on every one of the days is 'another': it would describe single customers, and teach nothing."""
+"""A word that fewer customers have, on each of the days, is 'another': it would describe single customers, and teach
+nothing."""
 MOST_WORDS = 50
 
 
