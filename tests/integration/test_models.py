@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from learning_stand_in import catalog_with_models, stand_in
 from sqlalchemy import select, update
 from tiny_bank import (
     OTTO,
@@ -34,7 +33,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.reasons import Reason, Refusal
 from lingque.entry.cli import app
-from lingque.flow.intake import apply
+from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.learning import train_model
 from lingque.predict.contracts import ModelCard
 from lingque.predict.registry import find_card
@@ -69,6 +68,11 @@ features: [latest_balance, transactions_12m, deposits_3m, city]
 train_as_of: [2026-01-10]
 validate_as_of: 2026-03-15
 too_old_after_days: 90
+---
+tag: deposit_score
+label: {zh: 定期倾向得分, en: Score for opening a deposit}
+family: wealth
+model: deposit_soon
 ---
 model: deposit_soon_overlapping
 label: {zh: 30天内新开定期的概率（重叠）, en: The same with days that overlap}
@@ -120,7 +124,6 @@ def make_learning(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def learning(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch)
     monkeypatch.setattr("lingque.predict.judging.RESAMPLES", 50)
     monkeypatch.setattr("lingque.predict.learners.MOST_TREES", 30)
 
@@ -154,9 +157,8 @@ def asked_as_of(application: Application, as_of: date) -> pa.Table:
     services = application.services
     now = services.clock.now()
     names = ("latest_balance", "transactions_12m", "deposits_3m", "city", "reached")
-    profile, catalog = cast(Any, services.profile), catalog_with_models(services)
-    return profile.features_and_label(
-        catalog, features=names, population=None, target="opens_deposit_30d", as_of=as_of,
+    return services.profile.features_and_label(
+        catalog_of(services), features=names, population=None, target="opens_deposit_30d", as_of=as_of,
         known_by=now,
     ).drop_columns(["opens_deposit_30d"])  # fmt: skip
 
@@ -239,7 +241,7 @@ def test_scores_are_probabilities_for_the_population_alone(ready: Application) -
     card = card_of(ready)
     scorer = Scorer(ready.services.database)
     rows = asked_as_of(ready, card.labels_until)
-    scores = scorer.scores(catalog_with_models(ready.services), "deposit_soon", rows, as_of=card.labels_until)
+    scores = scorer.scores(catalog_of(ready.services), "deposit_soon", rows, as_of=card.labels_until)
     assert isinstance(scores, pa.Array)
     assert scores.type == pa.float64()
     inside = rows.column("reached").to_pylist()
@@ -254,7 +256,7 @@ def test_a_score_that_nobody_could_have_had_is_refused(learning_bank: Bank) -> N
     with learning_bank.open() as application:
         services = application.services
         scorer = Scorer(services.database)
-        catalog = catalog_with_models(services)
+        catalog = catalog_of(services)
         rows = asked_as_of(application, LABELS_UNTIL)
 
         def reason_of(as_of: date) -> object:
@@ -267,8 +269,29 @@ def test_a_score_that_nobody_could_have_had_is_refused(learning_bank: Bank) -> N
         assert scorer.version("another") == ""
         learning_bank.replace_in("models", "label: {zh: 城市, en: City}", "label: {zh: 城市, en: Town}")
         assert not isinstance(apply(services, OTTO), Refusal)
-        catalog = catalog_with_models(services)
+        catalog = catalog_of(services)
         assert reason_of(LABELS_UNTIL) is Reason.MODEL_NOT_TRAINED, "a tag under it is defined anew"
+
+
+def test_a_snapshot_holds_scores_from_the_day_on_which_somebody_could_have_had_them(learning_bank: Bank) -> None:
+    with learning_bank.open() as application:
+        services = application.services
+        early, known = (run_tags(services, day, OTTO) for day in (date(2026, 4, 13), LABELS_UNTIL))
+        assert not isinstance(early, Refusal)
+        assert not isinstance(known, Refusal)
+        assert early.coverage["deposit_score"].known == 0
+        assert [(note.tag, note.reason) for note in early.notes] == [("deposit_score", Reason.MODEL_NOT_TRAINED)]
+        assert known.coverage["deposit_score"].known == CUSTOMERS * 9 // 10
+        assert known.notes == ()
+        new = [(f"DZ{n:06}", customer_no(n), "2026-03-20", "1", "3", "true") for n in range(60)]
+        learning_bank.deliver("deposits", new, LATER)
+        load_all(services)
+        before = run_tags(services, LABELS_UNTIL, OTTO)
+        assert run_tags(services, LABELS_UNTIL, OTTO) == dataclasses.replace(before, already_done=True)
+        assert train(application).version == 2
+        after = run_tags(services, LABELS_UNTIL, OTTO)
+        assert not isinstance(after, Refusal)
+        assert not after.already_done, "another version of the model, other scores"
 
 
 def test_what_is_kept_names_no_customer(ready: Application) -> None:
@@ -290,7 +313,7 @@ def test_a_changed_artefact_scores_nobody(ready: Application) -> None:
     rows = asked_as_of(ready, card.labels_until)
     with pytest.raises(WarehouseError, match="not what was trained"):
         Scorer(ready.services.database).scores(
-            catalog_with_models(ready.services), "deposit_soon", rows, as_of=card.labels_until
+            catalog_of(ready.services), "deposit_soon", rows, as_of=card.labels_until
         )
 
 

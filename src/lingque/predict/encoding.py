@@ -16,7 +16,8 @@ from lingque.core.hashing import Float64s
 from lingque.core.money import EXPONENTS
 
 LEAST_CUSTOMERS = 10
-"""A word that fewer rows have is 'another': it would describe single customers, and teach nothing."""
+"""A word that fewer customers have, on each of the days, is 'another': it would describe single customers, and teach
+nothing."""
 MOST_WORDS = 50
 
 
@@ -74,6 +75,7 @@ def _words(columns: Iterable[pa.ChunkedArray]) -> tuple[str, ...]:
     counts: Counter[str] = Counter()
     for column in columns:
         for entry in column.drop_null().value_counts().to_pylist():
-            counts[entry["values"]] += entry["counts"]
+            # not the sum: the same customers come again on the next day
+            counts[entry["values"]] = max(counts[entry["values"]], entry["counts"])
     frequent = sorted((-count, word) for word, count in counts.items() if count >= LEAST_CUSTOMERS)
     return tuple(word for _, word in frequent[:MOST_WORDS])

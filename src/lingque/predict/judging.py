@@ -24,11 +24,14 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """Customers from the highest probability down; `ends` are the last places of runs of equal ones."""
+    """Customers from the highest probability down, with the Brier score and the log loss of each; `ends` are the last
+    places of runs of equal probabilities."""
 
     order: NDArray[np.intp]
     probabilities: Float64s
     labels: Float64s
+    squares: Float64s
+    logs: Float64s
     ends: NDArray[np.intp]
     tenths: NDArray[np.intp]
 
@@ -36,10 +39,19 @@ class Ranked:
 def ranked(probabilities: Float64s, labels: Float64s) -> Ranked:
     """Sorted by probability; equal ones keep the order they came in."""
     order = np.argsort(-probabilities, kind="stable")
-    sorted_ = probabilities[order]
+    sorted_, known = probabilities[order], labels[order]
     ends = np.flatnonzero(np.append(sorted_[1:] != sorted_[:-1], True))
     tenths = np.arange(len(order)) * TENTHS // len(order)
-    return Ranked(order=order, probabilities=sorted_, labels=labels[order], ends=ends, tenths=tenths)
+    safe = np.clip(sorted_, 1e-12, 1 - 1e-12)  # no calibrator here gives exactly 0 or 1
+    return Ranked(
+        order=order,
+        probabilities=sorted_,
+        labels=known,
+        squares=(sorted_ - known) ** 2,
+        logs=-np.where(known > 0, np.log(safe), np.log1p(-safe)),
+        ends=ends,
+        tenths=tenths,
+    )
 
 
 def judge(
@@ -76,12 +88,9 @@ def measures(one: Ranked, weights: Float64s) -> Float64s:
     auc = (steps_false * (true - steps_true / 2)).sum() / (positives * (total - positives))
     precision = np.divide(true, all_, out=np.zeros_like(true), where=all_ > 0)
     average_precision = (steps_true * precision).sum() / positives
-    p: Float64s = one.probabilities
-    brier = (weights * (p - one.labels) ** 2).sum() / total
-    # guarded against a probability of exactly 0 or 1, which no calibrator here gives
-    safe = np.clip(p, 1e-12, 1 - 1e-12)
-    log_loss = -(weights * np.where(one.labels > 0, np.log(safe), np.log1p(-safe))).sum() / total
-    error = calibration_error(one, positive, weights * p) / total
+    # no dot products: their threads wait by spinning, and 20,000 customers then take a minute instead of seconds
+    brier, log_loss = (weights * one.squares).sum() / total, (weights * one.logs).sum() / total
+    error = calibration_error(one, positive, weights * one.probabilities) / total
     captured = np.interp(np.array(SHARES) * total, np.append(0.0, all_), np.append(0.0, true))
     lifts = captured / positives / np.array(SHARES)
     return np.array([auc, average_precision, brier, log_loss, error, *lifts])

@@ -49,10 +49,10 @@ def test_a_word_of_few_customers_is_no_word_of_its_own() -> None:
     assert encode([code], asked, as_of=date(2025, 1, 1)).ravel().tolist() == [1, 2, 2, 0]
 
 
-def test_the_vocabulary_counts_all_days_and_has_an_end() -> None:
-    half = LEAST_CUSTOMERS // 2
-    (code,) = codes_of([("city", TEXT)], [words(("上海", half)), words(("上海", LEAST_CUSTOMERS - half))])
-    assert code.words == ("上海",)
+def test_the_same_customers_on_two_days_are_not_more_customers_and_the_vocabulary_has_an_end() -> None:
+    one, other = words(("上海", LEAST_CUSTOMERS - 1)), words(("上海", LEAST_CUSTOMERS - 1), ("北京", LEAST_CUSTOMERS))
+    (code,) = codes_of([("city", TEXT)], [one, other])
+    assert code.words == ("北京",)
     many = words(*((f"w{n:03}", LEAST_CUSTOMERS) for n in range(MOST_WORDS + 5)))
     (code,) = codes_of([("city", TEXT)], [many])
     assert len(code.words) == MOST_WORDS

@@ -33,5 +33,5 @@ def upgrade() -> None:
         sa.Column("artefact", sa.JSON(), nullable=False),
         sa.Column("card", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("model_version_id", name=op.f("pk_models")),
-        sa.UniqueConstraint("model", "version", name=op.f("uq_models_model")),
+        sa.UniqueConstraint("model", "version", name=op.f("uq_models_model_version")),
     )
