@@ -15,11 +15,13 @@ from post_office import WAVE, Post, Receiver, file_drop, phone_of
 from sqlalchemy import Connection, select
 
 from lingque.core.errors import ChannelError, VaultError
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
+from lingque.core.registries import Purpose
 from lingque.deliver.contracts import Batch, Message, Receipt
 from lingque.deliver.outbox import spent
 from lingque.deliver.tables import batches
-from lingque.govern.contracts import Permit
+from lingque.govern.contracts import OptOut, Permit
 from lingque.testing import MemoryBatchChannel, MemoryChannel
 
 
@@ -107,6 +109,32 @@ def test_leave_is_asked_for_every_message_of_a_batch(post: Post, folder: Path) -
     assert [row["key"] for row in next(iter(Receiver(folder).take().values()))] == [keys[0], keys[2]]
     assert post.ledger.told[WAVE, 2, 1] == ["release"]
     assert not list(folder.glob("cancelled_*"))  # it was never in a batch
+
+
+def test_who_refuses_while_the_others_of_the_batch_are_opened_is_taken_out(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = post.queue("sms", customers=[1, 2, 3])
+    opened = post.addresses.release
+
+    def meanwhile(connection: Connection, permit: Permit) -> str | Refusal:
+        if permit.customer_id == 3:
+            first = OptOut(customer_id=CustomerId(1), purpose=Purpose.MARKETING, channel="sms")
+            post.opt_outs.withdraw(connection, first, at=post.clock.now(), evidence="one click")
+        return opened(connection, permit)
+
+    monkeypatch.setattr(post.addresses, "release", meanwhile)
+    channel = MemoryBatchChannel()
+    post.outbox(channel).pump()
+    assert [[m.key for m in batch.messages] for batch in channel.batches.values()] == [keys[1:]]
+    assert post.statuses()[keys[0]] == "refused"
+
+
+def test_waves_that_were_queued_in_turns_all_go(post: Post) -> None:
+    for customer in (1, 2, 3):
+        for wave in (1, 2):
+            post.queue("sms", customers=[customer], wave=wave)
+    assert post.outbox(MemoryBatchChannel()).pump().handled == 6
 
 
 def test_a_batch_holds_messages_of_one_wave_and_one_channel(post: Post) -> None:

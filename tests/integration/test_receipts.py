@@ -114,6 +114,16 @@ def test_an_opt_out_withdraws_that_consent_from_its_moment_on(post: Post) -> Non
     assert post.fates(8).by_channel["rm_call"] == {"assigned": 3}  # refusing texts is not refusing calls
 
 
+@pytest.mark.parametrize("off", [-400 * 24 * 60 * MINUTE, 60 * MINUTE])
+def test_a_refusal_is_heard_whatever_clock_it_was_written_by(off: int, post: Post) -> None:
+    """And by whatever message: one that still waits dies."""
+    key, *_ = post.queue("sms")
+    assert take(post, (key, "opted_out"), at=Instant(post.clock.now() + off)).problems == ()
+    assert post.statuses()[key] == "queued"
+    post.outbox(MemoryBatchChannel()).pump()
+    assert post.fates().by_status == {"refused": 1, "handed_over": 2}
+
+
 def test_a_late_opt_out_does_not_undo_a_consent_given_after_it(post: Post) -> None:
     keys = out(post, "sms")
     refused_at = post.clock.now()
@@ -173,8 +183,6 @@ def test_what_cannot_have_happened_is_a_problem(post: Post) -> None:
     assert [p.reason for p in take(post, (queued[0], "delivered")).problems] == [Reason.WRONG_STATE]
     assert [p.reason for p in take(post, ("7-9-x-1-sms", "delivered")).problems] == [Reason.UNKNOWN_REFERENCE]
     assert recorded(post) == 0
-    take(post, (queued[0], "opted_out"))
-    assert post.statuses()[queued[0]] == "queued"
 
 
 def test_the_ledger_hears_of_every_end_once(post: Post) -> None:

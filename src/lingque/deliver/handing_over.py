@@ -8,8 +8,10 @@ is told as well, for it may have taken the first version.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
@@ -71,15 +73,18 @@ class HandingOver:
             yield refused
 
     def _next(self, connection: Connection, channel: str, gate: Gate, after: int) -> list[Any]:
-        """The next messages of the channel, all of one wave, the wave of the first."""
+        """The next messages of the channel, as far as they are of one wave."""
         while True:
             query = queued(gate, [channel], after).limit(self.size).with_for_update()
             works = connection.execute(query).all()
-            if not works or gate.lets(connection, works[0].wave_id):
-                return [work for work in works if work.wave_id == works[0].wave_id]
+            if not works:
+                return []
+            if gate.lets(connection, works[0].wave_id):
+                _, first = next(groupby(works, key=attrgetter("wave_id")))
+                return list(first)
 
     def _claim(self, connection: Connection, channel: str, works: list[Any], gate: Gate) -> tuple[Batch | None, int]:
-        opened = [(work, self.leave.message(connection, work)) for work in works]
+        opened = self._open(connection, works)
         messages = [(work, message) for work, message in opened if isinstance(message, Message)]
         refused = 0
         for work, refusal in opened:
@@ -107,6 +112,17 @@ class HandingOver:
         for work, _ in messages:
             self.moves.move(connection, work, "sending", attempts=work.attempts + 1, batch_id=batch.batch_id)
         return batch, refused
+
+    def _open(self, connection: Connection, works: Sequence[Any]) -> list[tuple[Any, Message | Refusal]]:
+        """Each message, or why it may not go. All are looked at once more when the last is open: to open a thousand
+        takes seconds, in which somebody may have refused."""
+        opened = [(work, self.leave.message(connection, work)) for work in works]
+        going = [work for work, message in opened if isinstance(message, Message)]
+        lost = {work.delivery_id: reason for work, reason in self.leave.refusals(connection, going)}
+        return [
+            (work, Refusal(reason=lost[work.delivery_id], detail="") if work.delivery_id in lost else message)
+            for work, message in opened
+        ]
 
     def _hand_over(self, batch: Batch, *, fresh: bool) -> None:
         try:
@@ -156,9 +172,7 @@ class HandingOver:
             with self.database.transaction() as connection:
                 if not gate.lets(connection, row.wave_id):
                     continue
-                opened = [
-                    (work, self.leave.message(connection, work)) for work in connection.execute(_in_hand(row.batch_id))
-                ]
+                opened = self._open(connection, connection.execute(_in_hand(row.batch_id)).all())
                 if any(_held(message) for _, message in opened):
                     continue  # whether it was taken or not: handing it over now would disturb people at night
                 for work, refusal in opened:

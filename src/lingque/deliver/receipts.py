@@ -123,6 +123,8 @@ class Receipts:
     def _unusable(self, statement: Statement, work: Any) -> RowProblem | None:
         if work is None:
             return _problem(statement, "key", Reason.UNKNOWN_REFERENCE)
+        if statement.outcome == "opted_out":
+            return None  # a refusal is heard whatever else is odd about its row
         if not work.queued_at <= statement.at <= self.clock.now():
             return _problem(statement, "at", Reason.VALUE_NOT_ALLOWED)
         wrong = _NEVER_BY_PEOPLE if work.channel in BY_PEOPLE else _ONLY_BY_PEOPLE
@@ -158,8 +160,9 @@ class Receipts:
 
     def _withdraw_consent(self, connection: Connection, statement: Statement, work: Any, origin: str) -> None:
         gone = OptOut(customer_id=CustomerId(work.customer_id), purpose=Purpose(work.purpose), channel=work.channel)
-        evidence = f"{origin[:150]} row {statement.row}"
-        self.withdrawals.withdraw(connection, gone, at=statement.at, evidence=evidence)
+        # nobody answers before they are written to, nor tomorrow: a clock that is wrong must not undo a refusal
+        at = min(max(statement.at, work.queued_at), self.clock.now())
+        self.withdrawals.withdraw(connection, gone, at=at, evidence=f"{origin[:150]} row {statement.row}")
 
     def _record(self, connection: Connection, statement: Statement, origin: str) -> None:
         connection.execute(
