@@ -225,6 +225,24 @@ def test_a_held_delivery_of_customers_changes_nothing_in_the_vault(bank: Bank, l
 
 
 @ON_SQLITE
+def test_a_held_file_that_is_taken_back_leaves_what_was_there(bank: Bank, loaded: Application, care: Care) -> None:
+    bank.deliver("transactions", [*transactions(), BAD[0]])
+    gate(bank, loaded, "transactions")
+    assert not care.load().held
+    rows = care.open_rows()
+    bank.deliver("transactions", [*GOOD, *BAD])
+    bank.clock.advance(1)
+    assert care.load().held
+    assert len(care.open_rows()) == 3
+    bank.deliver("transactions", [*transactions(), BAD[0]])
+    bank.clock.advance(1)
+    assert care.load().already_done
+    assert care.open_rows() == rows
+    with pytest.raises(NotFoundError, match="is held"):
+        care.release(DATA_DATE)
+
+
+@ON_SQLITE
 def test_the_commands_show_count_correct_and_release(
     bank: Bank, loaded: Application, care: Care, monkeypatch: pytest.MonkeyPatch
 ) -> None:

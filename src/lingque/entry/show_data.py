@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +45,7 @@ def quarantine_counts(counts: Sequence[QuarantineCount], language: Language) -> 
 
 
 def quarantined_row(row: QuarantinedRow, values: Mapping[str, str], language: Language) -> Table:
-    title = f"{row.quarantine_id}  ·  {row.source} {row.data_date}  ·  {row.file}:{row.row}"
+    title = f"{row.quarantine_id}  ·  {row.source} {row.data_date}  ·  {escape(row.file)}:{row.row}"
     names = ("列", "值", "原因") if language == "zh" else ("column", "value", "reason")
     made = table(*names, title=title)
     for column, value in values.items():

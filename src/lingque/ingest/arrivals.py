@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from lingque.catalog.definitions import SourceDefinition, TableRead
 from lingque.core.clock import BusinessCalendar, Clock
+from lingque.core.errors import WarehouseError
 from lingque.ingest.contracts import Waiting
 from lingque.ingest.files import Delivery, SourceFile, deliveries, waiting_for
 from lingque.ingest.lateness import loaded_days
@@ -76,6 +78,13 @@ class Arrivals:
                 if isinstance(read, TableRead)
             }
             yield dataclasses.replace(fetched, files={**delivery.files, **tables}) if tables else fetched
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise WarehouseError(
+                f"the disk is full: {delivery.subject} could not be loaded",
+                next_step="make room and ingest again; nothing of it was published",
+            ) from error
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
 

@@ -62,6 +62,8 @@ class Delivery:
 
     def new_scratch_file(self) -> Path:
         """An empty file that only this user can read, and that goes when the delivery has been dealt with."""
+        if self.scratch is None:
+            raise ValueError(f"{self.subject} was not fetched: there is no folder that would be emptied again")
         handle, name = tempfile.mkstemp(dir=self.scratch)
         open(handle, "wb").close()
         return Path(name)
@@ -173,5 +175,11 @@ def _missing_control(source: SourceDefinition, landing: Path, day: date) -> str 
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(
+            f"{path.name} cannot be read: {error.strerror or type(error).__name__}",
+            next_step="mend the rights or deliver the file again; nothing of it was loaded",
+        ) from error

@@ -167,6 +167,17 @@ def record_quality(
     )
 
 
+def was_judged_last(connection: Connection, delivery: Delivery, run: RunId) -> bool:
+    """Is the run the last one judged on its day? Not where another content came, was held, and went again."""
+    last = _newest(connection, delivery.source.source).get(delivery.data_date)
+    return last is None or last.run_id == run
+
+
+def judge_last(connection: Connection, run: RunId, at: Instant) -> None:
+    """The run's judgement counts again."""
+    connection.execute(update(quality).where(quality.c.run_id == run).values(judged_at=at))
+
+
 def release(
     connection: Connection,
     source: str,

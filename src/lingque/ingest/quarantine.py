@@ -105,6 +105,14 @@ def keep_bad_rows(
         connection.execute(insert(quarantine), values)
 
 
+def reopen(connection: Connection, delivery: Delivery, run: RunId) -> None:
+    """The content of that run is what lies there again: its rows are open, those of other runs on the day are not."""
+    source, day = quarantine.c.source == delivery.source.source, quarantine.c.data_date == delivery.data_date
+    other = (quarantine.c.run_id != run, quarantine.c.superseded_by.is_(None))
+    connection.execute(update(quarantine).where(source, day, *other).values(superseded_by=run))
+    connection.execute(update(quarantine).where(quarantine.c.run_id == run).values(superseded_by=None))
+
+
 def counted_quarantine(
     connection: Connection, *, source: str | None = None, data_date: date | None = None, open_only: bool = True
 ) -> list[QuarantineCount]:

@@ -37,8 +37,16 @@ from lingque.ingest.corrections import overlay_of
 from lingque.ingest.files import Delivery
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.load import Counts, Load, order_of, referred
-from lingque.ingest.quality import Observed, Quality, is_held, judge_delivery, record_quality
-from lingque.ingest.quarantine import Notes, keep_bad_rows
+from lingque.ingest.quality import (
+    Observed,
+    Quality,
+    is_held,
+    judge_delivery,
+    judge_last,
+    record_quality,
+    was_judged_last,
+)
+from lingque.ingest.quarantine import Notes, keep_bad_rows, reopen
 from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions
@@ -107,6 +115,7 @@ class Ingest:
         if overlay.digest:
             content["corrections"] = overlay.digest
         if before is not None and before.summary["content"] == content:
+            self._put_back(delivery, before.run_id)
             return _report(before.summary["report"], delivery, before.run_id, already_done=True)
         run = run_id(KIND, subject=subject, content=content, after=before.run_id if before else None)
 
@@ -125,6 +134,15 @@ class Ingest:
             if contract.kind not in ("consent", "list"):
                 published[contract.contract] = self._commit(load, delivery, contract, own, customer_of, run)
             return self._publish(delivery, contract, load, counts, observed, judged, content, run, published, actor)
+
+    def _put_back(self, delivery: Delivery, run: RunId) -> None:
+        """What is published lies there again: where another content was held meanwhile, that one is over."""
+        with self._database.reading() as connection:
+            if was_judged_last(connection, delivery, run):
+                return
+        with self._database.transaction() as connection:
+            judge_last(connection, run, self._clock.now())
+            reopen(connection, delivery, run)
 
     def _place(self, catalog: Catalog, delivery: Delivery, contract: DataContract, load: Load) -> Counts:
         """Judge every row, with what it refers to. Writes nothing."""

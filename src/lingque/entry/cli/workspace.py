@@ -71,7 +71,8 @@ def ingest_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
                 show.add_ingest(table, report)
                 progress.update(task, advance=1, description=report.source)
         console.print(table)
-        console.print(show_data.waiting(incomplete(services), session.language))
+        if waits := incomplete(services):
+            console.print(show_data.waiting(waits, session.language))
 
 
 def demo(

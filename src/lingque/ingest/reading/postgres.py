@@ -28,9 +28,9 @@ class SourceTables:
 
     def days(self, read: TableRead, *, after: date | None, before: date) -> list[date]:
         """The distinct days between the two for which the table has rows, oldest first. Raises `SourceError`."""
-        from psycopg import sql
-
         with self._open(read) as connection:
+            from psycopg import sql
+
             self._columns(connection, read)
             question = sql.SQL("SELECT DISTINCT {day}::date FROM {table} WHERE {day} >= {after} AND {day} < {before}")
             found = connection.execute(
@@ -48,9 +48,9 @@ class SourceTables:
 
         The same rows give the same bytes, so that a digest of the file is one of the rows. Raises `SourceError`.
         """
-        from psycopg import sql
-
         with self._open(read) as connection:
+            from psycopg import sql
+
             columns = self._columns(connection, read)
             copy = sql.SQL(
                 "COPY (SELECT {texts} FROM {table} WHERE {day} >= {first} AND {day} < {next} ORDER BY {order})"
