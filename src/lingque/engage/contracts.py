@@ -77,10 +77,11 @@ class RunPilot:
 @dataclass(frozen=True, kw_only=True)
 class WriteContacts:
     """A contact and a queued message for everybody who was chosen and not held out. A contact that people make goes
-    to whom the tag `route_by` says."""
+    to whom the tag `route_by` says, to be done by `due`."""
 
     language: Literal["zh", "en"]
     route_by: str | None
+    due: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

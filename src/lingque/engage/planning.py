@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
@@ -60,7 +60,11 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             salt=f"{name}/{as_of.isoformat()}",
         ),
         *([RunPilot(share=campaign.pilot.share, salt=f"{name}/{as_of.isoformat()}/pilot")] if campaign.pilot else []),
-        WriteContacts(language=campaign.language, route_by=campaign.route_by),
+        WriteContacts(
+            language=campaign.language,
+            route_by=campaign.route_by,
+            due=as_of + timedelta(days=campaign.task_days),
+        ),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
     )
 
@@ -100,6 +104,8 @@ def _stage(entry: dict[str, Any]) -> Stage:
     kind = _KINDS[entry.pop("stage")]
     if "as_of" in entry:
         entry["as_of"] = date.fromisoformat(entry["as_of"])
+    if entry.get("due") is not None:
+        entry["due"] = date.fromisoformat(entry["due"])
     if kind is Evaluate:
         entry["also"] = tuple(entry["also"])
     if kind is AskLeave:

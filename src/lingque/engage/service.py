@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
@@ -126,6 +126,18 @@ def state_of_wave(connection: Connection, wave_id: int) -> State:
         .limit(1)
     ).scalar_one()
     return state
+
+
+def stopped_waves(connection: Connection) -> list[int]:
+    """Every wave whose plan was stopped."""
+    newest = select(func.max(campaign_states.c.state_id)).group_by(campaign_states.c.wave_id)
+    return list(
+        connection.execute(
+            select(campaign_states.c.wave_id).where(
+                campaign_states.c.state_id.in_(newest), campaign_states.c.state == "stopped"
+            )
+        ).scalars()
+    )
 
 
 def may_send(connection: Connection, wave_id: int) -> bool:

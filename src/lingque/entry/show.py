@@ -8,6 +8,7 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
+from lingque.catalog.definitions import TagDefinition
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import Change
 from lingque.core.labels import Label, Language
@@ -66,12 +67,21 @@ def tags(catalog: Catalog, language: Language) -> Table:
             str(tag.type),
             definition.family,
             ", ".join(catalog.lineages[tag.name].classes.names),
-            definition.value + (f"  ({definition.window})" if definition.window else ""),
+            _origin(definition),
         )
     return made
 
 
-def snapshot(report: SnapshotReport, catalog: Catalog, language: Language) -> Table:
+def _origin(definition: TagDefinition) -> str:
+    """What the tag comes from."""
+    if definition.model is not None:
+        return f"model {definition.model}"
+    if definition.list is not None:
+        return f"list {definition.list}"
+    return definition.value + (f"  ({definition.window})" if definition.window else "")
+
+
+def snapshot(report: SnapshotReport, catalog: Catalog, language: Language) -> RenderableType:
     title = Label(
         zh=f"标签快照 {report.as_of}：{report.customers:,} 位客户",
         en=f"tags as of {report.as_of}: {report.customers:,} customers",
@@ -83,7 +93,11 @@ def snapshot(report: SnapshotReport, catalog: Catalog, language: Language) -> Ta
         true = "" if coverage.true is None else f"{coverage.true:,}"
         label = tag.definition.label.label().in_language(language)
         made.add_row(name, label, str(tag.type), f"{coverage.known:,}", true)
-    return made
+    notes = [
+        Text(f"  {note.tag}: {note.reason.label.in_language(language)}; {note.detail}", style="yellow")
+        for note in report.notes
+    ]
+    return Group(made, *notes)
 
 
 def fates(entry: Fates, language: Language) -> RenderableType:

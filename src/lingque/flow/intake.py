@@ -19,13 +19,14 @@ from lingque.catalog.repository import (
 from lingque.catalog.yaml_export import export_definitions
 from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
-from lingque.core.reasons import Refusal
+from lingque.core.reasons import Reason, Refusal
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
-from lingque.ingest.contracts import IngestReport, Waiting
+from lingque.ingest.contracts import IngestReport, Late, Waiting
 from lingque.ingest.files import Delivery
+from lingque.ingest.lateness import late_sources
 from lingque.profile.contracts import SnapshotReport
 
 _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
@@ -119,8 +120,30 @@ def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refu
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
-    """The snapshot of that day."""
+    """The snapshot of that day. Refused where a source is late whose rule is to wait; the others leave a trace."""
     denied = refused(actor, Action.RUN_TAGS)
     if denied is not None:
         return traced(services, denied, actor, "run_tags", as_of.isoformat())
-    return services.profile.snapshot(catalog_of(services), as_of, actor=actor.user)
+    catalog = catalog_of(services)
+    late = late_upstream(services, as_of)
+    waits = [one for one in late if one.rule == "wait"]
+    if waits:
+        missing = ", ".join(f"{one.source} ({one.needed})" for one in waits)
+        refusal = Refusal(reason=Reason.UPSTREAM_LATE, detail=f"a snapshot as of {as_of} waits for {missing}")
+        return traced(services, refusal, actor, "run_tags", as_of.isoformat())
+    with services.database.transaction() as connection:
+        for one in late:
+            services.audit.record(
+                connection,
+                actor=actor.user,
+                act="alert_late_source" if one.rule == "alert" else "go_on_without_late_source",
+                subject=f"{one.source}/{one.needed.isoformat()}",
+                detail={"as_of": as_of.isoformat(), "newest": None if one.newest is None else one.newest.isoformat()},
+            )
+    return services.profile.snapshot(catalog, as_of, actor=actor.user)
+
+
+def late_upstream(services: Services, as_of: date) -> list[Late]:
+    """Which sources a snapshot of that day should have and has not, with the rule that each states."""
+    with services.database.reading() as connection:
+        return late_sources(connection, load_catalog(connection), as_of)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lingque.core.reasons import Refusal
+from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Fates, Pumped
 from lingque.deliver.outbox import Progress, fates_of
-from lingque.deliver.waiting import AllowedWave
+from lingque.engage.service import may_send, stopped_waves
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
@@ -17,13 +17,21 @@ def send_messages(
     actor: Principal,
     *,
     progress: Progress = lambda _done: None,
-    allowed_wave: AllowedWave = lambda _connection, _wave: True,
 ) -> Pumped | Refusal:
     """Pump the outbox once. Raises `ChannelError` where a channel cannot be used; what is queued stays queued."""
     denied = refused(actor, Action.RUN_CAMPAIGN)
     if denied is not None:
         return traced(services, denied, actor, "send_messages", "outbox")
-    return services.open_outbox().pump(progress=progress, allowed_wave=allowed_wave)
+    return send_waiting(services, progress=progress)
+
+
+def send_waiting(services: Services, *, progress: Progress) -> Pumped:
+    """Send what waits of the waves that may send; what a crash put back into the queue of a stopped one is cancelled."""
+    outbox = services.open_outbox()
+    with services.database.transaction() as connection:
+        for wave in stopped_waves(connection):
+            outbox.cancel(connection, wave, Reason.CAMPAIGN_STOPPED)
+    return outbox.pump(progress=progress, allowed_wave=may_send)
 
 
 def status_of_messages(services: Services, wave_id: int, actor: Principal) -> Fates | Refusal:

@@ -16,16 +16,18 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact
 from lingque.decide.log import log_of
 from lingque.decide.pressure import reserve
-from lingque.deliver.contracts import Content, Fates, Outgoing
+from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
 from lingque.engage.content import words_of
-from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State
+from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State, WriteContacts
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
-from lingque.engage.service import advance, earlier_waves, may_send, newest_plan, state_of_wave, write_contacts
+from lingque.engage.service import advance, earlier_waves, newest_plan, state_of_wave, write_contacts
 from lingque.flow.deciding import decide_stages
 from lingque.flow.intake import catalog_of
+from lingque.flow.messages import send_waiting
 from lingque.flow.services import Services
+from lingque.flow.tasks import Tasks
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import not_approved
@@ -56,7 +58,7 @@ def run_campaign(
         return traced(services, refusal, actor, "run_campaign", name)
     if phase is not None:
         _begin(services, catalog, plan, phase, actor)
-    services.open_outbox().pump(progress=progress, allowed_wave=may_send)
+    send_waiting(services, progress=progress)
     with services.database.transaction() as connection:
         fates = fates_of(connection, plan.wave_id)
         state = state_of_wave(connection, plan.wave_id)
@@ -160,6 +162,8 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
     campaign = catalog.campaign(plan.campaign)
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
+    write: WriteContacts = plan.stage(WriteContacts)
+    tasks = Tasks(catalog, plan, decisions.requests.tags)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
     for index, judged in enumerate(decisions.judged):
@@ -177,6 +181,10 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
                 purpose=leave.purpose,
                 data_classes=classes[offer.name],
                 content=content,
+                route=tasks.route(customer) if channel in BY_PEOPLE else "",
+                label=offer.label.in_language(campaign.language) if channel in BY_PEOPLE else "",
+                why=tasks.why(customer) if channel in BY_PEOPLE else "",
+                due=write.due if channel in BY_PEOPLE else None,
             )
             for customer in ids[decisions.contacted & (decisions.chosen == index)].tolist()
         )
