@@ -29,6 +29,7 @@ from lingque.core.ids import CustomerId, PartyId
 from lingque.flow import apply, run_tags
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
+from lingque.ingest.files import deliveries
 from lingque.ingest.identity import links_as_of, merge, unmerge
 from lingque.profile.contracts import SnapshotReport
 from lingque.store.runs import published_versions
@@ -189,8 +190,6 @@ def test_before_a_table_was_ever_delivered_its_tags_cannot_be_computed(
     (defined_bank.folder / "landing" / "deposits_20260601.csv").unlink()
     services = defined.services
     catalog = catalog_of(services)
-    from lingque.flow.intake import deliveries
-
     for name in ("core_customers", "core_accounts", "core_transactions"):
         for delivery in deliveries(catalog.sources[name], services.landing):
             services.ingest.load(catalog, delivery, actor="otto")

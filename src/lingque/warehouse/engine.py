@@ -121,15 +121,19 @@ class Session:
     def append(self, name: str, rows: pa.Table) -> None:
         """Add rows to a materialised relation, which the first call makes. Columns that are new are NULL before."""
         self._connection.register(_APPENDED, rows)
-        if not self.has(name):
-            self._connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM {_APPENDED}')
-        else:
+        try:
+            if not self.has(name):
+                self._connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM {_APPENDED}')
+                return
             known = self.columns(name)
             for column in (added for added in rows.column_names if added not in known):
                 quoted = column.replace('"', '""')
                 self._connection.execute(f'ALTER TABLE "{name}" ADD COLUMN "{quoted}" VARCHAR')
             self._connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM {_APPENDED}')
-        self._connection.unregister(_APPENDED)
+        except duckdb.OutOfMemoryException as error:
+            raise too_large() from error
+        finally:
+            self._connection.unregister(_APPENDED)
 
     def seal(self) -> None:
         """From here on no statement can read or write a file outside the session's own folder, nor undo this."""
