@@ -58,7 +58,7 @@ class ControlFile(Definition):
     of: Name = Field(description="the read it speaks of")
     format: Literal["key_value", "json", "csv"] = "key_value"
     rows: str = Field(default="rows", description="the key that holds the number of rows")
-    totals: dict[Name, str] = Field(default={}, description="column of the read: the key that holds its sum")
+    totals: dict[str, str] = Field(default={}, description="column of the read: the key that holds its sum")
 
     @model_validator(mode="after")
     def _dated(self) -> Self:
