@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # A busy machine is no failure: what hypothesis draws is not timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+os.environ["COLUMNS"] = "200"  # a terminal's width is asked for once, when it is first used

@@ -212,13 +212,13 @@ def test_a_held_delivery_of_customers_changes_nothing_in_the_vault(bank: Bank, l
     load_all(loaded.services)
     emptied = [(row[0], row[1], "", *row[3:]) for row in customers()]
     bank.deliver("customers", emptied, NEXT_DAY)
-    held = load_all(loaded.services)[0]
+    (held,) = [report for report in load_all(loaded.services) if not report.already_done]
     assert held.held
     with loaded.services.database.reading() as connection:
         kinds = connection.execute(text("SELECT count(*) FROM vault_identifiers WHERE kind = 'email'")).scalar_one()
     assert kinds == CUSTOMERS - 1
     Care(loaded).release(NEXT_DAY, "core_customers")
-    assert not load_all(loaded.services)[0].held
+    assert not any(report.held for report in load_all(loaded.services))
     with loaded.services.database.reading() as connection:
         kinds = connection.execute(text("SELECT count(*) FROM vault_identifiers WHERE kind = 'email'")).scalar_one()
     assert kinds == 0

@@ -38,7 +38,9 @@ MATRIX = {
 
 
 def submission(digest: str = "d1", *authors: str) -> Submission:
-    return Submission(kind="campaign", subject="s", digest=digest, authors=authors or ("lin", "lan"))
+    return Submission(
+        kind="campaign", action=Action.APPROVE_CAMPAIGN, subject="s", digest=digest, authors=authors or ("lin", "lan")
+    )
 
 
 @pytest.mark.parametrize("role", Role)
@@ -104,7 +106,7 @@ def test_only_another_person_with_the_role_approves(approver: str, reason: Reaso
             connection, submission(), PRINCIPALS[approver], approved=True, comment="", at=Instant(0)
         )
         assert (None if refusal is None else refusal.reason) == reason
-        assert (not_approved(connection, "d1") is None) == (reason is None)
+        assert (not_approved(connection, "d1", kind="campaign") is None) == (reason is None)
 
 
 def test_the_same_account_may_not_approve_what_it_made(defined: Application) -> None:
@@ -123,7 +125,7 @@ def test_an_approval_speaks_of_one_digest_and_the_newest_word_counts(defined: Ap
             )
 
         def reason(digest: str) -> Reason | None:
-            refusal = not_approved(connection, digest)
+            refusal = not_approved(connection, digest, kind="campaign")
             return None if refusal is None else refusal.reason
 
         assert reason("d1") is Reason.NOT_APPROVED

@@ -84,7 +84,7 @@ validate_as_of: 2026-03-15
 
 
 def facts() -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """A balance per customer, and deposits that the richer half opens four times as often."""
+    """A balance per customer, and deposits that the richer half opens six times as often."""
     numbers = random.Random(8)  # noqa: S311 - made-up facts, the same every time
     transactions: list[tuple[str, ...]] = []
     deposits: list[tuple[str, ...]] = []
@@ -93,7 +93,7 @@ def facts() -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
         who = (customer_no(n), account_no(n))
         transactions.append((f"TX{n:06}", *who, "2025-11-05", "credit", "salary", "1.00", f"{balance}.00"))
         for month in ("01", "03"):
-            if numbers.random() < (0.4 if balance > 25_000 else 0.1):
+            if numbers.random() < (0.6 if balance > 25_000 else 0.1):
                 day = f"2026-{month}-{numbers.randrange(15, 28)}"
                 deposits.append((f"DP{n:06}{month}", who[0], day, "5000", "3", "true"))
     return transactions, deposits

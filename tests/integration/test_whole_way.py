@@ -52,6 +52,7 @@ from lingque.flow import (
     run_campaign,
     run_tags,
 )
+from lingque.flow.reporting import evaluate_campaign
 from lingque.flow.services import Services
 from lingque.govern.contracts import OptOut
 from lingque.measure.contracts import Effect
@@ -84,7 +85,7 @@ def test_the_whole_way_from_files_to_effect(defined_bank: Bank, defined: Applica
     defined_bank.deliver("deposits", new_deposits([1, 2, 3]), date(2026, 6, 30))
     report = from_files_to_effect(services, CAMPAIGN, as_of=AS_OF, people=PEOPLE, known_by=known_by(services))
     assert isinstance(report, CampaignReport)
-    assert report.plan.state == "done"
+    assert report.plan.state == "rolled_out"
     sent = {message.address for message in defined_bank.channel.messages.values()}
     assert sent <= {email_of(n) for n in LAWFUL}
     assert report.fates.by_status == {"sent": len(sent)}
@@ -310,14 +311,18 @@ def test_a_snapshot_that_was_computed_again_stops_the_run(bank: Bank, loaded: Ap
 
 
 def test_an_effect_is_not_told_before_its_outcome_is_known(sent_bank: Bank) -> None:
-    early = Reason.OUTCOME_NOT_YET_KNOWN
     with sent_bank.open() as application:
-        moment = Instant(known_by(application.services) - 1)
+        services = application.services
+        for moment in (None, Instant(known_by(services) - 1)):
+            early = report_campaign(services, CAMPAIGN, LIN, known_by=moment)
+            assert isinstance(early, CampaignReport)
+            assert reason_of(early.evaluation.effect) is Reason.OUTCOME_NOT_YET_KNOWN
+            assert early.evaluation.profit is None
+            assert early.fates.sent  # what was done is told all the same
         assert_refused(
             application,
             sent_bank,
-            (lambda services: report_campaign(services, CAMPAIGN, LIN), early, "report_campaign"),
-            (lambda services: report_campaign(services, CAMPAIGN, LIN, known_by=moment), early, "report_campaign"),
+            (lambda s: evaluate_campaign(s, CAMPAIGN, LIN), Reason.OUTCOME_NOT_YET_KNOWN, "evaluate_campaign"),
         )
 
 

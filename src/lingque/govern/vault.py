@@ -54,7 +54,9 @@ class Vault:
             )
             found.update((index[row.key_index], row.surrogate) for row in rows)
         if mint:
-            new = [(blind, key, new_surrogate()) for blind, key in index.items() if key not in found]
+            # in the order of the keys: an engine hands them over in any
+            missing = sorted((key, blind) for blind, key in index.items() if key not in found)
+            new = [(blind, key, new_surrogate()) for key, blind in missing]
             if new:
                 connection.execute(
                     insert(vault_surrogates),
