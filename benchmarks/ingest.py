@@ -235,7 +235,8 @@ def ingest_all(folder: Path) -> Measured:
         with services.session() as session:
             session.add_versions({"transactions": version})
             stored = session.ask("SELECT count(*) AS n FROM transactions").column("n")[0].as_py()
-    assert [report.already_done for report in reports] == [True, True, False]
+    if [report.already_done for report in reports] != [True, True, False]:
+        raise SystemExit("something else than the transactions was loaded too")
     answer = (reports[-1].accepted, reports[-1].quarantined, stored)
     return Measured(wall=wall, cpu=cpu, peak_gb=peak, answer=answer)
 

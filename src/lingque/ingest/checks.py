@@ -53,11 +53,11 @@ class Checks:
 
 
 def checks_of(contract: DataContract) -> Checks:
-    """`sql` yields one row per mapped row: the contract's columns typed, `_file`, `_row`, `_row_key`, `_broken`,
-    `_content`. Its parameter `salt` makes row keys say nothing to whoever lacks it.
+    """`sql` yields one row per mapped row: the contract's columns typed, `_file`, `_row`, `_row_key`,
+    `_broken`, `_content`. Its parameter `salt` makes row keys say nothing to whoever lacks it.
 
-    `_broken` lists the broken rules as "0,5", NULL where there is none; `_content` has the texts as they were delivered,
-    of broken rows only (of consents always).
+    `_broken` lists the broken rules as "0,5", NULL where there is none; `_content` has the texts as they were
+    delivered, of broken rows only (of consents always).
     """
     columns = contract.columns
     rules = tuple(rule for name, column in columns.items() for rule in _rules(name, column))

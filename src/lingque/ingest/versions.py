@@ -41,9 +41,9 @@ _ORDER = ("bucket", "customer_id", "valid_from", "row_key")
 class Versions:
     """One delivery of a contract that holds, turned into slices.
 
-    `session` reads files and is not sealed. `delivered` has one row per key: `_key` (its surrogate), `_held` (a struct of
-    `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`; times are
-    instants.
+    `session` reads files and is not sealed. `delivered` has one row per key: `_key` (its surrogate), `_held` (a struct
+    of `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`; times
+    are instants.
     """
 
     def __init__(self, session: Session, contract: DataContract, calendar: BusinessCalendar, *, salt: str) -> None:
@@ -54,7 +54,13 @@ class Versions:
         self._key = "party_id" if contract.kind == "party" else contract.with_role("key")[0]
 
     def slices(
-        self, delivered: SortedFile, day: date, *, version: int | None, present: Sequence[str], loaded: Collection[date]
+        self,
+        delivered: SortedFile,
+        day: date,
+        *,
+        version: int | None,
+        present: Sequence[str],
+        loaded: Collection[date],
     ) -> dict[str, SortedFile | pa.Table]:
         """Every slice that the delivery of that day writes, its own first.
 

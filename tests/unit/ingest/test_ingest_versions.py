@@ -109,7 +109,7 @@ class Slices:
             )
             self.loaded.add(day(number))
             for name, rows_of_slice in written.items():
-                self.there.pop(name, self.root / 'none').unlink(missing_ok=True)
+                self.there.pop(name, self.root / "none").unlink(missing_ok=True)
                 if isinstance(rows_of_slice, SortedFile) and rows_of_slice.num_rows:
                     self.there[name] = self.root / f"{name}.parquet"
                     shutil.move(rows_of_slice.path, self.there[name])
