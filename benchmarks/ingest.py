@@ -37,7 +37,7 @@ from lingque.store.runs import published_versions
 DAY = date(2026, 6, 1)
 ROWS_PER_CUSTOMER = 100
 BAD = 100
-ROUNDS = 3
+ROUNDS = 2
 OPERATOR = User(name="operator", person="operator", roles=frozenset({Role.OPERATOR}))
 ACTING = Principal(user=OPERATOR.name, person=OPERATOR.person, roles=OPERATOR.roles)
 

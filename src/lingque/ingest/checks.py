@@ -242,9 +242,11 @@ def _read(value: str, tried: str, column: Column) -> str:
             small = f"strlen({value}) <= {18 - 2 * digits}"  # so that scaling stays within 18 digits, and cheap
             # 22 digits for the rest: else one large amount would fail the delivery
             exact = f"CAST({value} AS DECIMAL(22, {digits}))"
+            scaled = f"CAST({tried} * {10**digits} AS BIGINT)"
+            # what the engine would write itself is an amount, and that is cheaper to see than a pattern
             return (
-                f"CASE WHEN NOT {_like(value, _amount(digits))} THEN NULL "
-                f"WHEN {small} THEN CAST({tried} * {10**digits} AS BIGINT) "
+                f"CASE WHEN {small} AND CAST({tried} AS VARCHAR) = {value} THEN {scaled} "
+                f"WHEN NOT {_like(value, _amount(digits))} THEN NULL WHEN {small} THEN {scaled} "
                 f"ELSE CAST({exact} * {10**digits} AS BIGINT) END"
             )
         case _:

@@ -42,8 +42,8 @@ class Versions:
     """One delivery of a contract that holds, turned into slices.
 
     `session` reads files and is not sealed. `delivered` has one row per key: `_key` (its surrogate), `_held` (a struct
-    of `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`; times
-    are instants.
+    of `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`;
+    times are instants.
     """
 
     def __init__(self, session: Session, contract: DataContract, calendar: BusinessCalendar, *, salt: str) -> None:
