@@ -25,10 +25,10 @@ import duckdb
 from lingque.bootstrap import Application, open_workspace
 from lingque.core.reasons import Refusal
 from lingque.entry import demo
-from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.approving import approve_campaign
+from lingque.flow.intake import apply, ingest, run_tags
 from lingque.flow.planning import plan_campaign
 from lingque.flow.running import run_campaign
-from lingque.flow.intake import apply, ingest, run_tags
 from lingque.govern.access import add_user, principal_of
 from lingque.testing import MemoryChannel
 from lingque.twin.bank import Twin

@@ -129,18 +129,19 @@ def test_a_column_that_was_added_to_a_contract_is_there_from_then_on(bank: Bank,
     assert {row["shop"] for row in rows_of(loaded.services, "transactions")} == {"corner shop"}
 
 
-Breaking = Callable[[pytest.MonkeyPatch], None]
+Breaking = Callable[..., None]
 
 
 def broken(target: str, *, after: bool) -> Breaking:
-    """The process dies before or after that step, at the second time it comes to it."""
+    """The process dies before or after that step, at the second time it comes to it (`at`, counted from 0)."""
 
-    def put(patch: pytest.MonkeyPatch) -> None:
+    def put(patch: pytest.MonkeyPatch, *, at: int = 1, new_runs_only: bool = False) -> None:
         real = resolve_name(target)
         calls = iter(range(100))
 
         def dying(*args: Any, **kwargs: Any) -> Any:
-            if next(calls) != 1:
+            of_old_run = new_runs_only and kwargs.get("already_done", False)
+            if of_old_run or next(calls) != at:
                 return real(*args, **kwargs)
             if after:
                 real(*args, **kwargs)
@@ -190,6 +191,31 @@ def test_a_crash_at_any_step_is_completed_by_the_next_attempt(
             "runs": 3,
         }
         assert counted(application.services) == {name: before[name] + more for name, more in added.items()}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_while_a_late_day_changes_several_slices_is_completed(
+    step: str, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second commit is that of the accounts: its own slice and the one after it, both or neither."""
+    bank.deliver("accounts", accounts()[1:], date(2026, 6, 3))
+    with bank.open() as application:
+        load_all(application.services)
+        before = sorted(row["data_date"] for row in rows_of(application.services, "accounts"))
+        bank.deliver("customers", customers()[1:], NEXT_DAY)
+        bank.deliver("accounts", accounts()[2:], NEXT_DAY)
+        with monkeypatch.context() as patch:
+            STEPS[step](patch, at=2 if step == "after the file is written" else 1, new_runs_only=True)
+            with pytest.raises(Stop):
+                list(ingest(application.services, OTTO))
+        seen = sorted(row["data_date"] for row in rows_of(application.services, "accounts"))
+        assert seen in ([*before], sorted([*before, NEXT_DAY, NEXT_DAY]))
+    with bank.open() as application:
+        load_all(application.services)
+        found = [row for row in rows_of(application.services, "accounts") if row["data_date"] > date(2026, 6, 1)]
+        told = sorted((row["data_date"], row["ended"]) for row in found)
+        assert told == [(NEXT_DAY, True), (NEXT_DAY, True), (date(2026, 6, 3), False)]
+        assert all(report.already_done for report in load_all(application.services))
 
 
 def test_what_a_crash_left_behind_is_not_seen_before_it_is_completed(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,6 +211,53 @@ def test_a_full_disk_leaves_no_half_file_and_publishes_nothing(plane: Plane, mon
     assert (plane.files(), plane.log()) == before
     plane.write("a", rows(3), "run-2")
     assert plane.read() == [3]
+
+
+FILLING = """
+import resource, signal, sys
+from pathlib import Path
+from lingque.core.errors import WarehouseError
+from lingque.warehouse.engine import Session
+from lingque.warehouse.tables import DeltaTables
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+with Session(DeltaTables(Path(sys.argv[1])), memory_limit="256MB", threads=1) as session:
+    try:
+        session.write_sorted("SELECT md5(CAST(range AS VARCHAR)) AS note, range AS n FROM range(500000)", ("n",))
+    except WarehouseError as error:
+        print(error.what, error.next_step)
+"""
+
+
+def test_a_disk_that_fills_while_the_engine_writes_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FILLING, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "cannot write" in done.stdout
+    assert "nothing was published" in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_the_engine_wrote_is_moved_and_several_slices_are_one_version(plane: Plane) -> None:
+    plane.write("a", rows(1, 2), "run-1")
+    with Session(plane.tables, memory_limit="256MB", threads=1) as session:
+        session.add_arrow("given", rows(9, 4, 7))
+        written = session.write_sorted("SELECT * FROM given", ORDER)
+        also = [(slice_of("a"), rows())]
+        version = plane.tables.commit(
+            slice_of("b"), written, run_id=RunId("run-2"), published=plane.visible(), also=also
+        )
+    plane.publish(version, "run-2")
+    assert plane.read() == [4, 7, 9]
+    assert plane.tables.slices("things", version) == ["b"]
+    assert list((plane.tables.root / ".scratch").iterdir()) == []
+
+
+def test_a_file_out_of_order_is_refused(plane: Plane) -> None:
+    with Session(plane.tables, memory_limit="256MB", threads=1) as session:
+        many = "SELECT CAST(range % 2 AS INTEGER) AS bucket, range AS customer_id, '' AS note FROM range(300000)"
+        written = session.write_sorted(many, ("customer_id",))
+        with pytest.raises(WarehouseError, match="not ordered by bucket, customer_id"):
+            plane.tables.commit(slice_of("b"), written, run_id=RunId("run-2"), published=None)
 
 
 def test_a_column_that_was_added_is_null_in_older_slices(plane: Plane) -> None:

@@ -31,11 +31,15 @@ _LIST = "[a-z][a-z0-9_]{0,62}"
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Broken where `condition` is true."""
+    """Broken where `condition` is true.
+
+    `flag` is a cheaper condition for every row: all flags together are true exactly where one of the conditions is.
+    """
 
     column: str
     reason: Reason
     condition: str
+    flag: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +53,11 @@ class Checks:
 
 
 def checks_of(contract: DataContract) -> Checks:
-    """`sql` yields one row per mapped row: the contract's columns typed, `_file`, `_row`, `_row_key`, `_broken`,
-    `_content`. Its parameter `salt` makes row keys say nothing to whoever lacks it.
+    """`sql` yields one row per mapped row: the contract's columns typed, `_file`, `_row`, `_row_key`,
+    `_broken`, `_content`. Its parameter `salt` makes row keys say nothing to whoever lacks it.
 
-    `_broken` lists the broken rules as "0,5", NULL where there is none; `_content` has the texts as they were delivered,
-    of broken rows only (of consents always).
+    `_broken` lists the broken rules as "0,5", NULL where there is none; `_content` has the texts as they were
+    delivered, of broken rows only (of consents always).
     """
     columns = contract.columns
     rules = tuple(rule for name, column in columns.items() for rule in _rules(name, column))
@@ -67,15 +71,19 @@ def checks_of(contract: DataContract) -> Checks:
     if contract.with_role("valid_to"):  # a file that brings all versions of what its keys stand for
         identity += contract.with_role("valid_from")
     typed = [name for name, column in columns.items() if column.type != "text"]
+    texts = {name: _text(name, column) for name, column in columns.items()}
     raw = ",\n    ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in columns)
-    trimmed = ",\n    ".join(f"{_trimmed(quote(name))} AS {quote(name)}" for name in columns)
+    trimmed = ",\n    ".join(
+        quote(name) if name in typed else f"{_trimmed(quote(name))} AS {quote(name)}" for name in columns
+    )
     tried = "".join(f",\n    {_tried(quote(name), columns[name])} AS {_try(name)}" for name in typed)
     read = "".join(f",\n    {_value(name, columns[name])} AS {_is(name)}" for name in typed)
     broken = ", ".join(f"CASE WHEN {rule.condition} THEN {number} END" for number, rule in enumerate(rules))
+    flags = " OR ".join(f"({rule.flag or rule.condition})" for rule in rules if rule.flag != "FALSE")
     values = ",\n    ".join(
         f"{_is(name) if name in typed else _normal(quote(name), columns[name])} AS {quote(name)}" for name in columns
     )
-    content = f" || '{SEPARATOR}' || ".join(f"COALESCE({quote(name)}, '')" for name in columns)
+    content = f" || '{SEPARATOR}' || ".join(f"COALESCE({text}, '')" for text in texts.values())
     kept = "TRUE" if contract.kind == "consent" else "_is_bad"
     sql = f"""
 WITH raw AS (SELECT _file, _row,
@@ -88,7 +96,7 @@ tried AS (SELECT *{tried}
 FROM trimmed),
 values_read AS (SELECT *{read}
 FROM tried),
-judged AS (SELECT *, ({" OR ".join(f"({rule.condition})" for rule in rules)}) IS TRUE AS _is_bad FROM values_read)
+judged AS (SELECT *, ({flags}) IS TRUE AS _is_bad FROM values_read)
 SELECT _file, _row,
     {values},
     {row_key_sql("$salt", " || chr(31) || ".join(quote(name) for name in identity))} AS _row_key,
@@ -119,18 +127,22 @@ def as_text(name: str, column: Column) -> str:
 
 
 def _rules(name: str, column: Column) -> Iterator[Rule]:
-    value = quote(name)
+    text, value = _text(name, column), _is(name)
+    is_typed = column.type != "text"
     if column.is_required:
-        yield Rule(column=name, reason=Reason.MISSING_VALUE, condition=f"{value} IS NULL")
+        # what is missing has no value either, so that one flag serves both
+        flag = "FALSE" if is_typed else ""
+        yield Rule(column=name, reason=Reason.MISSING_VALUE, condition=f"{text} IS NULL", flag=flag)
     if column.allowed:
         listed = ", ".join("'" + choice.replace("'", "''") + "'" for choice in column.allowed)
-        yield Rule(column=name, reason=Reason.VALUE_NOT_ALLOWED, condition=f"{value} NOT IN ({listed})")
-    if column.type != "text":
-        wrong = f"{value} IS NOT NULL AND {_is(name)} IS NULL"
-        yield Rule(column=name, reason=_MALFORMED[column.type], condition=wrong)
+        yield Rule(column=name, reason=Reason.VALUE_NOT_ALLOWED, condition=f"{text} NOT IN ({listed})")
+    if is_typed:
+        wrong = f"{value} IS NULL AND {text} IS NOT NULL"
+        flag = f"{value} IS NULL" if column.is_required else wrong
+        yield Rule(column=name, reason=_MALFORMED[column.type], condition=wrong, flag=flag)
     if column.identifier in ("email", "phone"):
         pattern = _EMAIL if column.identifier == "email" else _PHONE
-        wrong = f"{value} IS NOT NULL AND {_unlike(_normal(value, column), pattern)}"
+        wrong = f"{text} IS NOT NULL AND {_unlike(_normal(text, column), pattern)}"
         yield Rule(column=name, reason=Reason.NOT_AN_ADDRESS, condition=wrong)
 
 
@@ -179,6 +191,11 @@ def _ends_before_it_begins(contract: DataContract) -> Rule:
     return Rule(column=ends, reason=Reason.VALUE_NOT_ALLOWED, condition=f"{_is(ends)} <= {_is(begins)}")
 
 
+def _text(name: str, column: Column) -> str:
+    """The text without blanks around it; of a text column that has been seen to."""
+    return quote(name) if column.type == "text" else f"NULLIF(TRIM({quote(name)}), '')"
+
+
 def _trimmed(value: str) -> str:
     """Blanks of every alphabet at both ends taken away, nothing at all as NULL; most values need no work."""
     plain = f"strlen({value}) = length({value}) AND NOT starts_with({value}, ' ') AND NOT suffix({value}, ' ')"
@@ -203,8 +220,12 @@ def _tried(value: str, column: Column) -> str:
 
 
 def _value(name: str, column: Column) -> str:
-    """The value of a text that is written as the contract demands, else NULL."""
-    value, tried = quote(name), _try(name)
+    """The value of a text that is written as the contract demands, else NULL. Blanks around it are looked at last."""
+    text = _text(name, column)
+    return f"COALESCE({_read(quote(name), _try(name), column)}, {_read(text, _tried(text, column), column)})"
+
+
+def _read(value: str, tried: str, column: Column) -> str:
     match column.type:
         case "date":
             good = _day(value, tried)
@@ -221,9 +242,11 @@ def _value(name: str, column: Column) -> str:
             small = f"strlen({value}) <= {18 - 2 * digits}"  # so that scaling stays within 18 digits, and cheap
             # 22 digits for the rest: else one large amount would fail the delivery
             exact = f"CAST({value} AS DECIMAL(22, {digits}))"
+            scaled = f"CAST({tried} * {10**digits} AS BIGINT)"
+            # what the engine would write itself is an amount, and that is cheaper to see than a pattern
             return (
-                f"CASE WHEN NOT {_like(value, _amount(digits))} THEN NULL "
-                f"WHEN {small} THEN CAST({tried} * {10**digits} AS BIGINT) "
+                f"CASE WHEN {small} AND CAST({tried} AS VARCHAR) = {value} THEN {scaled} "
+                f"WHEN NOT {_like(value, _amount(digits))} THEN NULL WHEN {small} THEN {scaled} "
                 f"ELSE CAST({exact} * {10**digits} AS BIGINT) END"
             )
         case _:

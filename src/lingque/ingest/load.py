@@ -308,7 +308,7 @@ SELECT _own.surrogate AS _key, {{'party_id': CAST({party} AS BIGINT){held}}} AS 
         }
 
     def _in_time(self, name: str, *, after: timedelta = timedelta(0)) -> tuple[str, str, str]:
-        """A join, the instant of that day or time (of a day: of the one so much later), and when the lag makes it known.
+        """A join, the instant of that day (or the one so much later) or time, and when the lag makes it known.
 
         Only distinct days and hours are turned into instants, by the calendar: SQL converts no time zone.
         """

@@ -49,7 +49,7 @@ from lingque.ingest.quality import (
 from lingque.ingest.quarantine import Notes, keep_bad_rows, reopen
 from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
-from lingque.store.runs import Run, finish_run, newest_run, published_versions
+from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables, Slice
 
@@ -233,7 +233,7 @@ class Ingest:
         customer_of: dict[int, int],
     ) -> None:
         """What govern must know of the parties, as far as no later day has said it already."""
-        if self._has_later_days(connection, delivery, contract):
+        if any(day > delivery.data_date for day in self._loaded(connection, delivery)):
             return
         (ended,) = contract.with_role("deleted") or (None,)
         (begins,) = contract.with_role("valid_from")
@@ -269,6 +269,7 @@ class Ingest:
         """Step 2: the rows, sorted, as one Delta transaction."""
         with self._database.reading() as connection:
             visible = published_versions(connection).get(contract.contract)
+            loaded = self._loaded(connection, delivery)
         order, buckets = order_of(contract), self._settings.buckets
         if not contract.holds:
             name = HISTORY if contract.load == "full" else delivery.data_date.isoformat()
@@ -282,16 +283,18 @@ class Ingest:
                 delivery.data_date,
                 version=visible,
                 present=[] if visible is None else self._tables.slices(contract.contract, visible),
+                loaded=loaded,
             )
             (target, rows), *also = (
                 (Slice(table=contract.contract, name=name, order=order), rows) for name, rows in slices.items()
             )
             return self._tables.commit(target, rows, run_id=run, published=visible, also=also)
 
-    def _has_later_days(self, connection: Connection, delivery: Delivery, contract: DataContract) -> bool:
-        visible = published_versions(connection).get(contract.contract)
-        present = [] if visible is None else self._tables.slices(contract.contract, visible)
-        return any(name != HISTORY and name > delivery.data_date.isoformat() for name in present)
+    def _loaded(self, connection: Connection, delivery: Delivery) -> list[date]:
+        """The data dates of the source that were loaded before."""
+        beginning = f"{delivery.source.source}/"
+        subjects = subjects_of(connection, kind=KIND, beginning=beginning)
+        return [date.fromisoformat(subject.removeprefix(beginning)) for subject in subjects]
 
     def _session(self) -> Session:
         return Session(self._tables, memory_limit=self._settings.memory_limit, threads=self._settings.threads)

@@ -1,4 +1,4 @@
-"""States as versions (拉链表): what holds is kept as one row per change (docs/adr/0013-states-are-versions.md).
+"""States as versions (拉链表): what holds is kept as one row per change (docs/adr/0017-states-are-versions.md).
 
 At a moment holds, per key, the version with the greatest `(valid_from, known_at)` among those with `valid_from` before
 the moment and `known_at` not after what is known by; where that has `ended`, the key stands for nothing.
@@ -10,7 +10,7 @@ those after it, so that from the next full delivery on everything is as it was. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -41,9 +41,9 @@ _ORDER = ("bucket", "customer_id", "valid_from", "row_key")
 class Versions:
     """One delivery of a contract that holds, turned into slices.
 
-    `session` reads files and is not sealed. `delivered` has one row per key: `_key` (its surrogate), `_held` (a struct of
-    `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`; times are
-    instants.
+    `session` reads files and is not sealed. `delivered` has one row per key: `_key` (its surrogate), `_held` (a struct
+    of `party_id` and the stored columns), `customer_id`, `bucket`, `valid_from`, `valid_to` (NULL: open), `ended`;
+    times are instants.
     """
 
     def __init__(self, session: Session, contract: DataContract, calendar: BusinessCalendar, *, salt: str) -> None:
@@ -54,9 +54,19 @@ class Versions:
         self._key = "party_id" if contract.kind == "party" else contract.with_role("key")[0]
 
     def slices(
-        self, delivered: SortedFile, day: date, *, version: int | None, present: list[str]
+        self,
+        delivered: SortedFile,
+        day: date,
+        *,
+        version: int | None,
+        present: Sequence[str],
+        loaded: Collection[date],
     ) -> dict[str, SortedFile | pa.Table]:
-        """Every slice that the delivery of that day writes, its own first. `present` are those of the table's `version`."""
+        """Every slice that the delivery of that day writes, its own first.
+
+        `present` are the slices of the table's `version`. `loaded` are the data dates that were loaded before: one on
+        which nothing changed has no slice, and yet said what holds.
+        """
         self._session.add_file("_delivered", delivered)
         if self._contract.with_role("valid_to"):
             self._add_history(day)
@@ -65,9 +75,8 @@ class Versions:
         self._add_day(day)
         own = day.isoformat()
         written: dict[str, SortedFile | pa.Table] = {own: self._written(f"{_FRESH} FROM _versions")}
-        later = self._days(f"SELECT DISTINCT data_date FROM _stored WHERE data_date > DATE '{own}' ORDER BY 1")
-        self._add_later(day, later)
-        rewritten = self._days("SELECT DISTINCT data_date FROM _rewritten")
+        self._add_later(day, {one for one in loaded if one > day})
+        rewritten = self._days(SQL["rewritten_days"].sql, {"day": day})
         if HISTORY in present:  # of the first landing: its rows go where their day is
             rewritten |= self._days(f"SELECT DISTINCT data_date FROM _stored WHERE data_date <> DATE '{own}'")
             written |= self._emptied([HISTORY])
@@ -171,12 +180,12 @@ class Versions:
         )
         return self._session.write_sorted(sql, _ORDER, {"salt": self._salt})
 
-    def _emptied(self, names: list[str], *, but: str = "") -> Mapping[str, pa.Table]:
+    def _emptied(self, names: Sequence[str], *, but: str = "") -> Mapping[str, pa.Table]:
         nothing = pa.table({name: pa.array([], pa.int64()) for name in _ORDER})
         return {name: nothing for name in names if name != but}
 
-    def _days(self, sql: str) -> set[date]:
-        return set(self._session.ask(sql).column("data_date").to_pylist())
+    def _days(self, sql: str, parameters: Mapping[str, date] | None = None) -> set[date]:
+        return set(self._session.ask(sql, parameters).column("data_date").to_pylist())
 
     @property
     def _is_full(self) -> bool:

@@ -75,6 +75,13 @@ def _run(row: Any) -> Run:
     )
 
 
+def subjects_of(connection: Connection, *, kind: str, beginning: str) -> list[str]:
+    """On which subjects that begin so there were runs of that kind, each once, in their order."""
+    begins = runs.c.subject.startswith(beginning, autoescape=True)
+    found = select(runs.c.subject).where(runs.c.kind == kind, begins).distinct().order_by(runs.c.subject)
+    return list(connection.execute(found).scalars())
+
+
 def finish_run(connection: Connection, run: Run, *, published: dict[str, int]) -> None:
     """Record the run and publish the table versions it wrote, in the caller's transaction."""
     number = connection.execute(select(func.coalesce(func.max(runs.c.run_number), 0))).scalar_one() + 1

@@ -1,8 +1,9 @@
 """Tables of the data plane: slices of sorted Parquet files, committed atomically through Delta Lake.
 
 A *slice* is what one delivery replaces: one data date, one snapshot day, or `all`. We write the Parquet files
-ourselves (from Arrow, or by the engine's own COPY) and commit them as one Delta transaction, because delta-rs' own writer runs in parallel and does not
-keep the order of rows (notes: unsorted in 7 of 8 files), and a kernel over unsorted rows is silently wrong.
+ourselves (from Arrow, or by the engine's own COPY) and commit them as one Delta transaction, because delta-rs' own
+writer runs in parallel and does not keep the order of rows (notes: unsorted in 7 of 8 files), and a kernel over
+unsorted rows is silently wrong.
 """
 
 from __future__ import annotations

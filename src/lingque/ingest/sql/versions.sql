@@ -82,6 +82,12 @@ JOIN _touched ON _touched._key = _stored._key
 JOIN _days ON _days.data_date = _stored.data_date
 WHERE _stored.data_date > $day AND NOT ($is_full AND _stored.data_date = $next_day);
 
+-- name: rewritten_days
+-- for: the later slices that change: those that say something of a touched key now, and those that did
+SELECT data_date FROM _rewritten
+UNION
+SELECT _stored.data_date FROM _stored JOIN _touched ON _touched._key = _stored._key WHERE _stored.data_date > $day;
+
 -- name: versions
 -- for: the versions that a chain of states makes: one where something changed, valid from no earlier than the one before
 SELECT
