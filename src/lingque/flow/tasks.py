@@ -34,7 +34,7 @@ class Tasks:
         return "" if found is None else str(found)
 
     def why(self, customer: int) -> str:
-        """The segment, and what it rests on: “A term deposit matures soon: Deposits maturing within 30 days 50,000.00”."""
+        """The segment and what it rests on, such as “A deposit matures soon: maturing within 30 days 50,000.00 CNY”."""
         facts = [
             f"{tag.definition.label.label().in_language(self._language)} {_shown(value, tag.type)}"
             for tag in self._inputs
