@@ -75,9 +75,8 @@ def eligibility(requests: Requests, candidate: Candidate, session: Callable[[], 
         # the row's number goes along: an engine owes nobody an order
         numbered = requests.tags.append_column("_position", pa.array(np.arange(requests.tags.num_rows), pa.int64()))
         engine.add_arrow("request_tags", numbered)
-        answer = engine.ask(
-            f"SELECT _position, {row_sql(candidate.offer.eligibility, as_of=requests.as_of)} AS eligible FROM request_tags"
-        )
+        condition = row_sql(candidate.offer.eligibility, as_of=requests.as_of)
+        answer = engine.ask(f"SELECT _position, {condition} AS eligible FROM request_tags")
     eligible = answer.take(pc.sort_indices(answer, [("_position", "ascending")])).column("eligible")
     unknown: Flags = pc.is_null(eligible).to_numpy()
     true: Flags = pc.fill_null(eligible, False).to_numpy()

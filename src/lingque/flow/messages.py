@@ -26,7 +26,7 @@ def send_messages(
 
 
 def send_waiting(services: Services, *, progress: Progress) -> Pumped:
-    """Send what waits of the waves that may send; what a crash put back into the queue of a stopped one is cancelled."""
+    """Send what waits of waves that may send; what a crash put back into the queue of a stopped one is cancelled."""
     outbox = services.open_outbox()
     with services.database.transaction() as connection:
         for wave in stopped_waves(connection):
