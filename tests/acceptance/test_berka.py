@@ -49,6 +49,7 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
         step("otto", "users", "add", "otto", "--role", "operator")
         step("eva", "users", "add", "eva", "--role", "campaign_manager")
         step("eva's other account", "users", "add", "eva2", "--person", "eva", "--role", "compliance_officer")
+        step("hana", "users", "add", "hana", "--role", "consumer_protection_reviewer")
         step("jan", "users", "add", "jan", "--role", "compliance_officer")
         step("ada", "users", "add", "ada", "--role", "analyst")
         step("apply", "apply", "--as", "otto")
@@ -57,10 +58,12 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
         step("tags", "tags", "run", "--as-of", AS_OF, "--as", "otto")
         step("plan", "campaign", "plan", "spring_loans", "--as-of", AS_OF, "--as", "eva")
         step("explain", "campaign", "explain", "spring_loans", "--as", "jan")
+        step("run unreviewed", *campaign, exit_code=3)
+        step("review", "campaign", "review", "spring_loans", "--as", "hana", "--comment", "the rate is shown")
         step("run unapproved", *campaign, exit_code=3)
         step("approve own", "campaign", "approve", "spring_loans", "--as", "eva2", exit_code=3)
         result.mails_before_approval = len(mailbox.mails)
-        step("approve", "campaign", "approve", "spring_loans", "--as", "jan", "--comment", "wording reviewed")
+        step("approve", "campaign", "approve", "spring_loans", "--as", "jan", "--comment", "go ahead")
         step("run", *campaign)
         step("run again", *campaign)
         step("report", "campaign", "report", "spring_loans", "--as", "eva")
@@ -107,6 +110,7 @@ def test_loading_again_loads_nothing(walked: Walked) -> None:
 
 
 def test_nothing_is_sent_without_a_second_persons_approval(walked: Walked) -> None:
+    assert "NOT_REVIEWED" in walked.printed["run unreviewed"]
     assert "NOT_APPROVED" in walked.printed["run unapproved"]
     assert "OWN_WORK" in walked.printed["approve own"]
     assert walked.mails_before_approval == 0

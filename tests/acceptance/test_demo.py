@@ -1,8 +1,11 @@
-"""The demo, as `make demo` runs it, only smaller."""
+"""The demo, as `make demo` runs it, only smaller: maturing deposits are to be kept, and the truth is known."""
 
 from __future__ import annotations
 
+import csv
+import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,26 +18,90 @@ def told(shell: Shell) -> str:
     return shell("demo", "bank", "--language", "en", "--customers", "1000")
 
 
+@pytest.fixture(scope="module")
+def bank(told: str, shell: Shell) -> Path:
+    return shell.folder / "bank"
+
+
+def words(told: str) -> str:
+    """On one line, as a narrow terminal breaks it anywhere."""
+    return " ".join(told.split())
+
+
+def handed_over(bank: Path, channel: str) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
+    for file in sorted((bank / "outgoing").glob(f"{channel}-*.csv")):
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            rows += csv.DictReader(opened)
+    return rows
+
+
 def test_it_tells_effect_and_truth_side_by_side(told: str) -> None:
-    effect = re.search(r"effect ([+-][\d.]+) pp, 95 % interval ([+-][\d.]+) pp to ([+-][\d.]+) pp", told)
-    truth = re.search(r"true effect .*◆ ([+-][\d.]+) pp", told)
+    effect = re.search(r"effect ([+-][\d.]+) pp, 95 % interval ([+-][\d.]+) pp to ([+-][\d.]+) pp", words(told))
+    truth = re.search(r"true effect .*?◆ ([+-][\d.]+) pp", words(told))
     assert effect
     assert truth
     point, low, high = (float(effect[group]) for group in (1, 2, 3))
     assert low < point < high
     # surrogates are random, so each run holds other customers out: the estimate varies, the truth hardly
-    assert 2 < float(truth[1]) < 12
+    assert 0 < float(truth[1]) < 15
 
 
-def test_every_mail_arrived_once_and_is_kept(told: str, shell: Shell) -> None:
-    sent = int(re.findall(r"sent\s+([\d,]+)", told)[0].replace(",", ""))
-    assert len(list((shell.folder / "bank" / "mailbox").glob("*.eml"))) == sent > 100
+def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -> None:
+    lines = [line for line in told.splitlines() if re.search(r"2026-05-31", line)]
+    sources = {line.split()[0] for line in lines}
+    assert {
+        "core_customers",
+        "core_transactions",
+        "wealth_holdings",
+        "app_events",
+        "wealth_risk_assessments",
+    } <= sources
+    for line in lines:
+        read, accepted, repeated, quarantined = (
+            int(number.replace(",", "")) for number in re.findall(r"[\d,]+", line.split("2026-05-31", 1)[1])[:4]
+        )
+        assert read == accepted + repeated + quarantined
 
 
-def test_bad_rows_are_named(told: str) -> None:
-    words = " ".join(told.split())
-    assert "amount: NOT_MONEY × 2" in words
-    assert "booked_on: NOT_A_DATE × 1" in words
+def test_a_row_is_corrected_and_a_day_sent_again_replaces_it(told: str) -> None:
+    loads = re.findall(r"core_transactions\s+2026-05-31\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)", told)
+    (_, *first), (_, *corrected), (read, *_) = loads
+    assert [int(number.replace(",", "")) for number in corrected][2] == int(first[2]) - 1
+    assert int(read.replace(",", "")) == int(loads[0][0].replace(",", "")) + 1
+
+
+def test_nobody_approves_their_own_work(told: str) -> None:
+    assert "✋ the planner approves: the role does not allow it" in words(told)
+
+
+def test_every_mail_arrived_once_and_is_kept(told: str, bank: Path) -> None:
+    sent = int(re.findall(r"^\s+sent\s+([\d,]+)", told, re.MULTILINE)[0].replace(",", ""))
+    assert len(list((bank / "mailbox").glob("*.eml"))) == sent > 0
+
+
+def test_batches_have_a_manifest_that_fits(told: str, bank: Path) -> None:
+    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in (bank / "outgoing").glob("*.manifest.json")]
+    assert {manifest["channel"] for manifest in manifests} == {"sms", "rm_call"}
+    for manifest in manifests:
+        file = bank / "outgoing" / manifest["file"]
+        assert sha256(file.read_bytes()).hexdigest() == manifest["sha256"]
+        assert file.stat().st_mode & 0o077 == 0
+    texts, calls = handed_over(bank, "sms"), handed_over(bank, "rm_call")
+    assert all(row["text"].startswith("【") and row["phone"].isdigit() for row in texts)
+    assert all(row["route"].startswith("S") and row["why"] and row["due_by"] for row in calls)
+    assert f"handed over to the gateway {len(texts)}" in words(told)
+
+
+def test_a_consent_withdrawn_while_queued_kills_the_message(told: str) -> None:
+    assert "refused at the moment of sending: consent was withdrawn (CONSENT_WITHDRAWN)" in words(told)
+
+
+def test_the_report_is_a_page_of_its_own(bank: Path) -> None:
+    page = (bank / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=[\"']https?://", page)
 
 
 def test_it_refuses_an_existing_folder(told: str, shell: Shell) -> None:
@@ -42,4 +109,4 @@ def test_it_refuses_an_existing_folder(told: str, shell: Shell) -> None:
 
 
 def test_it_speaks_chinese_by_default(shell: Shell, tmp_path: Path) -> None:
-    assert "载入银行文件" in shell.at(tmp_path)("demo", "--customers", "100")
+    assert "到期承接" in shell.at(tmp_path)("demo", "--customers", "100")

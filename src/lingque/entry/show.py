@@ -40,6 +40,13 @@ def changes(entries: Sequence[Change], language: Language) -> Table:
 
 
 def ingest_table(language: Language) -> Table:
+    made = _ingest_columns(language)
+    for column in made.columns[:2]:
+        column.no_wrap = True  # names and dates are what one looks for
+    return made
+
+
+def _ingest_columns(language: Language) -> Table:
     if language == "zh":
         return table(
             "数据源", "数据日期", "读入", "接受", "重复", "隔离", "原因", right=("读入", "接受", "重复", "隔离")

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from lingque.core.errors import NotFoundError
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan
-from lingque.entry import show, show_plan, show_report
+from lingque.entry import show, show_plan, show_report, show_story
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, end_refused, opened
 from lingque.entry.cli.tags import DayOption
 from lingque.entry.cli.workspace import progress_bar
@@ -25,6 +27,7 @@ from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
+from lingque.flow.story import somebody, story_of
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -229,6 +232,33 @@ def evaluate(name: NameArgument, user: UserOption, workspace: WorkspaceOption = 
         found = accepted(evaluate_campaign(services, name, session.actor), session.language)
         page = page_of(found, catalog_of(services), services.calendar)
         console.print(show_report.report(page, session.language))
+
+
+@campaign_app.command("story")
+def story(
+    name: NameArgument,
+    user: UserOption,
+    customer: Annotated[int | None, typer.Argument(help="The customer, as the platform numbers them.")] = None,
+    arm: Annotated[
+        Literal["contact", "hold_out", "none"], typer.Option(help="Without a customer: of whom.")
+    ] = "contact",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """One customer's story in the newest wave: what was known, why this offer and not the other, what became of it.
+
+    Examples:
+
+        lingque campaign story spring_loans 4190578261622027 --as jan
+
+        lingque campaign story spring_loans --arm hold_out --as jan
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        wanted = CustomerId(customer) if customer is not None else somebody(services, name, arm)
+        if wanted is None:
+            raise NotFoundError(f"nobody in the newest wave of '{name}' is in that arm", next_step="name another arm")
+        told = accepted(story_of(services, name, wanted, session.actor), session.language)
+        console.print(show_story.story(told, catalog_of(services), services.calendar, session.language))
 
 
 @campaign_app.command("close")
