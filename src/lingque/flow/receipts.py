@@ -1,4 +1,5 @@
-"""Receipts come in as files, whoever writes them: a gateway, a work-list system, a person with a spreadsheet."""
+"""Receipts come in as files or as statements, whoever makes them: a gateway, a work-list system, a person with a
+spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +31,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d
 
 @dataclass(frozen=True, kw_only=True)
 class ReceiptReport:
-    """What a file of receipts came to: rows read, new ones, ones taken before, and what somebody has to look at."""
+    """What receipts came to: rows read, new ones, ones taken before, and what somebody has to look at.
+
+    `file` is the file's name, or what else they came from.
+    """
 
     file: str
     read: int
@@ -49,13 +53,28 @@ def read_receipts(services: Services, file: Path, actor: Principal) -> ReceiptRe
     denied = refused(actor, Action.INGEST)
     if denied is not None:
         return traced(services, denied, actor, "read_receipts", file.name[:100])
-    rows = list(_rows(file, services.calendar.time_zone))
+    return _taken(services, list(_rows(file, services.calendar.time_zone)), actor, origin=file.name)
+
+
+def take_receipts(
+    services: Services, statements: Sequence[Statement], actor: Principal, *, origin: str
+) -> ReceiptReport | Refusal:
+    """Take statements that did not come as a file; said twice they count once. `origin` names where they came from."""
+    denied = refused(actor, Action.INGEST)
+    if denied is not None:
+        return traced(services, denied, actor, "read_receipts", origin[:100])
+    return _taken(services, statements, actor, origin=origin)
+
+
+def _taken(
+    services: Services, rows: Sequence[Statement | RowProblem], actor: Principal, *, origin: str
+) -> ReceiptReport:
     statements = [row for row in rows if isinstance(row, Statement)]
     problems = [row for row in rows if isinstance(row, RowProblem)]
     counted = repeated = 0
     for part in chunks(statements, ROWS_AT_ONCE):
         with services.database.transaction() as connection:
-            taken = services.receipts.take(connection, part, origin=file.name)
+            taken = services.receipts.take(connection, part, origin=origin)
             counted, repeated = counted + taken.counted, repeated + taken.repeated
             problems.extend(taken.problems)
     with services.database.transaction() as connection:
@@ -63,11 +82,11 @@ def read_receipts(services: Services, file: Path, actor: Principal) -> ReceiptRe
             connection,
             actor=actor.user,
             act="read_receipts",
-            subject=file.name[:100],
+            subject=origin[:100],
             detail={"read": len(rows), "counted": counted, "repeated": repeated, "problems": len(problems)},
         )
     return ReceiptReport(
-        file=file.name,
+        file=origin,
         read=len(rows),
         counted=counted,
         repeated=repeated,

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from calling import Calling
-from small_bank import AS_OF, mailbox, set_up, write_files
+from small_bank import PLANNED_AT, mailbox, set_up, write_files
 
 from lingque.bootstrap import Application, create_workspace, open_workspace
-from lingque.core.clock import instant_of
 from lingque.entry.api.app import create_app
 from lingque.testing import FixedClock
-
-PLANNED_AT = instant_of(datetime(AS_OF.year, AS_OF.month, AS_OF.day, 4, 0, tzinfo=UTC))
 
 
 @pytest.fixture(scope="session")

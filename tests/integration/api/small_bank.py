@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from lingque.bootstrap import Application
+from lingque.core.clock import instant_of
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Channel
 from lingque.flow import apply, ingest, run_tags
@@ -18,6 +19,7 @@ from lingque.testing import MemoryChannel
 
 CUSTOMERS = 120
 AS_OF = date(2026, 3, 1)
+PLANNED_AT = instant_of(datetime(AS_OF.year, AS_OF.month, AS_OF.day, 4, 0, tzinfo=UTC))
 
 USERS = {
     "mia": frozenset({Role.CAMPAIGN_MANAGER}),
@@ -112,6 +114,11 @@ label: {zh: 未来30天再次支付, en: Pays again within 30 days}
 family: payments
 value: payments_next_30d > 0
 ---
+tag: pays_often_again
+label: {zh: 未来30天两次以上支付, en: Pays twice or more within 30 days}
+family: payments
+value: payments_next_30d > 1
+---
 offer: card_plus
 label: {zh: 优享卡, en: Card Plus}
 regime: service
@@ -133,6 +140,26 @@ channels:
   email: {contact_cost: 0.05}
 hold_out: 0.35
 outcome: pays_again
+also_measure: [payments_next_30d, pays_often_again]
+---
+list: watched
+label: {zh: 关注名单, en: Watched}
+owner: carl
+effect: exclude
+secret: true
+---
+list: vip
+label: {zh: 贵宾, en: VIP}
+owner: owen
+effect: audience
+---
+model: pays_soon
+label: {zh: 30天内支付的概率, en: Probability of paying within 30 days}
+owner: ann
+target: pays_again
+features: [payments_90d]
+train_as_of: [2026-01-10]
+validate_as_of: 2026-03-01
 ---
 campaign: never_planned
 label: {zh: 从未编制, en: Never planned}
@@ -176,6 +203,9 @@ def write_files(folder: Path) -> None:
         landing / "payments.csv",
         ("payment_no", "customer_no", "paid_on", "amount"),
         [(f"P{n}", f"C{n}", before, "12.50") for n in numbers if n % 10 != 9]
+        # what a model can learn from: some paid at Christmas, more in January
+        + [(f"N{n}", f"C{n}", "2025-12-20", "30.00") for n in numbers if n % 4 == 0]
+        + [(f"J{n}", f"C{n}", "2026-01-20", "8.00") for n in numbers if n % 2 == 0]
         + [(f"Q{n}", f"C{n}", after, "9.90") for n in numbers if n % 3 == 0],
     )
     _write(

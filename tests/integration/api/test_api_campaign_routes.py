@@ -21,6 +21,8 @@ PLANS = f"/v1/campaigns/{NAME}/plans"
 REVIEWS = f"/v1/campaigns/{NAME}/reviews"
 APPROVALS = f"/v1/campaigns/{NAME}/approvals"
 MOVES = f"/v1/campaigns/{NAME}/moves"
+REPORT = f"/v1/campaigns/{NAME}/report"
+EVALUATIONS = f"/v1/campaigns/{NAME}/evaluations"
 TWO_MONTHS = timedelta(days=60) // timedelta(microseconds=1)
 
 
@@ -48,7 +50,13 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
     assert api.get("/v1/me", "carl").json() == {
         "user": "carl",
         "roles": ["compliance_officer"],
-        "actions": ["approve_campaign", "halt_campaign", "read_campaign"],
+        "actions": [
+            "approve_campaign",
+            "halt_campaign",
+            "read_campaign",
+            "manage_exclusion_lists",
+            "see_compliance_reasons",
+        ],
     }
 
 
@@ -70,7 +78,12 @@ def test_a_campaign_is_shown_with_its_definition_and_its_plan(api: Calling) -> N
     shown = api.get(f"/v1/campaigns/{NAME}", "carl").json()
     assert shown["plan"] == plan
     assert shown["definition"]["channels"] == [
-        {"channel": "email", "contact_cost": {"minor": 5, "currency": "CNY"}, "capacity": None}
+        {
+            "channel": "email",
+            "contact_cost": {"minor": 5, "currency": "CNY"},
+            "capacity": None,
+            "response_factor": 1.0,
+        }
     ]
     assert [stage["stage"] for stage in plan["stages"]] == [
         "select_audience",
@@ -187,21 +200,36 @@ def test_a_day_without_a_snapshot_is_not_found(api: Calling) -> None:
     assert "2026-02-01" in problem["detail"]
 
 
-def test_a_report_waits_for_the_outcome_and_then_tells_the_effect(
+def test_a_report_tells_what_was_done_then_the_effect_and_is_put_on_record(
     api: Calling, application: Application, clock: FixedClock
 ) -> None:
     assert problem_of(api.post(APPROVALS, "carl", json={"digest": "0" * 64, "approved": True}), 404)
     digest = planned(api)["digest"]
-    assert problem_of(api.get(f"/v1/campaigns/{NAME}/report", "mia"), 409)["reason"] == "WRONG_STATE"
+    for path in (REPORT, f"{REPORT}.html"):
+        assert problem_of(api.get(path, "mia"), 409)["reason"] == "WRONG_STATE"
     reviewed(api)
     decided(api, "carl", digest)
     with application.writing() as services:
         fates = run_campaign(services, NAME, person(application, "mia"))
     assert not isinstance(fates, Refusal)
-    assert problem_of(api.get(f"/v1/campaigns/{NAME}/report", "mia"), 409)["reason"] == "OUTCOME_NOT_YET_KNOWN"
+
+    early = api.get(REPORT, "mia").json()
+    assert early["not_judged"]["reason"] == "OUTCOME_NOT_YET_KNOWN"
+    assert early["not_judged"]["code"] == Reason.OUTCOME_NOT_YET_KNOWN
+    assert (early["effect"], early["profit"], early["further"], early["parts"]) == (None, None, [], [])
+    assert early["messages"] == {"sent": fates.sent}
+    assert early["waterfall"][-1]["customers"] == fates.sent
+    assert [step["state"] for step in early["history"]][:3] == ["simulated", "reviewed", "approved"]
+    assert early["history"][1] == {
+        "state": "reviewed",
+        "by": "hua",
+        "at": "2026-03-01T04:00:00Z",
+        "comment": "披露齐全",
+    }
+    assert problem_of(api.post(EVALUATIONS, "mia"), 409)["reason"] == "OUTCOME_NOT_YET_KNOWN"
 
     clock.advance(TWO_MONTHS)
-    report = api.get(f"/v1/campaigns/{NAME}/report", "mia").json()
+    report = api.get(REPORT, "mia").json()
     assert report["state"] == "rolled_out"
     assert report["digest"] == digest
     assert report["messages"] == {"sent": fates.sent}
@@ -210,6 +238,16 @@ def test_a_report_waits_for_the_outcome_and_then_tells_the_effect(
     assert effect["low"] <= effect["difference"] <= effect["high"]
     assert report["profit"]["cost"] == {"minor": 5 * fates.sent, "currency": "CNY"}
     assert report["not_judged"] is None
+    then = api.get(REPORT, "mia", params={"known_by": "2026-03-15"}).json()
+    assert (then["not_judged"]["reason"], then["known_by"]) == ("OUTCOME_NOT_YET_KNOWN", "2026-03-15T16:00:00Z")
+
+    assert problem_of(api.post(EVALUATIONS, "carl"), 403)["reason"] == "ROLE_NOT_ALLOWED"
+    problem_of(api.post(EVALUATIONS, "mia", json={"digest": digest}), 422)
+    recorded = api.post(EVALUATIONS, "mia", key="e-1", json={}).json()
+    assert (recorded["state"], recorded["effect"]) == ("evaluated", effect)
+    assert recorded["history"][-1]["state"] == "evaluated"
+    assert api.post(EVALUATIONS, "mia", key="e-1", json={}).json() == recorded
+    assert api.post(MOVES, "mia", json={"move": "close"}).json()["state"] == "closed"
 
 
 def test_a_plan_stays_readable_when_a_tag_it_names_is_gone(api: Calling, application: Application) -> None:

@@ -69,7 +69,7 @@ def test_one_log_line_per_request_with_the_template_and_the_user(
         api.get("/openapi.json")
     found = lines(caplog)
     assert [(line["method"], line["route"], line["status"], line["user"]) for line in found] == [
-        ("GET", "/v1/campaigns/{name}", 200, "mia"),
+        ("GET", "/v1/campaigns/{name}", 422, "mia"),
         ("POST", "/v1/campaigns/{name}/plans", 200, "mia"),
         ("GET", "/u/{token}", 200, None),
         ("POST", "/u/{token}", 200, None),

@@ -9,7 +9,20 @@ from starlette.routing import BaseRoute
 
 import lingque
 from lingque.bootstrap import Application
-from lingque.entry.api import campaigns, document, health, me, opt_out_page
+from lingque.entry.api import (
+    campaigns,
+    data,
+    decisions,
+    definitions,
+    document,
+    health,
+    lists,
+    me,
+    messages,
+    models,
+    opt_out_page,
+    reports,
+)
 from lingque.entry.api.authentication import ApiKeys, Authenticator
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
@@ -21,6 +34,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     me.router,
     campaigns.router,
+    reports.router,
+    decisions.router,
+    messages.router,
+    lists.router,
+    models.router,
+    data.router,
+    definitions.router,
     opt_out_page.router,
 )
 

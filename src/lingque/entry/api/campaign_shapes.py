@@ -1,46 +1,21 @@
-"""Campaigns and their reports as the API shows them, and what it takes about them."""
+"""Campaigns as the API shows them, and what it takes about them."""
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, Field, StrictBool
 
 from lingque.catalog.definitions import CampaignDefinition
 from lingque.catalog.definitions.shared import NAME
 from lingque.catalog.model import Catalog
 from lingque.core.money import Money
-from lingque.core.reasons import Reason, Refusal
-from lingque.deliver.contracts import Status
-from lingque.engage.contracts import Decide, State
+from lingque.engage.contracts import State
 from lingque.entry.api.plan_shapes import PlanAnswer
-from lingque.entry.api.shapes import Amount, ChannelAnswer, Labelled, ReasonCount, Request
-from lingque.flow.reporting import CampaignReport
-from lingque.measure.contracts import Effect, Profit, Proportion
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+from lingque.entry.api.shapes import Amount, ChannelAnswer, Comment, Day, Labelled, Request
 
 CampaignName = Annotated[str, Path(pattern=NAME, description="name of the campaign")]
-
-
-def _day(value: object) -> date:
-    # pydantic would read numbers and instants as days too; a day has one spelling here
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError("a day is written YYYY-MM-DD")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("there is no such day") from None
-
-
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-
-
-# no control characters but line breaks and tabs: not every database takes them
-Comment = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 
 
 class PlanRequest(Request):
@@ -101,56 +76,6 @@ class CampaignDetail(BaseModel):
     plan: PlanAnswer | None
 
 
-class GroupAnswer(BaseModel):
-    """How many customers, and for how many of them the outcome came true."""
-
-    units: int
-    successes: int
-
-
-class EffectAnswer(BaseModel):
-    """Difference in the rate of the outcome, contacted minus held out, with a 95 % interval."""
-
-    contacted: GroupAnswer
-    held_out: GroupAnswer
-    difference: float
-    low: float
-    high: float
-    is_proven: bool
-
-
-class ProfitAnswer(BaseModel):
-    """Incremental profit, cost taken off, with the interval of the effect that it rests on."""
-
-    cost: Amount
-    expected: Amount
-    low: Amount
-    high: Amount
-
-
-class NotJudged(BaseModel):
-    """Why there is no effect to tell: never a neutral number in its place."""
-
-    reason: str
-    code: int
-    label: Labelled
-    detail: str
-
-
-class ReportAnswer(BaseModel):
-    """What a campaign did and what it changed: an effect, or why none can be told."""
-
-    campaign: str
-    digest: str
-    state: State
-    messages: dict[Status, int] = Field(description="messages by status")
-    not_sent: list[ReasonCount] = Field(description="messages that were not sent, by reason")
-    refusals: list[ReasonCount] = Field(description="customers whom no message was written for, by reason")
-    effect: EffectAnswer | None
-    profit: ProfitAnswer | None
-    not_judged: NotJudged | None
-
-
 def definition_answer(campaign: CampaignDefinition, catalog: Catalog) -> CampaignDefinitionAnswer:
     currency = catalog.offers[campaign.offers[0]].definition.currency
     return CampaignDefinitionAnswer(
@@ -173,48 +98,3 @@ def definition_answer(campaign: CampaignDefinition, catalog: Catalog) -> Campaig
         hold_out=campaign.hold_out,
         outcome=campaign.outcome,
     )
-
-
-def report_answer(report: CampaignReport) -> ReportAnswer:
-    choice: Decide = report.plan.stage(Decide)
-    effect, profit = report.evaluation.effect, report.evaluation.profit
-    return ReportAnswer(
-        campaign=report.plan.campaign,
-        digest=report.plan.digest,
-        state=report.plan.state,
-        messages=report.fates.by_status,
-        not_sent=ReasonCount.listed(report.fates.by_reason),
-        refusals=ReasonCount.listed(report.evaluation.refusals),
-        effect=_effect(effect) if isinstance(effect, Effect) else None,
-        profit=None if profit is None else _profit(profit, choice.currency),
-        not_judged=_not_judged(effect) if isinstance(effect, Refusal) else None,
-    )
-
-
-def _effect(effect: Effect) -> EffectAnswer:
-    return EffectAnswer(
-        contacted=_group(effect.contacted),
-        held_out=_group(effect.held_out),
-        difference=effect.difference,
-        low=effect.low,
-        high=effect.high,
-        is_proven=effect.is_proven,
-    )
-
-
-def _group(group: Proportion) -> GroupAnswer:
-    return GroupAnswer(units=group.units, successes=group.successes)
-
-
-def _profit(profit: Profit, currency: str) -> ProfitAnswer:
-    return ProfitAnswer(
-        cost=Amount(minor=profit.cost, currency=currency),
-        expected=Amount(minor=profit.expected, currency=currency),
-        low=Amount(minor=profit.low, currency=currency),
-        high=Amount(minor=profit.high, currency=currency),
-    )
-
-
-def _not_judged(refusal: Refusal) -> NotJudged:
-    reason: Reason = refusal.reason
-    return NotJudged(reason=reason.name, code=int(reason), label=Labelled.of(reason.label), detail=refusal.detail)

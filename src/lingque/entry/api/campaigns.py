@@ -1,4 +1,4 @@
-"""Campaigns: what there is, plan, decide on a plan, and what came of it."""
+"""Campaigns: what there is, plan, decide on a plan, pause and stop."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from lingque.entry.api.campaign_shapes import (
     CampaignSummary,
     MoveRequest,
     PlanRequest,
-    ReportAnswer,
     definition_answer,
-    report_answer,
 )
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.plan_shapes import PlanAnswer, plan_answer
@@ -27,7 +25,6 @@ from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
-from lingque.flow.reporting import report_campaign
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -141,15 +138,3 @@ def post_move(name: CampaignName, body: MoveRequest, workspace: Workspace, calle
     """Does not wait for a run that is under way: a stop works while messages go out."""
     moved = _MOVES[body.move](workspace.services, name, caller, comment=body.comment)
     return refusal_response(moved) if isinstance(moved, Refusal) else plan_answer(moved, catalog_of(workspace.services))
-
-
-@router.get(
-    "/campaigns/{name}/report",
-    operation_id="report_campaign",
-    summary="What a campaign did and what it changed",
-    response_model=ReportAnswer,
-)
-def get_report(name: CampaignName, workspace: Workspace, caller: Caller) -> ReportAnswer | Response:
-    """409 OUTCOME_NOT_YET_KNOWN until the window of the outcome is over."""
-    report = report_campaign(workspace.services, name, caller)
-    return refusal_response(report) if isinstance(report, Refusal) else report_answer(report)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,10 +27,21 @@ PREFIX = "/v1"
 
 
 class GuardedRoute(APIRoute):
-    """Asks for the principal (401 without one) and puts it into `request.state.principal`; answers POSTs once."""
+    """Asks for the principal (401 without one) and puts it into `request.state.principal`; answers POSTs once.
+
+    A parameter of the query that the route does not know is an error, never silently ignored.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        understand = super().get_route_handler()
+        known = {parameter.alias for parameter in self.dependant.query_params}
+
+        async def handle(request: Request) -> Response:
+            if not known.issuperset(request.query_params):
+                # the name is what the caller made up: not repeated
+                unknown = {"type": "extra_forbidden", "loc": ("query", ""), "msg": ""}
+                raise RequestValidationError([unknown])
+            return await understand(request)
 
         async def guarded(request: Request) -> Response:
             authenticator: Authenticator = request.app.state.authenticator

@@ -1,14 +1,38 @@
-"""Small shapes that many answers share: labels, amounts, reasons."""
+"""Small shapes that many requests and answers share: days, comments, labels, amounts, reasons."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Self
+from datetime import date
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from lingque.catalog.definitions.shared import NAME
 from lingque.core.labels import Label
 from lingque.core.reasons import Reason
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _day(value: object) -> date:
+    # pydantic would read numbers and instants as days too; a day has one spelling here
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("there is no such day") from None
+
+
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+# no control characters but line breaks and tabs: not every database takes them
+Comment = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+
+Name = Annotated[str, Field(pattern=NAME)]
+"""The name of something that is defined."""
 
 
 class Request(BaseModel):
@@ -42,6 +66,18 @@ class Amount(BaseModel):
 
     minor: int = Field(description="in minor units: 12345 CNY is 123.45 yuan")
     currency: str
+
+
+class ReasonAnswer(BaseModel):
+    """Why not."""
+
+    reason: str
+    code: int
+    label: Labelled
+
+    @classmethod
+    def of(cls, reason: Reason) -> Self:
+        return cls(reason=reason.name, code=int(reason), label=Labelled.of(reason.label))
 
 
 class ReasonCount(BaseModel):
