@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -26,7 +26,7 @@ from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 from lingque.measure.contracts import Effect, Evaluation, Phase
 from lingque.measure.evaluation import evaluate
-from lingque.store.runs import Run, finish_run, published_versions, runs_of
+from lingque.store.runs import Run, finish_run, newest_run, published_versions, runs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +104,16 @@ def evaluate_campaign(services: Services, name: str, actor: Principal) -> Campai
     now = services.clock.now()
     with services.database.transaction() as connection:
         summary = {"effect": _summary(report.evaluation.effect), "spent": dict(report.spent)}
-        run = run_id("evaluate", plan=report.plan.digest, moment=now)
+        before = newest_run(connection, kind="evaluate", subject=report.plan.digest)
+        run = run_id("evaluate", plan=report.plan.digest, moment=now, after=before.run_id if before else None)
         finished = Run(run_id=run, kind="evaluate", subject=report.plan.digest, finished_at=now, summary=summary)
         finish_run(connection, finished, published={})
-        advance(connection, report.plan, "evaluated", by=actor.user, at=now)
+        plan = advance(connection, report.plan, "evaluated", by=actor.user, at=now)
+        history = tuple(history_of(connection, plan.wave_id))
         services.audit.record(
             connection, actor=actor.user, act="evaluate_campaign", subject=name, detail={"run_id": run, **summary}
         )
-    return report
+    return replace(report, plan=plan, history=history)
 
 
 def _evaluation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -68,7 +68,7 @@ class Story:
 def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: Principal) -> Story | Refusal:
     """The newest wave's story of a customer. Raises `NotFoundError` where nothing was decided for them.
 
-    Reasons that only compliance may see are replaced by their common name for everybody else.
+    A reason that only compliance may see is told to everybody else as an exclusion like any other.
     """
     denied = refused(actor, Action.READ_CAMPAIGN)
     if denied is not None:
@@ -80,13 +80,14 @@ def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: 
         values = services.profile.values_of(connection, plan.as_of, customer_id)
         messages = messages_to(connection, plan.wave_id, customer_id)
     choice: Decide = plan.stage(Decide)
+    hide = refused(actor, Action.SEE_COMPLIANCE_REASONS) is not None
     return Story(
         customer_id=customer_id,
         plan=plan,
         as_of=plan.as_of,
         tags={name: values.get(name) for name in _looked_at(catalog, plan)},
-        weighed=tuple(_weighed(row) for row in rows),
-        messages=messages,
+        weighed=tuple(_weighed(row, hide=hide) for row in rows),
+        messages=tuple(replace(m, reason=None if m.reason is None else _shown(m.reason, hide=hide)) for m in messages),
         currency=choice.currency,
         decided_at=Instant(rows[0]["decided_at"]),
     )
@@ -118,17 +119,22 @@ def _decided(services: Services, connection: Connection, plan: Plan, customer_id
     return rows
 
 
-def _weighed(row: dict[str, Any]) -> Weighed:
+def _weighed(row: dict[str, Any], *, hide: bool) -> Weighed:
     return Weighed(
         offer=row["offer"],
         channel=row["channel"],
         arm=row["arm"],
-        reasons=tuple(Reason(number) for number in row["reasons"]),
+        reasons=tuple(_shown(Reason(number), hide=hide) for number in row["reasons"]),
         response=row["response"],
         value_basis=row["value_basis"],
         cost=row["cost"],
         value=row["value"],
     )
+
+
+def _shown(reason: Reason, *, hide: bool) -> Reason:
+    """A secret exclusion reads like any other to whoever may not know of it."""
+    return Reason.ON_EXCLUSION_LIST if hide and reason is Reason.COMPLIANCE_EXCLUSION else reason
 
 
 def _looked_at(catalog: Catalog, plan: Plan) -> list[str]:

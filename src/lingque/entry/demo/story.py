@@ -28,7 +28,7 @@ from lingque.flow.learning import train_model
 from lingque.flow.lists import ListFile, upload_list
 from lingque.flow.planning import plan_campaign
 from lingque.flow.receipts import read_receipts
-from lingque.flow.reporting import evaluate_campaign
+from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
 from lingque.flow.services import Services
 from lingque.flow.story import somebody, story_of
@@ -247,10 +247,14 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
         world.go_on(contacts)
         clock.move_to(as_of + timedelta(days=OUTCOME_DAYS + 2))
         _ingest(services, staff.otto)
-    report = _done(evaluate_campaign(services, CAMPAIGN, staff.lan))
+    evaluated = evaluate_campaign(services, CAMPAIGN, staff.lan)
+    if isinstance(evaluated, Refusal):  # too few customers in a small bank: the report says so
+        report = _done(report_campaign(services, CAMPAIGN, staff.lan))
+    else:
+        report = evaluated
     # who could not be reached could not react: the campaign's effect is on everybody it chose to contact
     chosen = report.evaluation.effect.contacted.units if isinstance(report.evaluation.effect, Effect) else 0
-    truth = world.truth(contacts).effect * len(contacts) / max(chosen, 1)
+    truth = world.truth(contacts).effect * len(contacts) / chosen if chosen and contacts else None
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
     tell.show(show_report.report(page, tell.language))
