@@ -33,7 +33,10 @@ def test_the_tour_can_be_walked(shell: Shell, tmp_path: Path) -> None:
     printed = shell.at(tmp_path).run(["bash", "-euxc", "\n".join(tour)], timeout=240)
     assert "ROLE_NOT_ALLOWED" in printed
     assert "OUTCOME_NOT_YET_KNOWN" in printed
-    assert "NOT_APPROVED" in printed
+    assert "TOO_FEW_EXAMPLES" in printed
+    assert "NOT_REVIEWED" in printed
+    assert (tmp_path / "my-bank" / "page.html").is_file()
+    assert (tmp_path / "my-bank" / "definitions-in-force" / "definitions" / "caps.yaml").is_file()
 
 
 def test_both_languages_say_the_same_commands() -> None:

@@ -212,6 +212,10 @@ def test_evaluated_and_closed_at_the_end(bank: Bank, loaded: Application) -> Non
     run_campaign(services, CAMPAIGN, LIN)
     assert reason_of(close_campaign(services, CAMPAIGN, LIN)) is Reason.WRONG_STATE
     bank.clock.advance(40 * MICROSECONDS_A_DAY)
+    # nothing has come for the days in which the outcome is seen: that nobody is known to have acted is no result
+    assert reason_of(evaluate_campaign(services, CAMPAIGN, LIN)) is Reason.OUTCOME_NOT_YET_KNOWN
+    bank.deliver("deposits", [], AS_OF + timedelta(days=30))
+    load_all(services)
     report = evaluate_campaign(services, CAMPAIGN, LIN)
     assert isinstance(report, CampaignReport)
     assert state(services) == "evaluated"

@@ -130,6 +130,7 @@ def test_an_outcome_that_came_true_for_nobody_is_an_effect_of_nothing(bank: Bank
     approve(loaded.services)
     run_campaign(loaded.services, CAMPAIGN, LIN)
     bank.deliver("deposits", [])
+    bank.deliver("deposits", [], HORIZON)
     load_all(loaded.services)
     report = report_campaign(loaded.services, CAMPAIGN, LIN, known_by=known_by(loaded.services))
     assert isinstance(report, CampaignReport)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 
-from lingque.catalog.model import Catalog
+from lingque.catalog.model import Catalog, Tag
 from lingque.core.clock import Instant
 from lingque.core.ids import run_id
 from lingque.core.reasons import Reason, Refusal
@@ -24,8 +25,10 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.ingest.lateness import loaded_days
 from lingque.measure.contracts import Effect, Evaluation, Phase
 from lingque.measure.evaluation import evaluate
+from lingque.profile.service import needed_until
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, runs_of
 
 
@@ -132,8 +135,10 @@ def _evaluation(
     if known < horizon:
         day = services.calendar.day_of(horizon)
         detail = f"'{proof.outcome}' is known from {day} on, not before"
-        early = Refusal(reason=Reason.OUTCOME_NOT_YET_KNOWN, detail=detail)
-        return Evaluation(effect=early, further={}, profit=None, parts=(), refusals={})
+        return _not_yet(detail)
+    missing = _not_delivered(services, catalog, outcomes, proof.as_of)
+    if missing:
+        return _not_yet(f"'{proof.outcome}' needs files that were not loaded yet: {missing}")
     tables = [services.profile.labels(catalog, tag, proof.as_of, known_by=known) for tag in outcomes]
     with services.session() as session:
         session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
@@ -146,6 +151,25 @@ def _evaluation(
             spent=money,
             phase=phase,
         )
+
+
+def _not_yet(detail: str) -> Evaluation:
+    early = Refusal(reason=Reason.OUTCOME_NOT_YET_KNOWN, detail=detail)
+    return Evaluation(effect=early, further={}, profit=None, parts=(), refusals={})
+
+
+def _not_delivered(services: Services, catalog: Catalog, outcomes: Sequence[Tag], as_of: date) -> str:
+    """What an outcome stands on and was not loaded up to its last day: that nothing was seen does not mean none."""
+    needed = needed_until(catalog, outcomes, as_of)
+    fills = {source.contract: name for name, source in catalog.sources.items()}
+    with services.database.reading() as connection:
+        loaded = loaded_days(connection, [fills[contract] for contract in needed if contract in fills])
+    short = [
+        f"{fills[contract]} up to {last}"
+        for contract, last in needed.items()
+        if contract in fills and max(loaded[fills[contract]], default=date.min) < last
+    ]
+    return ", ".join(sorted(short))
 
 
 def _joined(left: pa.Table, right: pa.Table) -> pa.Table:

@@ -235,6 +235,16 @@ class Profile:
         ).combine_chunks()
 
 
+def needed_until(catalog: Catalog, tags: Iterable[Tag], as_of: date) -> dict[str, date]:
+    """Per table that labels look at after `as_of`: the last day they look at."""
+    needed: dict[str, date] = {}
+    for one in _closure_of(catalog, [tag.name for tag in tags]):
+        if isinstance(one, AggregateTag) and one.window is not None and one.window.forward:
+            last = one.window.bounds(as_of)[1] - timedelta(days=1)
+            needed[one.contract.contract] = max(last, needed.get(one.contract.contract, last))
+    return needed
+
+
 def _closure_of(catalog: Catalog, names: Iterable[str]) -> list[Tag]:
     """The tags and all they are built on, inputs first."""
     needed = {catalog.tag(name).name for name in names}

@@ -72,7 +72,7 @@ class ModelDefinition(Definition):
 
 
 class ListDefinition(Definition):
-    """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted for `purposes`;
+    """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted;
     `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only."""
 
     list: Name

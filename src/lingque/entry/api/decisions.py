@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from lingque.catalog.model import Catalog
 from lingque.core.clock import datetime_of
 from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId
-from lingque.core.reasons import Reason, Refusal
+from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Status
 from lingque.deliver.history import MessageFate
 from lingque.entry.api.campaign_shapes import CampaignName
@@ -23,8 +22,6 @@ from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.shapes import Amount, Labelled, ReasonAnswer
 from lingque.flow.intake import catalog_of
 from lingque.flow.story import Arm, Story, Weighed, story_of
-from lingque.govern.access import refused
-from lingque.govern.contracts import Action, Principal
 
 router = guarded_router("decisions")
 
@@ -100,10 +97,10 @@ def get_decision(
         ) from None
     if isinstance(story, Refusal):
         return refusal_response(story)
-    return _story(story, catalog_of(workspace.services), caller)
+    return _story(story, catalog_of(workspace.services))
 
 
-def _story(story: Story, catalog: Catalog, viewer: Principal) -> StoryAnswer:
+def _story(story: Story, catalog: Catalog) -> StoryAnswer:
     return StoryAnswer(
         campaign=story.plan.campaign,
         digest=story.plan.digest,
@@ -111,8 +108,8 @@ def _story(story: Story, catalog: Catalog, viewer: Principal) -> StoryAnswer:
         as_of=story.as_of,
         decided_at=datetime_of(story.decided_at),
         tags=[_tag(name, value, catalog) for name, value in story.tags.items()],
-        candidates=[_candidate(one, story.currency, viewer) for one in story.weighed],
-        messages=[_message(one, viewer) for one in story.messages],
+        candidates=[_candidate(one, story.currency) for one in story.weighed],
+        messages=[_message(one) for one in story.messages],
     )
 
 
@@ -126,12 +123,12 @@ def _tag(name: str, value: Any, catalog: Catalog) -> TagValue:
     )
 
 
-def _candidate(one: Weighed, currency: str, viewer: Principal) -> CandidateAnswer:
+def _candidate(one: Weighed, currency: str) -> CandidateAnswer:
     return CandidateAnswer(
         offer=one.offer,
         channel=one.channel,
         arm=one.arm,
-        reasons=_shown(one.reasons, viewer),
+        reasons=[ReasonAnswer.of(reason) for reason in dict.fromkeys(one.reasons)],
         response=one.response,
         value_basis=one.value_basis,
         cost=Amount(minor=one.cost, currency=currency),
@@ -139,20 +136,11 @@ def _candidate(one: Weighed, currency: str, viewer: Principal) -> CandidateAnswe
     )
 
 
-def _message(one: MessageFate, viewer: Principal) -> MessageAnswer:
-    reasons = _shown([] if one.reason is None else [one.reason], viewer)
+def _message(one: MessageFate) -> MessageAnswer:
     return MessageAnswer(
         channel=one.channel,
         offer=one.offer,
         status=one.status,
-        reason=reasons[0] if reasons else None,
+        reason=None if one.reason is None else ReasonAnswer.of(one.reason),
         at=datetime_of(one.at),
     )
-
-
-def _shown(reasons: Iterable[Reason], viewer: Principal) -> list[ReasonAnswer]:
-    """As far as the viewer may know; two reasons with one common name are told once."""
-    if refused(viewer, Action.SEE_COMPLIANCE_REASONS) is not None:
-        common = {Reason.COMPLIANCE_EXCLUSION: Reason.ON_EXCLUSION_LIST}
-        reasons = dict.fromkeys(common.get(reason, reason) for reason in reasons)
-    return [ReasonAnswer.of(reason) for reason in reasons]

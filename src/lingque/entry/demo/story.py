@@ -36,6 +36,7 @@ from lingque.govern.access import User, add_user
 from lingque.govern.contracts import OptOut, Principal, Role
 from lingque.ingest.contracts import IngestReport
 from lingque.ingest.corrections import correct
+from lingque.ingest.quality import release
 from lingque.ingest.quarantine import Notes, counted_quarantine, reveal
 from lingque.measure.contracts import Effect
 
@@ -246,7 +247,16 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     ):
         world.go_on(contacts)
         clock.move_to(as_of + timedelta(days=OUTCOME_DAYS + 2))
+        held = [loaded for loaded in _ingest(services, staff.otto) if loaded.held]
+        for late in held:
+            _release(services, staff.otto, late)
         _ingest(services, staff.otto)
+    for late in held:
+        tell.text(
+            zh=f"✓ {late.source} 行数远少于首次全量，质量分 {late.score:.0f} 低于门槛被拦下；核实后由 otto 放行",
+            en=f"✓ {late.source} scored {late.score:.0f} and was held: far fewer rows than the history before it; "
+            "otto looked at it and released it",
+        )
     evaluate_campaign(services, CAMPAIGN, staff.lan)  # refused where a small bank has too few customers to judge by
     report = _done(report_campaign(services, CAMPAIGN, staff.lan))
     # who could not be reached could not react: the campaign's effect is on everybody it chose to contact
@@ -255,6 +265,19 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
     tell.show(show_report.report(page, tell.language))
+
+
+def _release(services: Services, actor: Principal, report: IngestReport) -> None:
+    with services.database.transaction() as connection:
+        release(
+            connection,
+            report.source,
+            report.data_date,
+            comment="two months against twelve",
+            audit=services.audit,
+            actor=actor.user,
+            at=services.clock.now(),
+        )
 
 
 def _staff(services: Services) -> Staff:

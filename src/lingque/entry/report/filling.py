@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lingque.catalog.model import Catalog
-from lingque.core.clock import BusinessCalendar, datetime_of
+from lingque.core.clock import BusinessCalendar, Instant, datetime_of
 from lingque.core.labels import Label
 from lingque.decide.contracts import Step as DecisionStep
 from lingque.deliver.contracts import STATUS_LABELS
@@ -26,7 +26,7 @@ def page_of(
         label=campaign.label.label(),
         digest=plan.digest,
         as_of=plan.as_of,
-        known_by=calendar.day_of(report.known_by),
+        known_by=calendar.day_of(Instant(report.known_by - 1)),
         phase=report.phase,
         signatures=tuple(
             Signature(
