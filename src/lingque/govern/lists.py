@@ -184,7 +184,7 @@ class CustomerLists:
                 "removed_at": END_OF_TIME,
                 "removed_by": "",
             }
-            for party in changed
+            for party in sorted(changed)  # not in the order of the file, which may be that of the source's keys
         ]
         if rows:
             connection.execute(insert(list_members), rows)

@@ -333,9 +333,11 @@ class Ingest:
         return _report(report, delivery, run, already_done=False)
 
     def _consents(self, delivery: Delivery, contract: DataContract, load: Load) -> list[ConsentEntry]:
+        """By party, which is random: in the order of the file, the register's own numbers would tell the source's."""
         (acted_on,) = contract.with_role("event_time")
         (party,) = contract.with_role("party")
-        return [
+        salt = self._surrogates.row_key_salt()
+        entries = [
             ConsentEntry(
                 party_id=PartyId(row[f"_id_{party}"]),
                 purpose=Purpose[row["purpose"].upper()],
@@ -348,10 +350,14 @@ class Ingest:
                 wording_version=row["wording_version"],
                 evidence=row["evidence"],
                 # with the content: a statement that was corrected is a new word of the customer
-                origin=run_id("consent", system=delivery.source.system, key=row["_key"], content=row["_content"]),
+                # salted: whoever knows how keys look could try them all
+                origin=run_id(
+                    "consent", salt=salt, system=delivery.source.system, key=row["_key"], content=row["_content"]
+                ),
             )
             for row in load.good_rows()
         ]
+        return sorted(entries, key=lambda entry: entry.party_id)
 
     def _instant(self, at: date) -> Instant:
         return self._calendar.instant_at(at) if isinstance(at, datetime) else self._calendar.start_of(at)

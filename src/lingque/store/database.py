@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from lingque.core.errors import BusyError, ConfigurationError
+from lingque.core.errors import BusyError, ConfigurationError, WarehouseError
 
 BUSY_TIMEOUT_SECONDS = 30
 WRITES = "lingque_writes"
+_NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
 
 
 class Database:
@@ -31,14 +32,15 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All or nothing. Writers of one SQLite file wait for each other; a wait too long is a `BusyError`."""
-        with _busy_named(), self._writer.begin() as connection:
+        """All or nothing. Writers of one SQLite file wait for each other; a wait too long is a `BusyError`, a full disk
+        a `WarehouseError`."""
+        with _named(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view, without waiting for writers; nothing written in it is kept."""
-        with _busy_named(), self._reader.connect() as connection:
+        with _named(), self._reader.connect() as connection:
             try:
                 yield connection
             finally:
@@ -67,7 +69,7 @@ class Database:
 
 
 @contextmanager
-def _busy_named() -> Iterator[None]:
+def _named() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
@@ -76,6 +78,12 @@ def _busy_named() -> Iterator[None]:
                 "the control database is held by another process",
                 next_step="wait for it to finish, or see which process holds it",
             ) from error
+        for told in _NO_ROOM:
+            if told in str(error):
+                raise WarehouseError(
+                    f"the control database cannot be written: {told}",
+                    next_step="make room or mend the rights, then run the same command again: nothing was changed",
+                ) from error
         raise
 
 

@@ -7,6 +7,7 @@ can read the same statements. One connection per engine, one cursor per `Session
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, SortedFile
 SCRATCH = ".scratch"
 
 _APPENDED = "_appended"
+_TOLD_AS_JSON = re.compile(r'"exception_message":".*: ([^"]+)"')
 
 
 class Session:
@@ -104,7 +106,7 @@ class Session:
         except (duckdb.IOException, duckdb.FatalException) as error:
             path.unlink(missing_ok=True)
             raise WarehouseError(
-                f"cannot write {path}: {_first_line(error)}",
+                f"cannot write {path}: {_told_by(error)}",
                 next_step="make room or mend the rights, then run the same command again: nothing was published",
             ) from error
         return SortedFile(path=path)
@@ -180,5 +182,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]
+def _told_by(error: duckdb.Error) -> str:
+    """What the system said: of an asynchronous write the engine tells it as JSON behind its own words."""
+    line = str(error).splitlines()[0]
+    found = _TOLD_AS_JSON.search(line)
+    return found[1] if found else line

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -29,6 +30,7 @@ from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_COLOURS = re.compile(r"\x1b\[\d+m")
 ROWS_PER_GROUP = 131_072
 
 
@@ -92,13 +94,15 @@ class DeltaTables:
             _check(its_rows, one)
         schema = pa.unify_schemas([its_rows.schema for _, its_rows in slices], promote_options="permissive")
         table = self._open(target.table)
-        if table is None:
-            table = DeltaTable.create(str(self.root / target.table), schema=schema, configuration=_CONFIGURATION)
-        else:
-            if table.transaction_version(run_id) == table.version():
-                return int(table.version())  # this run committed here and died before it could publish
-            table = _widen(self._undo_unpublished(table, published), schema)
-        return self._write(table, slices, schema, run_id)
+        if table is not None and table.transaction_version(run_id) == table.version():
+            return int(table.version())  # this run committed here and died before it could publish
+        with _full_disk_named(self.root / target.table):
+            if table is None:
+                where = str(self.root / target.table)
+                table = DeltaTable.create(where, schema=schema, configuration=_CONFIGURATION)
+            else:
+                table = _widen(self._undo_unpublished(table, published), schema)
+            return self._write(table, slices, schema, run_id)
 
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
@@ -171,6 +175,23 @@ def _widen(table: DeltaTable, schema: pa.Schema) -> DeltaTable:
     return DeltaTable(table.table_uri)
 
 
+@contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    """The log of the table is written by delta-rs, which tells of a full disk in its own way."""
+    try:
+        yield
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> WarehouseError:
+    last = _COLOURS.sub("", str(error)).strip().rpartition("\n")[2].strip(" ↳")
+    return WarehouseError(
+        f"cannot write {path}: {error.strerror or last}",
+        next_step="make room or mend the rights, then run the same command again: nothing was published",
+    )
+
+
 def _active(table: DeltaTable) -> list[str]:
     actions = pa.table(table.get_add_actions(flatten=True))
     return [str(name) for name in actions.column("path").to_pylist()]
@@ -189,10 +210,7 @@ def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
             half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise WarehouseError(
-            f"cannot write {path}: {error.strerror or error}",
-            next_step="make room or mend the rights, then run the same command again: nothing was published",
-        ) from error
+        raise _not_written(path, error) from error
     statistics = {"numRecords": count}
     return AddAction(
         path=name,
