@@ -18,6 +18,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import lightgbm' 2>/dev/null \
+		|| { echo "LightGBM needs the system library libgomp: on Debian and Ubuntu, apt-get install libgomp1"; exit 1; }
 	@touch $@
 
 demo: install ## Run the whole way on a generated bank (a fresh one each time, in demo-bank/)
