@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.model import Catalog
-from lingque.core.clock import BusinessCalendar, Clock, Instant
+from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.errors import SourceError
-from lingque.core.ids import CustomerId, PartyId, RunId, run_id
-from lingque.core.registries import DataClass, Purpose
+from lingque.core.ids import RunId, run_id
 from lingque.govern.contracts import (
     AuditTrail,
-    ConsentEntry,
     ConsentRegister,
     Identifiers,
-    ListEntry,
     ListRegister,
-    Subject,
     Surrogates,
 )
 from lingque.ingest.arrivals import Arrivals
@@ -47,6 +43,7 @@ from lingque.ingest.quality import (
     was_judged_last,
 )
 from lingque.ingest.quarantine import Notes, keep_bad_rows, reopen
+from lingque.ingest.registers import consents_of, members_of, parties_of
 from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
@@ -78,7 +75,7 @@ class Ingest:
         surrogates: Surrogates,
         identifiers: Identifiers,
         register: ConsentRegister,
-        lists: ListRegister | None = None,
+        lists: ListRegister,
         audit: AuditTrail,
         clock: Clock,
         calendar: BusinessCalendar,
@@ -219,43 +216,12 @@ class Ingest:
                 own = self._surrogates.resolve(connection, namespace=namespace, keys=load.good_keys(), mint=True)
             links = links_as_of(connection, self._clock.now()).to_pydict()
             customer_of = dict(zip(links["party_id"], links["customer_id"], strict=True))
-            if contract.kind == "party":
-                self._take_in_parties(connection, delivery, contract, load, own, customer_of)
+            no_later_day = all(day <= delivery.data_date for day in self._loaded(connection, delivery))
+            if contract.kind == "party" and no_later_day:
+                subjects, identifiers = parties_of(contract, load, own, customer_of)
+                self._register.record_subjects(connection, subjects)
+                self._identifiers.put(connection, identifiers)
         return own, customer_of
-
-    def _take_in_parties(
-        self,
-        connection: Connection,
-        delivery: Delivery,
-        contract: DataContract,
-        load: Load,
-        own: dict[str, int],
-        customer_of: dict[int, int],
-    ) -> None:
-        """What govern must know of the parties, as far as no later day has said it already."""
-        if any(day > delivery.data_date for day in self._loaded(connection, delivery)):
-            return
-        (ended,) = contract.with_role("deleted") or (None,)
-        (begins,) = contract.with_role("valid_from")
-        births = [n for n, c in contract.columns.items() if n == "birth_date" and c.type == "date"]
-        subjects: list[Subject] = []
-        sealed: list[tuple[PartyId, str, str | None]] = []
-        for row in sorted(load.good_rows(), key=lambda row: row[begins]):  # of a history, the last version counts
-            if ended is not None and row[ended]:
-                continue
-            party = PartyId(own[row["_key"]])
-            subjects.append(
-                Subject(
-                    party_id=party,
-                    customer_id=CustomerId(customer_of.get(party, party)),
-                    birth_date=row[births[0]] if births else None,
-                )
-            )
-            sealed.extend(
-                (party, str(contract.columns[name].identifier), row[name]) for name in contract.with_role("identifier")
-            )
-        self._register.record_subjects(connection, subjects)
-        self._identifiers.put(connection, sealed)
 
     def _commit(
         self,
@@ -326,64 +292,14 @@ class Ingest:
             )
             self._keep_judgement(connection, delivery, contract, load, observed, judged, run, held=False)
             if contract.kind == "consent":
-                self._register.record_consents(connection, self._consents(delivery, contract, load))
+                salt = self._surrogates.row_key_salt()
+                entries = consents_of(delivery, contract, load, self._calendar, salt=salt)
+                self._register.record_consents(connection, entries)
             if contract.kind == "list":
-                self._record_members(connection, contract, load, run)
+                members = members_of(contract, load, run)
+                self._lists.record_members(connection, members, replace=contract.load == "full")
             self._audit.record(connection, actor=actor, act="ingest", subject=subject, detail={"run_id": run, **report})
         return _report(report, delivery, run, already_done=False)
-
-    def _consents(self, delivery: Delivery, contract: DataContract, load: Load) -> list[ConsentEntry]:
-        """By party, which is random: in the order of the file, the register's own numbers would tell the source's."""
-        (acted_on,) = contract.with_role("event_time")
-        (party,) = contract.with_role("party")
-        salt = self._surrogates.row_key_salt()
-        entries = [
-            ConsentEntry(
-                party_id=PartyId(row[f"_id_{party}"]),
-                purpose=Purpose[row["purpose"].upper()],
-                channel=row["channel"],
-                data_classes=DataClass.union(
-                    DataClass[name.upper()] for name in (row["data_classes"] or "").split("|") if name
-                ),
-                action=row["action"],
-                acted_at=self._instant(row[acted_on]),
-                wording_version=row["wording_version"],
-                evidence=row["evidence"],
-                # with the content: a statement that was corrected is a new word of the customer
-                # salted: whoever knows how keys look could try them all
-                origin=run_id(
-                    "consent", salt=salt, system=delivery.source.system, key=row["_key"], content=row["_content"]
-                ),
-            )
-            for row in load.good_rows()
-        ]
-        return sorted(entries, key=lambda entry: entry.party_id)
-
-    def _instant(self, at: date) -> Instant:
-        return self._calendar.instant_at(at) if isinstance(at, datetime) else self._calendar.start_of(at)
-
-    def _record_members(self, connection: Connection, contract: DataContract, load: Load, run: RunId) -> None:
-        if self._lists is None:
-            raise SourceError(
-                f"'{contract.contract}' is of kind list, and there is nothing that keeps customer lists",
-                next_step="this is a fault of Lingque: please report it with the command you ran",
-            )
-        (party,) = contract.with_role("party")
-        entries = [
-            ListEntry(
-                list_name=row["list"],
-                party_id=PartyId(row[f"_id_{party}"]),
-                expires_on=_day(row["expires_on"]),
-                origin=run,
-            )
-            for row in load.good_rows()
-        ]
-        self._lists.record_members(connection, entries, replace=contract.load == "full")
-
-
-def _day(value: str | date | None) -> date | None:
-    """A contract may hold the day as a text: its rules have seen to it that it is one."""
-    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _report(report: dict[str, Any], delivery: Delivery, run: RunId, *, already_done: bool) -> IngestReport:
