@@ -131,7 +131,7 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--memory", default="2GB")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--full", action="store_true")
@@ -244,7 +244,7 @@ def ingest_all(folder: Path) -> Measured:
 def bare_read(file: Path, threads: int, memory: str) -> Measured:
     """How many rows it finds."""
     connection = duckdb.connect()
-    connection.execute(f"SET threads = {threads}; SET memory_limit = '{memory}'")
+    connection.execute(f"SET enable_progress_bar = false; SET threads = {threads}; SET memory_limit = '{memory}'")
     connection.execute(f"SET temp_directory = '{file.parent / 'spilled'}'")
     columns = ", ".join(f"{name}: '{TYPES.get(name, 'VARCHAR')}'" for name in COLUMNS)
     began, cpu = time.perf_counter(), time.process_time()

@@ -7,7 +7,6 @@ through a blind index, HMAC-SHA-256 under a key derived from the master key (HKD
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -52,7 +51,7 @@ class Vault:
                     vault_surrogates.c.namespace == namespace, vault_surrogates.c.key_index.in_(part)
                 )
             )
-            found.update((index[row.key_index], row.surrogate) for row in rows)
+            found.update((index[blind], surrogate) for blind, surrogate in rows)
         if mint:
             # in the order of the keys: an engine hands them over in any
             missing = sorted((key, blind) for blind, key in index.items() if key not in found)
@@ -178,7 +177,7 @@ class Vault:
 
 
 def _blind(secret: bytes, namespace: str, key: str) -> bytes:
-    return hmac.new(secret, f"{namespace}\x1f{key}".encode(), hashlib.sha256).digest()
+    return hmac.digest(secret, f"{namespace}\x1f{key}".encode(), "sha256")
 
 
 def _seal(key: bytes, text: str, place: str) -> bytes:

@@ -71,19 +71,16 @@ def checks_of(contract: DataContract) -> Checks:
     if contract.with_role("valid_to"):  # a file that brings all versions of what its keys stand for
         identity += contract.with_role("valid_from")
     typed = [name for name, column in columns.items() if column.type != "text"]
-    texts = {name: _text(name, column) for name, column in columns.items()}
     raw = ",\n    ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in columns)
-    trimmed = ",\n    ".join(
-        quote(name) if name in typed else f"{_trimmed(quote(name))} AS {quote(name)}" for name in columns
-    )
+    trimmed = ",\n    ".join(f"{_trimmed(quote(name))} AS {quote(name)}" for name in columns)
     tried = "".join(f",\n    {_tried(quote(name), columns[name])} AS {_try(name)}" for name in typed)
-    read = "".join(f",\n    {_value(name, columns[name])} AS {_is(name)}" for name in typed)
+    read = "".join(f",\n    {_value(quote(name), _try(name), columns[name])} AS {_is(name)}" for name in typed)
     broken = ", ".join(f"CASE WHEN {rule.condition} THEN {number} END" for number, rule in enumerate(rules))
     flags = " OR ".join(f"({rule.flag or rule.condition})" for rule in rules if rule.flag != "FALSE")
     values = ",\n    ".join(
         f"{_is(name) if name in typed else _normal(quote(name), columns[name])} AS {quote(name)}" for name in columns
     )
-    content = f" || '{SEPARATOR}' || ".join(f"COALESCE({text}, '')" for text in texts.values())
+    content = f" || '{SEPARATOR}' || ".join(f"COALESCE({quote(name)}, '')" for name in columns)
     kept = "TRUE" if contract.kind == "consent" else "_is_bad"
     sql = f"""
 WITH raw AS (SELECT _file, _row,
@@ -127,7 +124,7 @@ def as_text(name: str, column: Column) -> str:
 
 
 def _rules(name: str, column: Column) -> Iterator[Rule]:
-    text, value = _text(name, column), _is(name)
+    text, value = quote(name), _is(name)
     is_typed = column.type != "text"
     if column.is_required:
         # what is missing has no value either, so that one flag serves both
@@ -191,15 +188,11 @@ def _ends_before_it_begins(contract: DataContract) -> Rule:
     return Rule(column=ends, reason=Reason.VALUE_NOT_ALLOWED, condition=f"{_is(ends)} <= {_is(begins)}")
 
 
-def _text(name: str, column: Column) -> str:
-    """The text without blanks around it; of a text column that has been seen to."""
-    return quote(name) if column.type == "text" else f"NULLIF(TRIM({quote(name)}), '')"
-
-
 def _trimmed(value: str) -> str:
     """Blanks of every alphabet at both ends taken away, nothing at all as NULL; most values need no work."""
-    plain = f"strlen({value}) = length({value}) AND NOT starts_with({value}, ' ') AND NOT suffix({value}, ' ')"
-    return f"CASE WHEN {plain} AND {value} <> '' THEN {value} ELSE NULLIF(TRIM({value}), '') END"
+    # "!" is the first character after the blank: one comparison sees the empty text and the blank in front
+    plain = f"{value} >= '!' AND strlen({value}) = length({value}) AND NOT suffix({value}, ' ')"
+    return f"CASE WHEN {plain} THEN {value} ELSE NULLIF(TRIM({value}), '') END"
 
 
 def _tried(value: str, column: Column) -> str:
@@ -219,13 +212,8 @@ def _tried(value: str, column: Column) -> str:
             return "NULL"
 
 
-def _value(name: str, column: Column) -> str:
-    """The value of a text that is written as the contract demands, else NULL. Blanks around it are looked at last."""
-    text = _text(name, column)
-    return f"COALESCE({_read(quote(name), _try(name), column)}, {_read(text, _tried(text, column), column)})"
-
-
-def _read(value: str, tried: str, column: Column) -> str:
+def _value(value: str, tried: str, column: Column) -> str:
+    """The value of a text that is written as the contract demands, else NULL."""
     match column.type:
         case "date":
             good = _day(value, tried)
