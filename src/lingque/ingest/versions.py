@@ -181,7 +181,7 @@ class Versions:
         return self._session.write_sorted(sql, _ORDER, {"salt": self._salt})
 
     def _emptied(self, names: Sequence[str], *, but: str = "") -> Mapping[str, pa.Table]:
-        nothing = pa.table({name: pa.array([], pa.int64()) for name in _ORDER})
+        nothing = pa.table({n: pa.array([], pa.int32() if n == "bucket" else pa.int64()) for n in _ORDER})
         return {name: nothing for name in names if name != but}
 
     def _days(self, sql: str, parameters: Mapping[str, date] | None = None) -> set[date]:
