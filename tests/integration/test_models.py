@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,6 @@ from tiny_bank import (
 )
 from typer.testing import CliRunner
 
-from conftest import Controls
 from lingque.bootstrap import Application
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, WarehouseError
@@ -40,6 +40,9 @@ from lingque.predict.registry import find_card
 from lingque.predict.scoring import Scorer
 from lingque.predict.tables import models
 from lingque.store.runs import newest_run
+
+if TYPE_CHECKING:
+    from conftest import Controls
 
 ADA = PRINCIPALS["ada"]
 CUSTOMERS = 360

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,7 +38,6 @@ from tiny_bank import (
     write_csv,
 )
 
-from conftest import Controls
 from lingque.bootstrap import Application
 from lingque.core.reasons import Refusal
 from lingque.entry.cli import main
@@ -46,6 +45,9 @@ from lingque.entry.mailbox import Mailbox, open_mailbox
 from lingque.flow import run_campaign
 from lingque.predict.tables import models
 from lingque.store.schema import METADATA
+
+if TYPE_CHECKING:
+    from conftest import Controls
 
 PLANTED = [
     word for n in range(CUSTOMERS) for word in (email_of(n), name_of(n), customer_no(n), account_no(n), f"TX{n:06}A")
@@ -115,7 +117,9 @@ def test_nothing_is_left_in_the_log(
     assert_clean(caplog.text.encode(), "the log")
 
 
-def test_surrogates_are_not_derived_from_keys(controls: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surrogates_are_not_derived_from_keys(
+    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two workspaces of one bank know the same customer by different numbers, and order says nothing."""
     key = [customer_no(n) for n in range(CUSTOMERS)]
     ids = []
@@ -196,7 +200,8 @@ def worked(
         codes = {words: run(bank, words) for words in COMMANDS}
         (bank.folder / "landing" / "customers_20260602.csv").write_text("\n".join(word for word in EVERYBODY))
         codes["a spoiled file"] = run(bank, "ingest --as otto")
-    assert {words: code for words, code in codes.items() if code} == {"a spoiled file": 1}
+    unknown = "campaign report idle_to_deposit --as lin"  # the days in which its outcome is seen have not come
+    assert {words: code for words, code in codes.items() if code} == {unknown: 3, "a spoiled file": 1}
     assert len(mailbox.mails) > 20
     # the mail server of the test is no part of what is tested
     logged = [record.getMessage() for record in caplog.records if record.name != "mail.log"]

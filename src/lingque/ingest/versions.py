@@ -134,6 +134,7 @@ class Versions:
         starts = [self._calendar.start_of(one) for one in sorted(later)]
         days = {"data_date": pa.array(sorted(later), pa.date32()), "starts_at": pa.array(starts, pa.int64())}
         self._session.add_arrow("_days", pa.table(days))
+        self._session.add_relation("_began", SQL["began"].sql)
         self._session.add_relation("_after", SQL["state_after"].sql, {"next_day": following})
         self._session.add_relation(
             "_chain",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -81,7 +81,7 @@ def test_stages_say_everything_that_the_definition_says() -> None:
             hold_out=0.25,
             salt="idle/2026-06-01",
         ),
-        WriteContacts(language="zh", route_by=None),
+        WriteContacts(language="zh", route_by=None, due=AS_OF + timedelta(days=14)),
         Evaluate(outcome="acts", also=(), as_of=AS_OF),
     )
 
@@ -143,7 +143,12 @@ any_stage = st.one_of(
         hold_out=shares,
         salt=st.text(),
     ),
-    st.builds(WriteContacts, language=st.sampled_from(["zh", "en"]), route_by=st.none() | st.text()),
+    st.builds(
+        WriteContacts,
+        language=st.sampled_from(["zh", "en"]),
+        route_by=st.none() | st.text(),
+        due=st.none() | st.dates(),
+    ),
     st.builds(Evaluate, outcome=st.text(), also=st.lists(st.text(), max_size=2).map(tuple), as_of=st.dates()),
 )
 

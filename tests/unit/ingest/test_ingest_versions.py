@@ -157,7 +157,7 @@ DELTA_DAYS = st.tuples(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(arriving=st.lists(FULL_DAYS, min_size=1, max_size=6))
 def test_days_in_any_order_and_again_give_each_day_its_state(arriving: list[tuple[int, Told]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +168,7 @@ def test_days_in_any_order_and_again_give_each_day_its_state(arriving: list[tupl
         assert [slices.state(n) for n in range(-2, 7)] == [full_oracle(days, n) for n in range(-2, 7)]
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(arriving=st.lists(DELTA_DAYS, min_size=1, max_size=6))
 def test_changes_in_any_order_and_again_give_each_day_its_state(arriving: list[tuple[int, Told]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -177,6 +177,15 @@ def test_changes_in_any_order_and_again_give_each_day_its_state(arriving: list[t
             slices.deliver(number, told)
             days[number] = told
         assert [slices.state(n) for n in range(-2, 7)] == [delta_oracle(days, n) for n in range(-2, 7)]
+
+
+@pytest.mark.parametrize("load", ["full", "delta"])
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_a_key_that_a_day_sent_again_no_longer_names_began_when_it_did(tmp_path: Path, load: str, first: str) -> None:
+    slices = Slices(tmp_path, contract(load))
+    for number, told in ((0, {0: first}), (1, {0: "a"}), (0, {})):
+        slices.deliver(number, told)
+    assert [slices.state(n) for n in (-31, -29, 0, 1, 2)] == [{}, *[{0: "a"}] * 4]
 
 
 @pytest.fixture

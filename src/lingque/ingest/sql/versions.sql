@@ -51,6 +51,11 @@ SELECT * EXCLUDE (_place) FROM (
     WHERE _stored.data_date <= $next_day
 ) AS placed WHERE _place = 1;
 
+-- name: began
+-- for: when the touched keys began, as far as any version says; one that begins with its day may have begun before
+SELECT _stored._key, min(_stored.valid_from) AS began_at
+FROM _stored JOIN _touched ON _touched._key = _stored._key GROUP BY _stored._key;
+
 -- name: chain_of_touched
 -- for: per touched key everything from the state before the day to its last version
 SELECT
@@ -65,8 +70,9 @@ FROM _told JOIN _touched ON _touched._key = _told._key
 UNION ALL
 SELECT
     $next_day AS data_date, $next_starts AS starts_at, _after._key, _after._held, _after.customer_id, _after.bucket,
-    _after.valid_from AS own_from, _after.ended, FALSE AS is_before
-FROM _after WHERE $is_full
+    CASE WHEN _after.valid_from = $next_starts THEN _began.began_at ELSE _after.valid_from END AS own_from,
+    _after.ended, FALSE AS is_before
+FROM _after JOIN _began ON _began._key = _after._key WHERE $is_full
 UNION ALL
 SELECT
     $next_day AS data_date, $next_starts AS starts_at, _told._key, _told._held, _told.customer_id, _told.bucket,
@@ -76,9 +82,10 @@ WHERE $is_full AND _after._key IS NULL
 UNION ALL
 SELECT
     _stored.data_date, _days.starts_at, _stored._key, _stored._held, _stored.customer_id, _stored.bucket,
-    _stored.valid_from AS own_from, _stored.ended, FALSE AS is_before
+    CASE WHEN _stored.valid_from = _days.starts_at THEN _began.began_at ELSE _stored.valid_from END AS own_from,
+    _stored.ended, FALSE AS is_before
 FROM _stored
-JOIN _touched ON _touched._key = _stored._key
+JOIN _began ON _began._key = _stored._key
 JOIN _days ON _days.data_date = _stored.data_date
 WHERE _stored.data_date > $day AND NOT ($is_full AND _stored.data_date = $next_day);
 
