@@ -35,6 +35,7 @@ from lingque.govern.contracts import Principal, Role
 from lingque.store.runs import published_versions
 from lingque.store.schema import METADATA
 
+pytestmark = pytest.mark.slow  # the whole bank twice; planted identifiers are looked for in every run
 AS_OF = date(1994, 3, 30)
 ROLES = frozenset({Role.OPERATOR, Role.CAMPAIGN_MANAGER})
 RANDOM = {"row_key", "party_id", "customer_id", "account", "order", "consent_id"}
