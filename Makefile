@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 
-.PHONY: help install demo test test-all check docs bench lock clean
+.PHONY: help install demo test test-all check docs peers bench lock clean
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,12 +43,20 @@ check: install ## Lint, types, import rules, documentation in step with the code
 docs: install ## Write the generated reference pages anew
 	$(BIN)/python -m tools.reference
 
-bench: install ## Run the benchmarks at their default sizes
+peers: $(PEERS) ## Install what the benchmarks compare with, exactly as locked
+
+$(PEERS): requirements-bench.lock $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: peers ## Run the benchmarks at their default sizes
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	uv pip compile --quiet pyproject.toml --extra dev --extra bench --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --constraint requirements.lock --output-file requirements-bench.lock
 
 clean: ## Remove what can be made again
 	rm -rf $(VENV) demo-bank build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
