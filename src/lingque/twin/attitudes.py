@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from lingque.core.hashing import Float64s, Int64s
-from lingque.twin.parameters import TwinParameters
+from lingque.twin.blocks import Block
 from lingque.twin.population import Population
 
 Channel = Literal["email", "sms", "rm_call"]
@@ -49,14 +49,14 @@ class Attitudes:
     """Of those who place it unasked: probability to choose a wealth product."""
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population, *, managed: Int64s) -> Attitudes:
-        n = parameters.customers
+    def make(cls, block: Block, population: Population, *, managed: Int64s) -> Attitudes:
+        n = block.customers
         loyalty, price = population.loyalty, population.price_sensitivity
-        draws = parameters.stream("kind").random((2, n))
+        draws = block.stream("kind").random((2, n))
         kind = np.full(n, Kind.PERSUADABLE, dtype=np.int64)
-        kind[draws[1] < parameters.lost_cause_share * 2 * price] = Kind.LOST_CAUSE
-        kind[draws[0] < parameters.sure_thing_share * 2 * loyalty] = Kind.SURE_THING
-        kind[population.annoyance >= 1 - parameters.sleeping_dog_share] = Kind.SLEEPING_DOG
+        kind[draws[1] < block.parameters.lost_cause_share * 2 * price] = Kind.LOST_CAUSE
+        kind[draws[0] < block.parameters.sure_thing_share * 2 * loyalty] = Kind.SURE_THING
+        kind[population.annoyance >= 1 - block.parameters.sleeping_dog_share] = Kind.SLEEPING_DOG
 
         has_manager = np.isin(np.arange(n), managed)
         open_minded = np.clip(0.54 + 0.5 * (loyalty - 0.5) - 0.3 * (price - 0.5) + 0.05 * has_manager, 0.2, 0.9)
@@ -65,7 +65,7 @@ class Attitudes:
         return cls(
             kind=kind,
             stays=stays,
-            gain=_gains(parameters, population, kind=kind, stays=stays),
+            gain=_gains(block, population, kind=kind, stays=stays),
             fatigue=np.where(kind == Kind.PERSUADABLE, _FATIGUE * population.annoyance, 0.0),
             takes_wealth=0.05 + 0.5 * population.risk_attitude,
         )
@@ -87,16 +87,16 @@ class Attitudes:
         return np.asarray(probability, dtype=np.float64)
 
 
-def _gains(parameters: TwinParameters, population: Population, *, kind: Int64s, stays: Float64s) -> Float64s:
+def _gains(block: Block, population: Population, *, kind: Int64s, stays: Float64s) -> Float64s:
     """Every factor is about 1 on average, so that the parameters are the averages they promise."""
-    strength = np.array((parameters.email_effect, parameters.sms_effect, parameters.call_effect))
+    strength = np.array((block.parameters.email_effect, block.parameters.sms_effect, block.parameters.call_effect))
     habit = np.stack(
         [0.4 + 1.4 * population.digital, 1.2 - 0.45 * population.digital, 0.7 + 0.6 * population.means], axis=1
     )
     liking = np.stack([0.6 + 0.8 * population.price_sensitivity, 0.4 + 1.2 * population.risk_attitude], axis=1)
     patience = 1.3 - 0.6 * population.annoyance
     gain = (strength * habit * patience[:, None])[:, :, None] * liking[:, None, :]
-    harm = parameters.sleeping_dog_harm * np.array((0.5, 0.7, 1.0))
+    harm = block.parameters.sleeping_dog_harm * np.array((0.5, 0.7, 1.0))
     gain = np.where((kind == Kind.SLEEPING_DOG)[:, None, None], -stays[:, None, None] * harm[None, :, None], gain)
     settled = (kind == Kind.SURE_THING) | (kind == Kind.LOST_CAUSE)
     gain[settled] = 0.0

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lingque.core.hashing import Float64s, Int64s
 from lingque.core.money import Money
 from lingque.twin.attitudes import CHANNELS, OFFERS, Attitudes, Channel, Offer
+from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.placements import (
     LEAVES_SHARE,
     LONGEST_THOUGHT,
@@ -148,10 +148,10 @@ class Fates:
     today: int
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population, attitudes: Attitudes, placed: Placed) -> Fates:
-        n = parameters.customers
-        today = day_number(parameters.as_of)
-        random = parameters.stream("fates")
+    def make(cls, block: Block, population: Population, attitudes: Attitudes, placed: Placed) -> Fates:
+        n = block.customers
+        today = day_number(block.parameters.as_of)
+        random = block.stream("fates")
         due = placed.maturing >= 0
         payout = np.where(due, placed.placements.payout[placed.maturing], 0) if due.any() else np.zeros(n, np.int64)
         matures = np.where(due, placed.placements.end_day[placed.maturing], 0) if due.any() else np.zeros(n, np.int64)
