@@ -5,17 +5,11 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Between:
-    """The range of a parameter; both ends are allowed."""
-
-    lowest: Any
-    highest: Any
+from lingque.twin.ranges import Between, check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +81,7 @@ class TwinParameters:
     """Bad rows added to the transaction extract, per kind; the clean rows stay complete."""
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(TwinParameters, include_extras=True).items():
-            _check(name, getattr(self, name), hint.__origin__, hint.__metadata__[0])
+        check_ranges(self)
 
     def stream(self, subject: str) -> np.random.Generator:
         """The random numbers of one subject, independent of all other subjects.
@@ -97,14 +90,3 @@ class TwinParameters:
         """
         key = zlib.crc32(subject.encode())
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(key,)))
-
-
-def _check(name: str, found: object, kind: type, allowed: Between) -> None:
-    # type() and not isinstance: True is an int and a datetime is a date, and neither is meant
-    fits = type(found) in ((int, float) if kind is float else (kind,))
-    # "not inside" instead of "outside": a NaN is neither
-    if not fits or not allowed.lowest <= found <= allowed.highest:
-        noun = {int: "a whole number", float: "a number", date: "a date"}[kind]
-        raise ValueError(
-            f"twin parameter {name} is {found!r}; allowed is {noun} from {allowed.lowest} to {allowed.highest}"
-        )
