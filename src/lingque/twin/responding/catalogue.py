@@ -54,6 +54,8 @@ class ChannelNature:
     """How often it leads to opting out and complaints, by text messages."""
     harm: float
     """How much it puts sleeping dogs off, by a call."""
+    working_hours: bool = False
+    """Made by day, whenever it was asked for; the others go out at once, at night too."""
 
 
 OFFERS = (
@@ -206,6 +208,7 @@ CHANNELS = (
         weight=0.7,
         nuisance=0.5,
         harm=0.7,
+        working_hours=True,
     ),
     ChannelNature(
         name="ai_call",
@@ -217,6 +220,7 @@ CHANNELS = (
         weight=1.2,
         nuisance=2.5,
         harm=1.0,
+        working_hours=True,
     ),
     ChannelNature(
         name="rm_call",
@@ -228,6 +232,7 @@ CHANNELS = (
         weight=1.0,
         nuisance=1.2,
         harm=1.0,
+        working_hours=True,
     ),
 )
 

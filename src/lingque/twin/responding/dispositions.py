@@ -116,7 +116,7 @@ def _gains(parameters: ResponseParameters, population: Population, *, kind: Int6
     liking = np.stack([1 + one.liking * (getattr(population, one.liked_by) - 0.5) for one in OFFERS], axis=1)
     patience = 1.3 - 0.6 * population.annoyance
     gain = (patience[:, None] * (strength / noticed))[:, :, None] * liking[:, None, :]
-    harm = parameters.sleeping_dog_harm * np.array([one.harm for one in CHANNELS])
+    harm = parameters.sleeping_dog_harm * np.array([one.harm for one in CHANNELS]) / noticed
     harmed = np.broadcast_to(-(stays[:, None] * harm)[:, :, None], gain.shape)
     gain = np.where((kind == Kind.SLEEPING_DOG)[:, None, None], harmed, gain)
     gain[(kind == Kind.SURE_THING) | (kind == Kind.LOST_CAUSE)] = 0.0

@@ -28,6 +28,7 @@ _FAILING, _DELIVERED_AFTER, _NOTICED_AFTER, _WEIGHT, _NUISANCE = (
     np.array([getattr(one, name) for one in CHANNELS])
     for name in ("failing", "delivered_after", "noticed_after", "weight", "nuisance")
 )
+_WORKING_HOURS = np.array([one.working_hours for one in CHANNELS])
 
 
 class Fate(IntEnum):
@@ -77,8 +78,9 @@ def hear(
     fate = _fates(parameters, channel, number, branch[who], seed=seed, luck=luck("delivery"))
     arrived = fate == Fate.DELIVERED
     settled = at + hours("delivered after", _DELIVERED_AFTER[channel])
+    settled = np.where(_WORKING_HOURS[channel], _by_day(settled), settled)
     load = _loads(contacts, np.where(arrived, _WEIGHT[channel], 0.0), half_life=parameters.fatigue_days * DAY)
-    at_night = (hour_at(settled) < _NIGHT_ENDS) | (hour_at(settled) >= _NIGHT_BEGINS)
+    at_night = _at_night(settled)
     annoys = dispositions.touchiness[who] * _NUISANCE[channel] * (1 + load) * np.where(at_night, _AT_NIGHT_ANNOYS, 1.0)
 
     wants_out = arrived & (luck("opts out") < parameters.opt_out_share * annoys)
@@ -119,6 +121,17 @@ def _fates(
 def bounces(parameters: ResponseParameters, number: Int64s, *, seed: int) -> NDArray[np.bool_]:
     """Whether the e-mail address of each customer (number in the bank) accepts mail no longer."""
     return uniform(seed, "bounces", number) < parameters.email_bounce_share
+
+
+def _at_night(instants: Int64s) -> NDArray[np.bool_]:
+    hour = hour_at(instants)
+    return (hour < _NIGHT_ENDS) | (hour >= _NIGHT_BEGINS)
+
+
+def _by_day(instants: Int64s) -> Int64s:
+    """What falls into the night is made as long after its end as it fell after its beginning."""
+    night = (24 - _NIGHT_BEGINS + _NIGHT_ENDS) * HOUR
+    return np.where(_at_night(instants), instants + night, instants)
 
 
 def _loads(contacts: Contacts, weight: Float64s, *, half_life: float) -> Float64s:
