@@ -126,8 +126,9 @@ def _openings(block: Block, accounts: Accounts) -> _Columns:
 
 def _interest(accounts: Accounts, first: int, after: int) -> _Columns:
     """Paid on the 21st of the last month of each quarter (结息)."""
-    months = np.arange(np.datetime64(first, "D").astype("datetime64[M]"), np.datetime64(after, "D"))
-    quarters = months[months.astype(np.int64) % 3 == 2].astype("datetime64[D]").astype(np.int64) + 20
+    starts = month_starts(first, after)
+    last_of_quarter = starts.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 3 == 2
+    quarters = starts[last_of_quarter] + 20
     account = np.repeat(np.arange(len(accounts.owner)), len(quarters))
     day = np.tile(quarters, len(accounts.owner))
     return _columns(account, day, POSITION["interest"], np.zeros(len(account), dtype=np.int64))

@@ -146,7 +146,7 @@ def padded(words: Sequence[str], length: int, *, encoding: str = "gb18030") -> B
     return np.frombuffer(joined, dtype=np.uint8).reshape(len(encoded), length)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def write_digits(field: Bytes, values: Int64s) -> None:
     """Right-aligned decimal digits with leading zeros; what does not fit is cut off on the left."""
     for row in range(len(values)):
@@ -156,7 +156,7 @@ def write_digits(field: Bytes, values: Int64s) -> None:
             rest //= 10
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _write_amounts(field: Bytes, fen: Int64s) -> None:
     for row in range(len(fen)):
         rest = fen[row]

@@ -8,12 +8,12 @@ from statistics import NormalDist
 import numpy as np
 
 from lingque.core.hashing import Int64s
-from lingque.twin.attitudes import CHANNELS
 from lingque.twin.blocks import Block
 from lingque.twin.days import day_number
 from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
+CHANNELS = ("email", "sms", "rm_call")
 ACTIONS = ("give", "withdraw")
 
 _OLDEST_DAYS = 3 * 365

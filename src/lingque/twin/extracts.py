@@ -66,7 +66,7 @@ class Extract:
     suffix: str
     records: Callable[[Part, int], Records]
     """Of a part, up to the end of a day."""
-    header: Callable[[int], bytes] = lambda day: b""
+    header: Callable[[int], bytes] = lambda _day: b""
     """The first line, which may differ from day to day (schema drift)."""
     control: bool = False
     """Whether a control file (`.ok`) with rows and total comes with it."""
@@ -78,4 +78,4 @@ class Extract:
 
 def plain_header(*names: str, encoding: str = "utf-8") -> Callable[[int], bytes]:
     line = columns.header(names, encoding=encoding)
-    return lambda day: line
+    return lambda _day: line

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from lingque.core.hashing import Int64s
-from lingque.twin.behaviour import Plan
 from lingque.twin.accounts import Accounts
+from lingque.twin.behaviour import Plan
 from lingque.twin.categories import CREDITS, POSITION
 from lingque.twin.days import NEVER
 
@@ -131,7 +131,7 @@ def book(plan: Plan, *, accounts: Accounts, standing: Standing, rate: int) -> tu
     return transactions, after
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _walk(
     account: Int64s,
     day: Int64s,

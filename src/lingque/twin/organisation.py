@@ -148,7 +148,7 @@ def _branches() -> Branches:
         for place in _QUARTERS[: 2 + round(28 * CITY_SHARES[number - 1])]:
             here.append(len(codes))
             codes.append(f"B{len(codes) + 1:04d}")
-            north, east = _OFFSETS[place]
+            north, east = _OFFSETS[len(here) - 1]
             latitude.append(_CENTRES[number - 1][0] + north)
             longitude.append(_CENTRES[number - 1][1] + east)
             tree.append(Organisation(code=codes[-1], name=f"{city}{place}支行", level="branch", parent_code=city_code))

@@ -9,7 +9,6 @@ import numpy as np
 from lingque.core.hashing import Int64s
 from lingque.twin.accounts import Accounts
 from lingque.twin.arising import needs_of
-from lingque.twin.attitudes import Attitudes
 from lingque.twin.behaviour import Habits, Plan
 from lingque.twin.blocks import Block
 from lingque.twin.cards import CardPurchases, Cards
@@ -22,6 +21,7 @@ from lingque.twin.payroll import Payroll
 from lingque.twin.placements import Departures, Placed, Placements
 from lingque.twin.population import Population
 from lingque.twin.products import posted_rates
+from lingque.twin.responding.dispositions import Dispositions
 
 _CAME_SHARE = 0.3
 """Of a branch into which another one was merged: how many customers came from there."""
@@ -33,7 +33,7 @@ class Part:
 
     block: Block
     population: Population
-    attitudes: Attitudes
+    dispositions: Dispositions
     events: LifeEvents
     needs: Needs
     habits: Habits
@@ -49,8 +49,14 @@ class Part:
         """The history of the block: equal blocks of equal parameters give equal parts."""
         population = Population.make(block)
         events = LifeEvents.make(block, population)
-        attitudes = Attitudes.make(block, population, managed=managed_customers(block, population.wealth))
-        placed = Placed.make(block, population, attitudes, posted_rates(block.parameters.as_of))
+        dispositions = Dispositions.make(
+            block.parameters.responding,
+            population,
+            seed=block.parameters.seed,
+            managed=managed_customers(block, population.wealth),
+            first=block.first,
+        )
+        placed = Placed.make(block, population, dispositions, posted_rates(block.parameters.as_of))
         habits = Habits(
             population=population,
             accounts=Accounts.make(block, population),
@@ -73,7 +79,7 @@ class Part:
         return cls(
             block=block,
             population=population,
-            attitudes=attitudes,
+            dispositions=dispositions,
             events=events,
             needs=needs_of(block, population, events, placed),
             habits=habits,

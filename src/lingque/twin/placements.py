@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.assessments import grades
-from lingque.twin.attitudes import Attitudes
 from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
 from lingque.twin.population import ADULT, Population
@@ -23,6 +23,7 @@ from lingque.twin.products import (
     payout,
     rate_on,
 )
+from lingque.twin.responding.dispositions import Dispositions
 
 THOUSAND_YUAN = 100_000
 """In fen: what is placed is a multiple of it."""
@@ -85,6 +86,18 @@ class Placements:
         )
         return joined.take(np.lexsort((joined.opened_day, joined.owner)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Placements], firsts: Sequence[int]) -> Placements:
+        """Of consecutive blocks, whose first customers have these positions."""
+        fields = {name: np.concatenate([getattr(one, name) for one in parts]) for name in cls.__dataclass_fields__}
+        owner = np.concatenate([one.owner + first for one, first in zip(parts, firsts, strict=True)])
+        return cls(**fields | {"owner": owner})
+
+    def of_block(self, first: int, count: int) -> Placements:
+        """Those of the customers from position `first` on, by their position among them."""
+        here = self.take(np.flatnonzero((self.owner >= first) & (self.owner < first + count)))
+        return replace(here, owner=here.owner - first)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Departures:
@@ -93,6 +106,11 @@ class Departures:
     owner: Int64s
     day: Int64s
     amount: Int64s
+
+    def of_block(self, first: int, count: int) -> Departures:
+        """Those of the customers from position `first` on, by their position among them."""
+        here = np.flatnonzero((self.owner >= first) & (self.owner < first + count))
+        return Departures(owner=self.owner[here] - first, day=self.day[here], amount=self.amount[here])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,16 +123,32 @@ class Placed:
     """By customer: position among `placements` of the deposit that matures within 30 days from `as_of`, or −1."""
 
     @classmethod
+    def joined(cls, parts: Sequence[Placed], firsts: Sequence[int]) -> Placed:
+        """Of consecutive blocks, whose first customers have these positions."""
+        before = np.cumsum([0, *(len(one.placements.owner) for one in parts[:-1])]).tolist()
+        maturing = [np.where(one.maturing >= 0, one.maturing + b, -1) for one, b in zip(parts, before, strict=True)]
+        gone = [one.departures for one in parts]
+        return cls(
+            placements=Placements.joined([one.placements for one in parts], firsts),
+            departures=Departures(
+                owner=np.concatenate([one.owner + first for one, first in zip(gone, firsts, strict=True)]),
+                day=np.concatenate([one.day for one in gone]),
+                amount=np.concatenate([one.amount for one in gone]),
+            ),
+            maturing=np.concatenate(maturing),
+        )
+
+    @classmethod
     def make(
         cls,
         block: Block,
         population: Population,
-        attitudes: Attitudes,
+        dispositions: Dispositions,
         posted: tuple[PostedRate, ...],
     ) -> Placed:
         today = day_number(block.parameters.as_of)
         focus = _maturing(block, population, posted)
-        before = _predecessors(block, population, attitudes, focus, posted)
+        before = _predecessors(block, population, dispositions, focus, posted)
         fresh = _fresh_deposits(block, population, posted)
         wealth = _fresh_wealth(block, population, posted)
         due = fresh
@@ -123,7 +157,7 @@ class Placed:
         generation = 0
         while len(due.owner):
             generation += 1
-            due, left = _again(block, population, attitudes, due, posted, generation=generation)
+            due, left = _again(block, population, dispositions, due, posted, generation=generation)
             kept.append(due)
             gone.append(left)
         every = kept[0]
@@ -155,10 +189,10 @@ def whole_thousands(amount: NDArray[Any]) -> Int64s:
 
 
 def unasked_product(
-    attitudes: Attitudes, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
+    dispositions: Dispositions, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
 ) -> Int64s:
     """What owners choose for themselves: a wealth product of their grade (R3 at most), or a deposit of the term."""
-    wealth = taste < attitudes.takes_wealth[owner]
+    wealth = taste < dispositions.takes_wealth[owner]
     by_grade = np.array([BY_RISK_GRADE[grade] for grade in range(1, 6)])
     grade = np.minimum(grades(population)[owner], 3)
     return np.where(wealth, by_grade[grade - 1], _product_of(term))
@@ -207,7 +241,7 @@ def _maturing(block: Block, population: Population, posted: tuple[PostedRate, ..
 def _predecessors(
     block: Block,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     focus: Placements,
     posted: tuple[PostedRate, ...],
 ) -> Placements:
@@ -216,7 +250,7 @@ def _predecessors(
     count = len(focus.owner)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
     opened = months_later(focus.opened_day - random.integers(0, 15, count), -term)
-    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < attitudes.stays[focus.owner])
+    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < dispositions.stays[focus.owner])
     where = np.flatnonzero(possible)
     return Placements.of(
         posted,
@@ -281,7 +315,7 @@ def _redemption(days_held: Float64s, *, opened: Int64s, today: int) -> Int64s:
 def _again(
     block: Block,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     due: Placements,
     posted: tuple[PostedRate, ...],
     *,
@@ -293,10 +327,10 @@ def _again(
     random = block.stream(f"again {generation}")
     count = len(due.owner)
     decided = np.minimum(due.end_day + random.integers(0, LONGEST_THOUGHT + 1, count), today - 1)
-    stays = random.random(count) < attitudes.stays[due.owner]
+    stays = random.random(count) < dispositions.stays[due.owner]
     leaves = ~stays & (random.random(count) < LEAVES_SHARE)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
-    product = unasked_product(attitudes, population, due.owner, taste=random.random(count), term=term)
+    product = unasked_product(dispositions, population, due.owner, taste=random.random(count), term=term)
     amount = whole_thousands(due.payout * random.uniform(0.85, 1.0, count))
     held = random.exponential(_MEAN_DAYS_IN_WEALTH, count)
     deposit = IS_DEPOSIT[product]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +131,7 @@ class Population:
     @classmethod
     def joined(cls, parts: Sequence[Population]) -> Population:
         """One population of those of consecutive blocks."""
-        fields = {}
+        fields: dict[str, Any] = {}
         for name in cls.__dataclass_fields__:
             values = [getattr(part, name) for part in parts]
             fields[name] = sum(values, ()) if isinstance(values[0], tuple) else np.concatenate(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.extracts import Extract, Records

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lingque.twin import columns
-from lingque.twin.attitudes import CHANNELS
-from lingque.twin.consents import ACTIONS, Consents
+from lingque.twin.consents import ACTIONS, CHANNELS, Consents
 from lingque.twin.extracts import Extract, Records, plain_header
 from lingque.twin.organisation import BRANCHES, Assignments, Staff
 from lingque.twin.part import Part
