@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from lingque.twin import core_extracts, crm_extracts, wealth_extracts
 from lingque.twin.assessments import Assessments
-from lingque.twin.attitudes import Attitudes
 from lingque.twin.behaviour import Accounts, Plan
 from lingque.twin.consents import Consents
-from lingque.twin.days import day_number
+from lingque.twin.days import day_number, midnight
 from lingque.twin.files import publish
 from lingque.twin.ledger import BalanceSpans, Standing, Transactions, book
 from lingque.twin.organisation import Staff, managed_customers
@@ -21,19 +22,21 @@ from lingque.twin.parameters import TwinParameters
 from lingque.twin.placements import Placed, Placements
 from lingque.twin.population import Population
 from lingque.twin.products import PostedRate, posted_rates
-from lingque.twin.responses import FUTURE_DAYS, Contacted, Fates, Reached, Responses, TrueEffect
+from lingque.twin.responding.dispositions import Dispositions
+from lingque.twin.responding.hearing import bounces
+from lingque.twin.responding.model import ResponseModel
+from lingque.twin.responses import FUTURE_DAYS, Contacted, MoneyAfter, Responses, TrueEffect, needs_after
 from lingque.twin.sessions import Sessions
 from lingque.twin.transaction_extract import Dirt, Resent, TransactionFiles, resent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Twin:
-    """One simulated bank. `population`, `attitudes` and `fates` are for tests only: no bank could read them."""
+    """One simulated bank. `population` and `model` are for tests only: no bank could read them."""
 
     parameters: TwinParameters
     population: Population
-    attitudes: Attitudes
-    fates: Fates
+    model: ResponseModel
     posted_rates: tuple[PostedRate, ...]
     accounts: Accounts
     placed: Placed
@@ -53,20 +56,26 @@ class Twin:
         """The bank of these parameters: equal parameters give equal banks."""
         population = Population.make(parameters)
         managed = managed_customers(parameters, population.wealth)
-        attitudes = Attitudes.make(parameters, population, managed=managed)
         posted = posted_rates(parameters.as_of)
-        placed = Placed.make(parameters, population, attitudes, posted)
+        dispositions = Dispositions.make(parameters.responding, population, seed=parameters.seed, managed=managed)
+        placed = Placed.make(parameters, population, dispositions, posted)
         accounts = Accounts.make(parameters, population)
         plan = Plan.of_history(parameters, population, accounts, placed.placements, placed.departures)
         transactions, standing = book(plan, accounts=accounts, standing=Standing.empty(accounts))
-        bounces = parameters.stream("bounces").random(parameters.customers) < parameters.email_bounce_share
+        model = ResponseModel.make(
+            parameters.responding,
+            dispositions,
+            needs_after(parameters, population, placed),
+            seed=parameters.seed,
+            begins=int(midnight(np.array(day_number(parameters.as_of)))),
+        )
+        dead = bounces(parameters.responding, dispositions.number, seed=parameters.seed)
         emails = {email: number for number, email in enumerate(population.email) if email}
         phones = {phone: number for number, phone in enumerate(population.phone) if phone}
         return cls(
             parameters=parameters,
             population=population,
-            attitudes=attitudes,
-            fates=Fates.make(parameters, population, attitudes, placed),
+            model=model,
             posted_rates=posted,
             accounts=accounts,
             placed=placed,
@@ -79,7 +88,7 @@ class Twin:
                 repeated_rows=parameters.dirt_repeated_rows,
             ),
             resent=resent(transactions),
-            bouncing=frozenset(email for email, number in emails.items() if bounces[number]),
+            bouncing=frozenset(email for email, number in emails.items() if dead[number]),
             _standing=standing,
             _position=emails | phones,
         )
@@ -103,7 +112,7 @@ class Twin:
         staff = Staff.make(
             parameters, wealth=population.wealth, branch=population.branch, opened_day=population.opened_day
         )
-        sessions = Sessions.make(parameters, population, self.attitudes, self.placed)
+        sessions = Sessions.make(parameters, population, self.model.dispositions, self.placed)
         files: dict[str, Iterable[bytes]] = {
             f"core_customers_{day}.csv": core_extracts.customers(population),
             f"core_accounts_{day}.csv": core_extracts.accounts(population, self.accounts),
@@ -144,17 +153,16 @@ class Twin:
         )
 
     def respond(self, contacts: Sequence[Contacted], *, until: date) -> Responses:
-        """Who places money here from `as_of` to the end of `until`, if exactly these contacts arrived.
+        """What becomes of these contacts, and who places money here from `as_of` to the end of `until`, if exactly
+        these were sent.
 
-        Everybody has an outcome, fixed by the seed and by the contacts that reached them; nobody else's contacts
-        change it. A contact counts if it came on a day before the customer decides. The caller is believed about
-        what arrived, bouncing addresses included. An address that no customer has, an unknown channel or offer, a
-        day before `as_of` or after `until`, and an `until` after `last_day` raise `ValueError`.
+        Everybody has an outcome, fixed by the seed and by the contacts sent to them; nobody else's contacts change
+        it. An address that no customer has, an unknown channel, offer or creative, an instant before `as_of` or after
+        `until`, and an `until` after `last_day` raise `ValueError`.
         """
         if not self.parameters.as_of <= until <= self.last_day:
             raise ValueError(f"until is {until}; allowed is {self.parameters.as_of} to {self.last_day}")
-        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=until)
-        return self.fates.respond(self.population, self.posted_rates, reached, until=until)
+        return self._money.respond(contacts, until=until)
 
     def write_followup(self, responses: Responses, folder: Path) -> list[Path]:
         """What the bank's systems deliver for the data date `responses.until`: all deposits, all balances, all
@@ -177,8 +185,7 @@ class Twin:
 
     def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
         """Over exactly the customers of these contacts, each once. Contacts as in `respond`; none: `ValueError`."""
-        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=self.last_day)
-        return self.fates.true_effect(reached)
+        return self._money.true_effect(contacts)
 
     def _write_after(self, responses: Responses, folder: Path, *, first: date, day: date) -> list[Path]:
         _must_exist(folder)
@@ -207,6 +214,17 @@ class Twin:
                 population, accounts, placements, data_date=day
             ),
         }
+
+    @property
+    def _money(self) -> MoneyAfter:
+        return MoneyAfter(
+            model=self.model,
+            population=self.population,
+            placed=self.placed,
+            posted=self.posted_rates,
+            today=day_number(self.parameters.as_of),
+            reached_by=self._position,
+        )
 
     @property
     def _transaction_files(self) -> TransactionFiles:

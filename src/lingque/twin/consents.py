@@ -8,13 +8,13 @@ from statistics import NormalDist
 import numpy as np
 
 from lingque.core.hashing import Int64s
-from lingque.twin.attitudes import CHANNELS
 from lingque.twin.days import day_number
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
 ACTIONS = ("give", "withdraw")
+CONSENT_CHANNELS = ("email", "sms", "rm_call")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
@@ -26,7 +26,7 @@ class Consents:
 
     customer: Int64s
     channel: Int64s
-    """Position in `CHANNELS`."""
+    """Position in `CONSENT_CHANNELS`."""
     action: Int64s
     """Position in `ACTIONS`."""
     acted_day: Int64s
@@ -46,7 +46,7 @@ class Consents:
         earliest = np.maximum(population.opened_day, end - _OLDEST_DAYS)
         shares = (parameters.email_consent_share, parameters.sms_consent_share, parameters.call_consent_share)
         parts = []
-        for channel, (name, share) in enumerate(zip(CHANNELS, shares, strict=True)):
+        for channel, (name, share) in enumerate(zip(CONSENT_CHANNELS, shares, strict=True)):
             own = parameters.stream(f"consent to {name}").standard_normal(n)
             limit = NormalDist(sigma=2**0.5).inv_cdf(min(max(share, 1e-12), 1 - 1e-12))
             gave = np.flatnonzero(willingness + own < limit)

@@ -9,8 +9,7 @@ import numpy as np
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin import columns
-from lingque.twin.attitudes import CHANNELS
-from lingque.twin.consents import ACTIONS, Consents
+from lingque.twin.consents import ACTIONS, CONSENT_CHANNELS, Consents
 from lingque.twin.organisation import BRANCHES, Staff
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import Population
@@ -22,7 +21,7 @@ def consents(population: Population, consents: Consents) -> Iterator[bytes]:
         {
             "customer_no": columns.picked(population.customer_no, consents.customer),
             "purpose": ["marketing"] * len(consents.customer),
-            "channel": columns.picked(CHANNELS, consents.channel),
+            "channel": columns.picked(CONSENT_CHANNELS, consents.channel),
             "data_classes": columns.picked(("personal", "personal|financial"), consents.financial),
             "action": columns.picked(ACTIONS, consents.action),
             "acted_on": columns.days(consents.acted_day),

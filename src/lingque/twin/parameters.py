@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 
 import numpy as np
 
 from lingque.twin.ranges import Between, check_ranges
+from lingque.twin.responding.parameters import ResponseParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,6 @@ class TwinParameters:
 
     missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.05
     missing_phone_share: Annotated[float, Between(0.0, 1.0)] = 0.01
-    email_bounce_share: Annotated[float, Between(0.0, 1.0)] = 0.02
-    """Of the addresses on file: how many no longer accept mail (`Twin.bouncing`)."""
     email_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.65
     """Customers who gave consent to marketing on this channel at some time; who gave one tends to give all."""
     sms_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.70
@@ -61,18 +60,8 @@ class TwinParameters:
     assessed_share: Annotated[float, Between(0.0, 1.0)] = 0.80
     """Adults whose attitude to risk the bank has ever assessed; some assessments have expired."""
 
-    sure_thing_share: Annotated[float, Between(0.0, 1.0)] = 0.22
-    """Customers who keep their money here in any case, nearly: the loyal more often."""
-    lost_cause_share: Annotated[float, Between(0.0, 1.0)] = 0.14
-    """Customers who do not, nearly: those who look for the best rate more often."""
-    sleeping_dog_share: Annotated[float, Between(0.0, 1.0)] = 0.07
-    """The most easily annoyed, whom a contact puts off."""
-    sleeping_dog_harm: Annotated[float, Between(0.0, 1.0)] = 0.30
-    """Share of their own probability to stay that a call destroys in them; a message destroys less."""
-    email_effect: Annotated[float, Between(0.0, 0.5)] = 0.085
-    """What one contact adds to the probability to stay of an average customer who is none of these kinds."""
-    sms_effect: Annotated[float, Between(0.0, 0.5)] = 0.10
-    call_effect: Annotated[float, Between(0.0, 0.5)] = 0.24
+    responding: ResponseParameters = field(default_factory=ResponseParameters)
+    """How customers answer."""
 
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
     dirt_non_numeric_balances: Annotated[int, Between(0, 1000)] = 2
@@ -82,6 +71,8 @@ class TwinParameters:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if not isinstance(self.responding, ResponseParameters):
+            raise ValueError(f"twin parameter responding is {self.responding!r}; allowed are ResponseParameters")
 
     def stream(self, subject: str) -> np.random.Generator:
         """The random numbers of one subject, independent of all other subjects.

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.assessments import grades
-from lingque.twin.attitudes import Attitudes
 from lingque.twin.days import NEVER, day_number, months_later
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import ADULT, Population
@@ -23,6 +22,7 @@ from lingque.twin.products import (
     payout,
     rate_on,
 )
+from lingque.twin.responding.dispositions import Dispositions
 
 THOUSAND_YUAN = 100_000
 """In fen: what is placed is a multiple of it."""
@@ -109,12 +109,12 @@ class Placed:
         cls,
         parameters: TwinParameters,
         population: Population,
-        attitudes: Attitudes,
+        dispositions: Dispositions,
         posted: tuple[PostedRate, ...],
     ) -> Placed:
         today = day_number(parameters.as_of)
         focus = _maturing(parameters, population, posted)
-        before = _predecessors(parameters, population, attitudes, focus, posted)
+        before = _predecessors(parameters, population, dispositions, focus, posted)
         fresh = _fresh_deposits(parameters, population, posted)
         wealth = _fresh_wealth(parameters, population, posted)
         due = fresh
@@ -123,7 +123,7 @@ class Placed:
         generation = 0
         while len(due.owner):
             generation += 1
-            due, left = _again(parameters, population, attitudes, due, posted, generation=generation)
+            due, left = _again(parameters, population, dispositions, due, posted, generation=generation)
             kept.append(due)
             gone.append(left)
         every = kept[0]
@@ -155,10 +155,10 @@ def whole_thousands(amount: NDArray[Any]) -> Int64s:
 
 
 def unasked_product(
-    attitudes: Attitudes, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
+    dispositions: Dispositions, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
 ) -> Int64s:
     """What owners choose for themselves: a wealth product of their grade (R3 at most), or a deposit of the term."""
-    wealth = taste < attitudes.takes_wealth[owner]
+    wealth = taste < dispositions.takes_wealth[owner]
     by_grade = np.array([BY_RISK_GRADE[grade] for grade in range(1, 6)])
     grade = np.minimum(grades(population)[owner], 3)
     return np.where(wealth, by_grade[grade - 1], _product_of(term))
@@ -207,7 +207,7 @@ def _maturing(parameters: TwinParameters, population: Population, posted: tuple[
 def _predecessors(
     parameters: TwinParameters,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     focus: Placements,
     posted: tuple[PostedRate, ...],
 ) -> Placements:
@@ -216,7 +216,7 @@ def _predecessors(
     count = len(focus.owner)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
     opened = months_later(focus.opened_day - random.integers(0, 15, count), -term)
-    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < attitudes.stays[focus.owner])
+    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < dispositions.stays[focus.owner])
     where = np.flatnonzero(possible)
     return Placements.of(
         posted,
@@ -281,7 +281,7 @@ def _redemption(days_held: Float64s, *, opened: Int64s, today: int) -> Int64s:
 def _again(
     parameters: TwinParameters,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     due: Placements,
     posted: tuple[PostedRate, ...],
     *,
@@ -293,10 +293,10 @@ def _again(
     random = parameters.stream(f"again {generation}")
     count = len(due.owner)
     decided = np.minimum(due.end_day + random.integers(0, LONGEST_THOUGHT + 1, count), today - 1)
-    stays = random.random(count) < attitudes.stays[due.owner]
+    stays = random.random(count) < dispositions.stays[due.owner]
     leaves = ~stays & (random.random(count) < LEAVES_SHARE)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
-    product = unasked_product(attitudes, population, due.owner, taste=random.random(count), term=term)
+    product = unasked_product(dispositions, population, due.owner, taste=random.random(count), term=term)
     amount = whole_thousands(due.payout * random.uniform(0.85, 1.0, count))
     held = random.exponential(_MEAN_DAYS_IN_WEALTH, count)
     deposit = IS_DEPOSIT[product]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lingque.core.hashing import Int64s
-from lingque.twin.attitudes import Attitudes
 from lingque.twin.days import day_number
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.placements import Placed
 from lingque.twin.population import ADULT, Population
+from lingque.twin.responding.dispositions import Dispositions
 
 EVENTS = ("login", "view_account", "view_deposit_rates", "view_wealth", "transfer")
 SESSION_DAYS = 90
@@ -34,7 +34,9 @@ class Sessions:
     """Position in `EVENTS`."""
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population, attitudes: Attitudes, placed: Placed) -> Sessions:
+    def make(
+        cls, parameters: TwinParameters, population: Population, dispositions: Dispositions, placed: Placed
+    ) -> Sessions:
         random = parameters.stream("sessions")
         n = parameters.customers
         today = day_number(parameters.as_of)
@@ -44,7 +46,7 @@ class Sessions:
 
         # before money falls due: the price sensitive compare rates, those who like risk look at wealth products
         due = np.flatnonzero((placed.maturing >= 0) & (population.digital > 0.15))
-        interest = np.stack([population.price_sensitivity[due], attitudes.takes_wealth[due] * 1.5], axis=1)
+        interest = np.stack([population.price_sensitivity[due], dispositions.takes_wealth[due] * 1.5], axis=1)
         looks = random.poisson(1.2 * interest)
         looking = np.concatenate([np.repeat(due, looks[:, 0]), np.repeat(due, looks[:, 1])])
         looked_at = np.repeat([_RATES, _WEALTH], looks.sum(axis=0))

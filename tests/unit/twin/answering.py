@@ -13,6 +13,7 @@ from lingque.twin.needs import NEED_KINDS, Needs
 from lingque.twin.organisation import managed_customers
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import Population
+from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.model import ResponseModel
 from lingque.twin.responding.parameters import ResponseParameters
 
@@ -51,15 +52,9 @@ def any_needs(customers: int, *, each: int, days: int = 180) -> Needs:
     )
 
 
-def answering(
-    customers: int, needs: Needs, *, seed: int = 1, population: Population | None = None, **parameters: float
-) -> ResponseModel:
-    people = population or town(customers)
-    return ResponseModel.make(
-        ResponseParameters(**parameters),  # type: ignore[arg-type]
-        people,
-        needs,
-        seed=seed,
-        begins=BEGINS,
-        managed=managed_customers(TwinParameters(customers=customers), people.wealth),
-    )
+def answering(customers: int, needs: Needs, *, seed: int = 1, **parameters: float) -> ResponseModel:
+    people = town(customers)
+    drawn = ResponseParameters(**parameters)  # type: ignore[arg-type]
+    managed = managed_customers(TwinParameters(customers=customers), people.wealth)
+    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed)
+    return ResponseModel.make(drawn, dispositions, needs, seed=seed, begins=BEGINS)

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delivered import morning
 
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.responding.parameters import ResponseParameters
 from lingque.twin.responses import Contacted
 
-SHARES = [name for name in TwinParameters.__dataclass_fields__ if name.endswith("_share")] + ["sleeping_dog_harm"]
-EFFECTS = ["email_effect", "sms_effect", "call_effect"]
+SHARES = [name for name in TwinParameters.__dataclass_fields__ if name.endswith("_share")]
+ANSWERS = [name for name in ResponseParameters.__dataclass_fields__ if name.endswith(("_share", "_harm"))]
+EFFECTS = [name for name in ResponseParameters.__dataclass_fields__ if name.endswith("_effect")]
 
 BAD: list[tuple[str, Any]] = [
     ("seed", True),
@@ -37,11 +40,6 @@ BAD: list[tuple[str, Any]] = [
     ("deposits_per_customer", 5.1),
     ("median_deposit", 999),
     ("wealth_per_customer", 5.1),
-    ("email_effect", 0.51),
-    ("sms_effect", float("nan")),
-    ("sms_effect", float("inf")),
-    ("call_effect", False),
-    ("call_effect", "0.1"),
     ("dirt_impossible_dates", -1),
     ("dirt_non_numeric_balances", 1001),
     ("dirt_unknown_customers", 1.0),
@@ -61,7 +59,12 @@ def test_a_bad_parameter_is_refused_with_its_name_its_value_and_its_range(name: 
 
 
 def test_every_parameter_has_a_refused_value_above() -> None:
-    assert {name for name, _ in BAD} == set(TwinParameters.__dataclass_fields__)
+    assert {name for name, _ in BAD} == set(TwinParameters.__dataclass_fields__) - {"responding"}
+
+
+def test_how_customers_answer_is_a_group_of_its_own() -> None:
+    with pytest.raises(ValueError, match=r"twin parameter responding is 0\.1; allowed are ResponseParameters"):
+        TwinParameters(responding=0.1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("share", [0, 1])
@@ -79,12 +82,12 @@ def test_the_ends_of_the_ranges_make_a_bank(share: int, customers: int, as_of: d
         spending_per_month=30.0,
         deposits_per_customer=5.0,
         wealth_per_customer=5.0,
+        responding=ResponseParameters(**dict.fromkeys(ANSWERS, share), **dict.fromkeys(EFFECTS, share / 2)),
         **dict.fromkeys(SHARES, share),
-        **dict.fromkeys(EFFECTS, share / 2),
     )
     twin = Twin.make(parameters)
     contacts = [
-        Contacted(address=phone, channel="rm_call", offer="wealth_r2", on=as_of)
+        Contacted(address=phone, channel="rm_call", offer="wealth_r2", at=morning(as_of))
         for phone in twin.population.phone
         if phone
     ]

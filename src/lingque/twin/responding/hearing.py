@@ -60,10 +60,8 @@ class Hearing:
     """How much the contacts before it weigh on it; 1 is one text message or call right before it."""
 
 
-def hear(
-    contacts: Contacts, dispositions: Dispositions, *, parameters: ResponseParameters, seed: int, branch: Int64s
-) -> Hearing:
-    """What becomes of contacts that are ordered by customer and instant. `branch`: by customer."""
+def hear(contacts: Contacts, dispositions: Dispositions, *, parameters: ResponseParameters, seed: int) -> Hearing:
+    """What becomes of contacts that are ordered by customer and instant."""
     who, channel, at = contacts.customer, contacts.channel, contacts.at
     number = dispositions.number[who]
     named = (number, channel, contacts.offer, contacts.creative, at)
@@ -75,7 +73,7 @@ def hear(
     def hours(subject: str, mean: Float64s) -> Int64s:
         return np.asarray(waiting(luck(subject), mean) * HOUR, dtype=np.int64)
 
-    fate = _fates(parameters, channel, number, branch[who], seed=seed, luck=luck("delivery"))
+    fate = _fates(parameters, channel, number, dispositions.branch[who], seed=seed, luck=luck("delivery"))
     arrived = fate == Fate.DELIVERED
     settled = at + hours("delivered after", _DELIVERED_AFTER[channel])
     settled = np.where(_WORKING_HOURS[channel], _by_day(settled), settled)
