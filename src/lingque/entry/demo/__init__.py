@@ -47,7 +47,7 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
         open_workspace(folder, clock=clock, channels=channels_to(folder, port)) as application,
         application.writing(),
     ):
-        world = World(twin=twin, mailbox=mailbox, folder=folder)
+        world = World(twin=twin, calendar=calendar, mailbox=mailbox, folder=folder)
         tell_story(application, world, clock, teller)
     seconds = time.monotonic() - began
     teller.text(
