@@ -24,7 +24,6 @@ from lingque.twin.products import PostedRate, posted_rates
 from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.hearing import bounces
 from lingque.twin.responding.model import ResponseModel
-from lingque.twin.responding.occasions import Occasions
 from lingque.twin.responses import FUTURE_DAYS, Contacted, MoneyAfter, Responses, TrueEffect, needs_after
 from lingque.twin.systems.all import FIRST_LOAD, FOLLOW_UP
 from lingque.twin.systems.transactions import AGAIN, Dirt, Resent
@@ -63,13 +62,12 @@ class Twin:
             population=population,
             needs=Needs.joined([part.needs for part in parts], firsts),
             placed=Placed.joined([part.placed for part in parts], firsts),
-            model=ResponseModel(
-                parameters=parameters.responding,
+            model=ResponseModel.make(
+                parameters.responding,
+                dispositions,
+                afterwards,
                 seed=parameters.seed,
                 begins=int(midnight(np.array(day_number(parameters.as_of)))),
-                dispositions=dispositions,
-                occasions=Occasions.make(afterwards, dispositions, seed=parameters.seed),
-                branch=population.branch,
             ),
             posted_rates=posted_rates(parameters.as_of),
             bouncing=frozenset(email for email, number in emails.items() if dead[number]),

@@ -93,3 +93,5 @@ class TwinParameters:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if not isinstance(self.responding, ResponseParameters):
+            raise ValueError(f"twin parameter responding is {self.responding!r}; allowed are ResponseParameters")

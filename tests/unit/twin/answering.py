@@ -8,11 +8,13 @@ from functools import cache
 import numpy as np
 
 from lingque.core.hashing import Int64s
+from lingque.twin.blocks import blocks_of
 from lingque.twin.days import DAY, day_number, midnight
 from lingque.twin.needs import NEED_KINDS, Needs
 from lingque.twin.organisation import managed_customers
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import Population
+from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.model import ResponseModel
 from lingque.twin.responding.parameters import ResponseParameters
 
@@ -23,7 +25,7 @@ END = BEGINS + 400 * DAY
 
 @cache
 def town(customers: int) -> Population:
-    return Population.make(TwinParameters(customers=customers))
+    return Population.joined([Population.make(block) for block in blocks_of(TwinParameters(customers=customers))])
 
 
 def needs_of(kind: str, customers: Int64s, *, begins: Int64s | int, days: int = 28, size: int = 10_000_000) -> Needs:
@@ -51,15 +53,9 @@ def any_needs(customers: int, *, each: int, days: int = 180) -> Needs:
     )
 
 
-def answering(
-    customers: int, needs: Needs, *, seed: int = 1, population: Population | None = None, **parameters: float
-) -> ResponseModel:
-    people = population or town(customers)
-    return ResponseModel.make(
-        ResponseParameters(**parameters),  # type: ignore[arg-type]
-        people,
-        needs,
-        seed=seed,
-        begins=BEGINS,
-        managed=managed_customers(TwinParameters(customers=customers), people.wealth),
-    )
+def answering(customers: int, needs: Needs, *, seed: int = 1, **parameters: float) -> ResponseModel:
+    people = town(customers)
+    drawn = ResponseParameters(**parameters)  # type: ignore[arg-type]
+    managed = managed_customers(TwinParameters().managed_share, people.wealth)
+    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed)
+    return ResponseModel.make(drawn, dispositions, needs, seed=seed, begins=BEGINS)

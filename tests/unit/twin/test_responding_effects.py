@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from answering import BEGINS, END, answering, needs_of, town
 
-from lingque.twin.days import DAY, HOUR
+from lingque.twin.days import DAY, HOUR, hour_at
 from lingque.twin.needs import NEED_KINDS
 from lingque.twin.population import ADULT
 from lingque.twin.responding.catalogue import CHANNEL_NAMES, CHANNELS, CREATIVES, OFFER_NAMES, OFFERS
@@ -315,3 +315,15 @@ def test_every_offer_meets_a_need_and_every_need_an_offer() -> None:
         assert effect.max() > 0, offer.name
         assert effect.min() < 0, offer.name
     assert {kind for one in OFFERS for kind in one.meets} == set(NEED_KINDS)
+
+
+def test_people_call_in_working_hours_and_in_the_order_in_which_they_would_have(due: ResponseModel) -> None:
+    """Texts go out when they are sent."""
+    night = Contacts.to(EVERYBODY, channel="rm_call", offer="deposit_renewal", at=BEGINS + 23 * HOUR)
+    calls = due.respond(night, until=END)
+    hours = hour_at(calls.settled_at)
+    assert (hours.min(), hours.max()) == (9, 17)
+    assert (calls.settled_at > night.at).all()
+    assert (calls.settled_at <= night.at + 6 * DAY).all()
+    texts = due.respond(replace(night, channel=np.full(N, CHANNEL_NAMES.index("sms"))), until=END)
+    assert set(hour_at(texts.settled_at).tolist()) == {23}

@@ -11,12 +11,14 @@ from answering import BEGINS, END, answering, any_needs, town
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lingque.core.hashing import Int64s
 from lingque.twin.days import DAY, HOUR, day_at, day_number, hour_at, midnight
 from lingque.twin.needs import Needs
 from lingque.twin.population import Population
 from lingque.twin.responding.catalogue import CHANNEL_NAMES, CREATIVES, OFFER_NAMES
 from lingque.twin.responding.chance import nth_of_equals, uniform
 from lingque.twin.responding.contacts import NOT_YET, Contacts
+from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.hearing import Fate
 from lingque.twin.responding.model import ResponseModel
 from lingque.twin.responding.outcomes import Conversions, Responses
@@ -120,21 +122,11 @@ def test_nobody_elses_contacts_change_an_answer_nor_does_their_order(
 @given(histories(), st.integers(1, N - 1))
 def test_cut_into_blocks_the_bank_answers_alike(model: ResponseModel, contacts: Contacts, border: int) -> None:
     managed = np.flatnonzero(np.isin(np.arange(N), [1, 5, 40, 55]))
-    whole = ResponseModel.make(model.parameters, town(N), NEEDS, seed=1, begins=BEGINS, managed=managed)
+    whole = block(0, N, managed, model.parameters)
     everything = rows(whole.respond(contacts, until=END))
     sold = sales(whole.respond(contacts, until=END), contacts)
     for first, after in ((0, border), (border, N)):
-        mine = np.flatnonzero((NEEDS.customer >= first) & (NEEDS.customer < after))
-        needs = Needs(**{one.name: getattr(NEEDS, one.name)[mine] for one in fields(Needs)})
-        part = ResponseModel.make(
-            model.parameters,
-            block_of(town(N), first, after),
-            replace(needs, customer=needs.customer - first),
-            seed=1,
-            begins=BEGINS,
-            managed=managed[(managed >= first) & (managed < after)] - first,
-            first=first,
-        )
+        part = block(first, after, managed, model.parameters)
         here = np.flatnonzero((contacts.customer >= first) & (contacts.customer < after))
         sent = contacts.take(here)
         local = replace(sent, customer=sent.customer - first)
@@ -144,8 +136,15 @@ def test_cut_into_blocks_the_bank_answers_alike(model: ResponseModel, contacts: 
         assert sales(replace(answers, conversions=back), sent) == {one for one in sold if first <= one[0] < after}
 
 
-def block_of(population: Population, first: int, after: int) -> Population:
-    return Population(**{one.name: getattr(population, one.name)[first:after] for one in fields(Population)})
+def block(first: int, after: int, managed: Int64s, parameters: ResponseParameters) -> ResponseModel:
+    """The customers from the one up to the other, as a bank of their own."""
+    people = Population(**{one.name: getattr(town(N), one.name)[first:after] for one in fields(Population)})
+    mine = np.flatnonzero((NEEDS.customer >= first) & (NEEDS.customer < after))
+    needs = Needs(**{one.name: getattr(NEEDS, one.name)[mine] for one in fields(Needs)})
+    theirs = managed[(managed >= first) & (managed < after)] - first
+    dispositions = Dispositions.make(parameters, people, seed=1, managed=theirs, first=first)
+    mine_alone = replace(needs, customer=needs.customer - first)
+    return ResponseModel.make(parameters, dispositions, mine_alone, seed=1, begins=BEGINS)
 
 
 def test_the_seed_decides_everything(model: ResponseModel) -> None:

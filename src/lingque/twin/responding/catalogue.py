@@ -55,7 +55,7 @@ class ChannelNature:
     harm: float
     """How much it puts sleeping dogs off, by a call."""
     working_hours: bool = False
-    """Made by day, whenever it was asked for; the others go out at once, at night too."""
+    """Made between nine and six, whenever it was asked for; the others go out at once, at night too."""
 
 
 OFFERS = (

@@ -35,6 +35,8 @@ class Dispositions:
 
     number: Int64s
     """Of the customer in the whole bank: what chance is looked up by."""
+    branch: Int64s
+    """Whose managers call."""
     kind: Int64s
     """Values of `Kind`."""
     warmth: Float64s
@@ -86,6 +88,7 @@ class Dispositions:
         borrows = adult & (population.occupation != _STUDENT) & (population.age < _OLDEST_BORROWER)
         return cls(
             number=number,
+            branch=population.branch,
             kind=kind,
             warmth=warmth,
             stays=stays,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
-from lingque.twin.days import DAY, HOUR, hour_at
+from lingque.twin.days import DAY, HOUR, day_at, hour_at, midnight
 from lingque.twin.responding.catalogue import CHANNELS, EMAIL, RM_CALL
 from lingque.twin.responding.chance import nth_of_equals, uniform, waiting
 from lingque.twin.responding.contacts import NOT_YET, Contacts
@@ -17,6 +17,7 @@ from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.parameters import ResponseParameters
 
 _NIGHT_ENDS, _NIGHT_BEGINS = 8, 21
+_OPENS, _CLOSES = 9, 18
 _AT_NIGHT_NOTICED, _AT_NIGHT_ANNOYS = 0.5, 4.0
 _AFTER_OPTING_OUT = 10.0
 """How much more often a contact after an opt-out leads to a complaint."""
@@ -60,10 +61,8 @@ class Hearing:
     """How much the contacts before it weigh on it; 1 is one text message or call right before it."""
 
 
-def hear(
-    contacts: Contacts, dispositions: Dispositions, *, parameters: ResponseParameters, seed: int, branch: Int64s
-) -> Hearing:
-    """What becomes of contacts that are ordered by customer and instant. `branch`: by customer."""
+def hear(contacts: Contacts, dispositions: Dispositions, *, parameters: ResponseParameters, seed: int) -> Hearing:
+    """What becomes of contacts that are ordered by customer and instant."""
     who, channel, at = contacts.customer, contacts.channel, contacts.at
     number = dispositions.number[who]
     named = (number, channel, contacts.offer, contacts.creative, at)
@@ -75,10 +74,10 @@ def hear(
     def hours(subject: str, mean: Float64s) -> Int64s:
         return np.asarray(waiting(luck(subject), mean) * HOUR, dtype=np.int64)
 
-    fate = _fates(parameters, channel, number, branch[who], seed=seed, luck=luck("delivery"))
+    fate = _fates(parameters, channel, number, dispositions.branch[who], seed=seed, luck=luck("delivery"))
     arrived = fate == Fate.DELIVERED
     settled = at + hours("delivered after", _DELIVERED_AFTER[channel])
-    settled = np.where(_WORKING_HOURS[channel], _by_day(settled), settled)
+    settled = np.where(_WORKING_HOURS[channel], _in_working_hours(settled), settled)
     load = _loads(contacts, np.where(arrived, _WEIGHT[channel], 0.0), half_life=parameters.fatigue_days * DAY)
     at_night = _at_night(settled)
     annoys = dispositions.touchiness[who] * _NUISANCE[channel] * (1 + load) * np.where(at_night, _AT_NIGHT_ANNOYS, 1.0)
@@ -128,10 +127,13 @@ def _at_night(instants: Int64s) -> NDArray[np.bool_]:
     return (hour < _NIGHT_ENDS) | (hour >= _NIGHT_BEGINS)
 
 
-def _by_day(instants: Int64s) -> Int64s:
-    """What falls into the night is made as long after its end as it fell after its beginning."""
-    night = (24 - _NIGHT_BEGINS + _NIGHT_ENDS) * HOUR
-    return np.where(_at_night(instants), instants + night, instants)
+def _in_working_hours(instants: Int64s) -> Int64s:
+    """What falls between closing and opening is spread over the next working day in the same order."""
+    since_closing = (instants - midnight(day_at(instants)) - _CLOSES * HOUR) % DAY
+    closed = DAY - (_CLOSES - _OPENS) * HOUR
+    share = since_closing / closed
+    moved = instants - since_closing + closed + (share * (_CLOSES - _OPENS) * HOUR).astype(np.int64)
+    return np.where(since_closing < closed, moved, instants)
 
 
 def _loads(contacts: Contacts, weight: Float64s, *, half_life: float) -> Float64s:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.days import DAY, HOUR
 from lingque.twin.needs import Needs
-from lingque.twin.population import Population
 from lingque.twin.responding.catalogue import CHANNELS, MEETS, OFFERS
 from lingque.twin.responding.contacts import NOT_YET, Contacts
 from lingque.twin.responding.dispositions import Dispositions
@@ -54,34 +53,22 @@ class ResponseModel:
     dispositions: Dispositions
     """For tests only, like `occasions`: no bank could read them."""
     occasions: Occasions
-    branch: Int64s
 
     @classmethod
     def make(
-        cls,
-        parameters: ResponseParameters,
-        population: Population,
-        needs: Needs,
-        *,
-        seed: int,
-        begins: int,
-        managed: Int64s,
-        first: int = 0,
+        cls, parameters: ResponseParameters, dispositions: Dispositions, needs: Needs, *, seed: int, begins: int
     ) -> ResponseModel:
-        """`managed`: positions of those who have a relationship manager. `first`: number in the bank of the first
-        customer of this block. A need of a customer who does not exist raises `ValueError`."""
-        n = len(population.age)
+        """`begins`: instant. A need of a customer who does not exist raises `ValueError`."""
+        n = len(dispositions.number)
         strangers = int(((needs.customer < 0) | (needs.customer >= n)).sum())
         if strangers:
             raise ValueError(f"{strangers} of the {len(needs.customer)} needs are of no known customer; there are {n}")
-        dispositions = Dispositions.make(parameters, population, seed=seed, managed=managed, first=first)
         return cls(
             parameters=parameters,
             seed=seed,
             begins=begins,
             dispositions=dispositions,
             occasions=Occasions.make(needs, dispositions, seed=seed),
-            branch=population.branch,
         )
 
     def respond(self, contacts: Contacts, *, until: int) -> Responses:
@@ -90,7 +77,7 @@ class ResponseModel:
         To go on, ask again with the longer history. A contact to an unknown customer, by an unknown channel, about an
         unknown offer, or at an instant outside `[begins, until)` raises `ValueError`.
         """
-        contacts.check(customers=len(self.branch), first=self.begins, last=until)
+        contacts.check(customers=len(self.dispositions.number), first=self.begins, last=until)
         order = _in_order(contacts)
         sent = contacts.take(order)
         hearing = self._hear(sent)
@@ -122,7 +109,7 @@ class ResponseModel:
 
     def potential_outcomes(self, contacts: Contacts) -> PotentialOutcomes:
         """Both outcomes of every occasion, in the order of `occasions`. Contacts as in `respond`, at any later time."""
-        contacts.check(customers=len(self.branch), first=self.begins, last=NOT_YET)
+        contacts.check(customers=len(self.dispositions.number), first=self.begins, last=NOT_YET)
         sent = contacts.take(_in_order(contacts))
         heard = self._heard(sent, self._hear(sent))
         occasions, without = self.occasions, self._unasked
@@ -155,7 +142,7 @@ class ResponseModel:
         complaints = int((responses.complained_at < NOT_YET).sum())
         # what was sent and is still under way is paid for; a call that was not made is not
         paid = contacts.channel[responses.fate != Fate.NOT_MADE]
-        others = np.ones(len(self.branch), dtype=np.bool_)
+        others = np.ones(len(self.dispositions.number), dtype=np.bool_)
         others[customers] = False
         counted &= ~others[both.customer]
         yuan = self.parameters.complaint_cost * complaints + self.parameters.opt_out_cost * opt_outs
@@ -174,7 +161,7 @@ class ResponseModel:
         return self.occasions.pull * self.dispositions.stays[self.occasions.customer]
 
     def _hear(self, sent: Contacts) -> Hearing:
-        return hear(sent, self.dispositions, parameters=self.parameters, seed=self.seed, branch=self.branch)
+        return hear(sent, self.dispositions, parameters=self.parameters, seed=self.seed)
 
     def _heard(self, sent: Contacts, hearing: Hearing) -> _Heard:
         """What contacts, ordered by customer and instant, come to on every occasion."""
