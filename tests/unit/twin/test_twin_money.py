@@ -39,9 +39,9 @@ def test_every_line_is_one_layout_long_and_its_texts_are_chinese(delivery: Deliv
     assert {row["memo"] for row in rows if row["category"] == "salary"} == {"代发工资"}
     assert {row["direction"] for row in rows} == {"C", "D"}
     told = {CODES.get(name, name) for name in CATEGORIES}
-    credits = {CODES.get(name, name) for name in CREDITS}
-    assert {row["category"] for row in rows if row["direction"] == "C"} <= credits
-    assert {row["category"] for row in rows if row["direction"] == "D"} <= told - credits | {UNCLASSIFIED}
+    incoming = {CODES.get(name, name) for name in CREDITS}
+    assert {row["category"] for row in rows if row["direction"] == "C"} <= incoming
+    assert {row["category"] for row in rows if row["direction"] == "D"} <= told - incoming | {UNCLASSIFIED}
     assert len({row["category"] for row in rows}) > 25
 
 

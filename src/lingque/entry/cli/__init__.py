@@ -17,6 +17,7 @@ from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
+from lingque.entry.cli.twin import twin_app
 from lingque.entry.cli.workspace import demo, ingest_command, init
 
 app.command("demo")(demo)
@@ -33,6 +34,7 @@ app.add_typer(models_app)
 app.add_typer(campaign_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
+app.add_typer(twin_app)
 app.command("serve")(serve)
 app.command("mailbox")(mailbox)
 
