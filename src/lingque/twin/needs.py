@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from lingque.core.hashing import Int64s
 
@@ -34,3 +37,10 @@ class Needs:
     ends_day: Int64s
     """The last day on which it can be met."""
     size: Int64s
+
+    @classmethod
+    def joined(cls, parts: Sequence[Needs], firsts: Sequence[int]) -> Needs:
+        """Of consecutive blocks, whose first customers have these positions."""
+        fields = {name: np.concatenate([getattr(one, name) for one in parts]) for name in cls.__dataclass_fields__}
+        customer = np.concatenate([one.customer + first for one, first in zip(parts, firsts, strict=True)])
+        return cls(**fields | {"customer": customer})

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
-
-import numpy as np
 
 from lingque.twin.ranges import Between, check_ranges
 from lingque.twin.responding.parameters import ResponseParameters
@@ -22,11 +19,13 @@ class TwinParameters:
     """
 
     seed: Annotated[int, Between(0, 2**63 - 1)] = 1
-    customers: Annotated[int, Between(1, 100_000)] = 2000
+    customers: Annotated[int, Between(1, 1_000_000)] = 2000
     months: Annotated[int, Between(1, 36)] = 12
     """Length of the transaction history before `as_of`."""
-    as_of: Annotated[date, Between(date(2000, 1, 1), date(2099, 12, 31))] = date(2026, 6, 1)
-    """The first day that is not in the history; the extracts carry it in their names."""
+    log_months: Annotated[int, Between(1, 36)] = 3
+    """How far back app and web logs go; at most as far as the history."""
+    as_of: Annotated[date, Between(date(2018, 7, 1), date(2030, 6, 30))] = date(2026, 6, 1)
+    """The first day that is not in the history; the years are those whose Spring Festivals the twin knows."""
 
     median_income: Annotated[int, Between(500, 100_000)] = 6_500
     """Monthly, of the employed. Pensions and support from the family are smaller in proportion."""
@@ -34,9 +33,21 @@ class TwinParameters:
     """What a customer of median income likes to leave on current accounts."""
     median_deposit: Annotated[int, Between(1_000, 10_000_000)] = 52_000
     """What a customer of median wealth places at a time."""
-    spending_per_month: Annotated[float, Between(0.0, 30.0)] = 1.5
+    spending_per_month: Annotated[float, Between(0.0, 30.0)] = 8.0
     """Mean number of debits that a customer attempts; what the account cannot cover is not booked."""
+    current_rate: Annotated[int, Between(0, 1_000)] = 5
+    """What current accounts pay, in hundredths of a per cent a year."""
+    card_share: Annotated[float, Between(0.0, 1.0)] = 0.40
+    """Adults with a credit card, the digital more often."""
+    card_purchases_per_month: Annotated[float, Between(0.0, 60.0)] = 5.0
     second_account_share: Annotated[float, Between(0.0, 1.0)] = 0.25
+
+    life_event_rate: Annotated[float, Between(0.0, 10.0)] = 1.0
+    """Life events a year, as a multiple of what `life` assumes for each age."""
+    household_share: Annotated[float, Between(0.0, 1.0)] = 0.35
+    """How often the next customer of a branch lives with the one before."""
+    churn_per_year: Annotated[float, Between(0.0, 1.0)] = 0.06
+    """Customers of middling loyalty who begin to leave the bank each year."""
 
     maturing_share: Annotated[float, Between(0.0, 1.0)] = 0.16
     """Customers with a term deposit that matures within 30 days from `as_of`, the wealthier more often."""
@@ -73,11 +84,3 @@ class TwinParameters:
         check_ranges(self)
         if not isinstance(self.responding, ResponseParameters):
             raise ValueError(f"twin parameter responding is {self.responding!r}; allowed are ResponseParameters")
-
-    def stream(self, subject: str) -> np.random.Generator:
-        """The random numbers of one subject, independent of all other subjects.
-
-        Keyed by name, not by order of spawning, so that a subject added later reshuffles no other.
-        """
-        key = zlib.crc32(subject.encode())
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(key,)))

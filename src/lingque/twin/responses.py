@@ -12,9 +12,9 @@ from lingque.core.clock import Instant
 from lingque.core.hashing import Int64s
 from lingque.core.money import Money
 from lingque.twin.assessments import grades
+from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_at, day_number, midnight, months_later
 from lingque.twin.needs import NEED_KINDS, Needs
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.placements import LEAVES_SHARE, LONGEST_THOUGHT, Departures, Placed, Placements
 from lingque.twin.population import Population
 from lingque.twin.products import (
@@ -125,14 +125,14 @@ class TrueEffect:
         return self.balance_contacted - self.balance_not_contacted
 
 
-def needs_after(parameters: TwinParameters, population: Population, placed: Placed) -> Needs:
+def needs_after(block: Block, population: Population, placed: Placed) -> Needs:
     """One of every customer: the deposit that matures, else the idle money that might be placed some time."""
-    n = parameters.customers
-    today = day_number(parameters.as_of)
+    n = block.customers
+    today = day_number(block.parameters.as_of)
     due = np.flatnonzero(placed.maturing >= 0)
     kind, begins = np.full(n, _IDLE), np.full(n, today)
     days = np.full(n, OUTCOME_DAYS - 2)
-    size = (population.idle_balance * parameters.stream("idle money").uniform(0.3, 0.8, n)).astype(np.int64)
+    size = (population.idle_balance * block.stream("idle money afterwards").uniform(0.3, 0.8, n)).astype(np.int64)
     kind[due], days[due] = _MATURITY, LONGEST_THOUGHT
     begins[due] = placed.placements.end_day[placed.maturing[due]]
     size[due] = placed.placements.payout[placed.maturing[due]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -57,6 +58,11 @@ class Dispositions:
     means: Float64s
     wordings: Float64s
     """How much more than the average one a creative does: by customer and creative."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Dispositions]) -> Dispositions:
+        """Of consecutive blocks."""
+        return cls(**{name: np.concatenate([getattr(one, name) for one in parts]) for name in cls.__dataclass_fields__})
 
     @classmethod
     def make(
