@@ -53,7 +53,7 @@ def cuts(part: Part, extracts: Sequence[Extract], days: Sequence[Days], *, under
             where = records.between(one.first, one.last)
             yield Cut(
                 name=f"{under}{extract.name}_{one.compact}.{extract.suffix}",
-                header=extract.header(one.last),
+                header=extract.header(part, one.last),
                 content=records.content(where, one.last),
                 rows=len(where),
                 total=0 if records.amount is None else int(records.amount[where].sum()),

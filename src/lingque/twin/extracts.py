@@ -11,7 +11,11 @@ import pyarrow as pa
 
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
+from lingque.twin.blocks import Block
 from lingque.twin.part import Part
+
+_LATEST = 3
+"""Days by which a late record is late, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +70,7 @@ class Extract:
     suffix: str
     records: Callable[[Part, int], Records]
     """Of a part, up to the end of a day."""
-    header: Callable[[int], bytes] = lambda _day: b""
+    header: Callable[[Part, int], bytes] = lambda _part, _day: b""
     """The first line, which may differ from day to day (schema drift)."""
     control: bool = False
     """Whether a control file (`.ok`) with rows and total comes with it."""
@@ -76,6 +80,18 @@ class Extract:
         return self.name.split("_")[0]
 
 
-def plain_header(*names: str, encoding: str = "utf-8") -> Callable[[int], bytes]:
+def plain_header(*names: str, encoding: str = "utf-8") -> Callable[[Part, int], bytes]:
     line = columns.header(names, encoding=encoding)
-    return lambda _day: line
+    return lambda _part, _day: line
+
+
+def arriving(block: Block, name: str, day: Int64s) -> tuple[Int64s, Int64s]:
+    """Of records that happened on these days: their positions in the order in which they arrive, and the day in whose
+    file each stands. Some arrive late, some stand in their file twice."""
+    random = block.stream(f"arrival of {name}")
+    late = random.random(len(day)) < block.parameters.late_share
+    arrives = day + np.where(late, random.integers(1, _LATEST + 1, len(day)), 0)
+    again = np.flatnonzero(random.random(len(day)) < block.parameters.repeated_share)
+    where = np.concatenate([np.arange(len(day)), again])
+    order = where[np.lexsort((where, arrives[where]))]
+    return order, arrives[order]

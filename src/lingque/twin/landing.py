@@ -47,7 +47,7 @@ class Landing:
             self._made = not self.folder.exists()
         elif not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not a folder; write the extracts there first")
-        self._staging.mkdir(parents=True)
+        self.scratch.mkdir(parents=True)
         return self
 
     def __exit__(
@@ -90,6 +90,15 @@ class Landing:
             file=Path(name).name, rows=filled.rows, amount_total=columns.yuan(filled.total), data_date=data_date
         )
         self.add(f"{name.rsplit('.', 1)[0]}.ok", text)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what is needed only until everything is written."""
+        return self._staging / ".scratch"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._files)
 
     @property
     def written(self) -> list[Path]:

@@ -74,6 +74,17 @@ class TwinParameters:
     responding: ResponseParameters = field(default_factory=ResponseParameters)
     """How customers answer."""
 
+    identity_missing_share: Annotated[float, Between(0.0, 0.5)] = 0.06
+    """Of what a system beside core banking knows: how often the telephone number is missing."""
+    identity_conflict_share: Annotated[float, Between(0.0, 0.5)] = 0.02
+    """How often it is one that belongs to somebody else."""
+    identity_duplicate_share: Annotated[float, Between(0.0, 0.5)] = 0.03
+    """How many people a system knows under two keys."""
+    late_share: Annotated[float, Between(0.0, 0.5)] = 0.01
+    """Of the rows of cards, web, tellers and partners: how many arrive one to three days late."""
+    repeated_share: Annotated[float, Between(0.0, 0.5)] = 0.002
+    """Of the same: how many stand in their file twice."""
+
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
     dirt_non_numeric_balances: Annotated[int, Between(0, 1000)] = 2
     dirt_unknown_customers: Annotated[int, Between(0, 1000)] = 1

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from lingque.twin.systems import app, core_banking, crm, transactions, wealth
+from lingque.twin.systems import (
+    app,
+    cards,
+    contacts,
+    core_banking,
+    crm,
+    loans,
+    mandates,
+    partners,
+    transactions,
+    visits,
+    wealth,
+)
 
 _BY_NAME = {
     one.name: one
@@ -12,6 +24,12 @@ _BY_NAME = {
         *wealth.EXTRACTS,
         *crm.EXTRACTS,
         *app.EXTRACTS,
+        *mandates.EXTRACTS,
+        *cards.EXTRACTS,
+        *loans.EXTRACTS,
+        *visits.EXTRACTS,
+        *contacts.EXTRACTS,
+        *partners.EXTRACTS,
     )
 }
 EXTRACTS = tuple(_BY_NAME.values())
