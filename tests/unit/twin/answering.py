@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from lingque.core.hashing import Int64s
+from lingque.twin.blocks import blocks_of
 from lingque.twin.days import DAY, day_number, midnight
 from lingque.twin.needs import NEED_KINDS, Needs
 from lingque.twin.organisation import managed_customers
@@ -24,7 +25,15 @@ END = BEGINS + 400 * DAY
 
 @cache
 def town(customers: int) -> Population:
-    return Population.make(TwinParameters(customers=customers))
+    return Population.joined([Population.make(block) for block in blocks_of(TwinParameters(customers=customers))])
+
+
+def managed_in(customers: int) -> Int64s:
+    """Who has a relationship manager."""
+    blocks, wealth = blocks_of(TwinParameters(customers=customers)), town(customers).wealth
+    return np.concatenate(
+        [one.first + managed_customers(one, wealth[one.first : one.first + one.customers]) for one in blocks]
+    )
 
 
 def needs_of(kind: str, customers: Int64s, *, begins: Int64s | int, days: int = 28, size: int = 10_000_000) -> Needs:
@@ -55,6 +64,5 @@ def any_needs(customers: int, *, each: int, days: int = 180) -> Needs:
 def answering(customers: int, needs: Needs, *, seed: int = 1, **parameters: float) -> ResponseModel:
     people = town(customers)
     drawn = ResponseParameters(**parameters)  # type: ignore[arg-type]
-    managed = managed_customers(TwinParameters(customers=customers), people.wealth)
-    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed)
+    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed_in(customers))
     return ResponseModel.make(drawn, dispositions, needs, seed=seed, begins=BEGINS)
