@@ -108,7 +108,7 @@ def run(model: ResponseModel, name: str, policy: Policy) -> Result:
     return Result(
         policy=name,
         contacts=len(sent),
-        sales=int((model.respond(sent, until=until).conversions.at >= model.begins).sum()),
+        sales=len(model.respond(sent, until=until).conversions),
         caused=truth.effect * truth.n,
         opt_outs=truth.opt_outs,
         complaints=truth.complaints,

@@ -250,6 +250,13 @@ def test_a_parameter_outside_its_range_is_refused(changes: dict[str, object], wo
         ResponseParameters(**changes)  # type: ignore[arg-type]
 
 
+def test_what_was_decided_before_the_bank_begins_is_over() -> None:
+    early = replace(NEEDS, begins_day=NEEDS.begins_day - 400, ends_day=NEEDS.ends_day - 400)
+    model = answering(N, early)
+    assert not len(model.respond(Contacts.none(), until=END).conversions)
+    assert len(answering(N, NEEDS).respond(Contacts.none(), until=END).conversions)
+
+
 def test_habits_stand_in_the_order_of_the_channels() -> None:
     assert HABITS == CHANNEL_NAMES
     assert town(N).channel_habit.shape == (N, len(CHANNEL_NAMES))

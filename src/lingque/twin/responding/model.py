@@ -61,17 +61,19 @@ class ResponseModel:
     def make(
         cls, parameters: ResponseParameters, dispositions: Dispositions, needs: Needs, *, seed: int, begins: int
     ) -> ResponseModel:
-        """`begins`: instant. A need of a customer who does not exist raises `ValueError`."""
+        """`begins`: instant; what was decided before it is over. A need of a customer who does not exist raises
+        `ValueError`."""
         n = len(dispositions.number)
         strangers = int(((needs.customer < 0) | (needs.customer >= n)).sum())
         if strangers:
             raise ValueError(f"{strangers} of the {len(needs.customer)} needs are of no known customer; there are {n}")
+        occasions = Occasions.make(needs, dispositions, seed=seed)
         return cls(
             parameters=parameters,
             seed=seed,
             begins=begins,
             dispositions=dispositions,
-            occasions=Occasions.make(needs, dispositions, seed=seed),
+            occasions=occasions.take(occasions.decides >= begins),
         )
 
     def respond(self, contacts: Contacts, *, until: int) -> Responses:
