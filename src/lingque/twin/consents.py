@@ -14,7 +14,6 @@ from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
 ACTIONS = ("give", "withdraw")
-CONSENT_CHANNELS = ("email", "sms", "rm_call")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
@@ -26,7 +25,7 @@ class Consents:
 
     customer: Int64s
     channel: Int64s
-    """Position in `CONSENT_CHANNELS`."""
+    """Position in `CHANNELS`."""
     action: Int64s
     """Position in `ACTIONS`."""
     acted_day: Int64s

@@ -145,6 +145,8 @@ def test_fatigue_makes_the_second_contact_weaker_and_passes_with_time() -> None:
     once = calls(0)
     again = {gap: calls(gap, 0) - calls(gap) for gap in (1, 14, 120)}
     assert again[1] < again[14] < again[120]
+    # and every contact weighs: the third is weaker still
+    assert calls(2, 1, 0) - calls(2, 1) < 0.5 * again[1]
     # right after the first: 30 % of it, less the annoyance; half a weight after one half-life: the square root of it
     assert again[1] < 0.3 * once
     assert again[14] < np.sqrt(0.3) * once

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lingque.core.hashing import Int64s
 from lingque.twin.days import DAY, HOUR, day_at, day_number, hour_at, midnight
 from lingque.twin.needs import Needs
-from lingque.twin.population import Population
+from lingque.twin.population import HABITS, Population
 from lingque.twin.responding.catalogue import CHANNEL_NAMES, CREATIVES, OFFER_NAMES
 from lingque.twin.responding.chance import nth_of_equals, uniform
 from lingque.twin.responding.contacts import NOT_YET, Contacts
@@ -248,3 +248,15 @@ def test_unknown_names_and_strangers_are_refused(model: ResponseModel) -> None:
 def test_a_parameter_outside_its_range_is_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ResponseParameters(**changes)  # type: ignore[arg-type]
+
+
+def test_what_was_decided_before_the_bank_begins_is_over() -> None:
+    early = replace(NEEDS, begins_day=NEEDS.begins_day - 400, ends_day=NEEDS.ends_day - 400)
+    model = answering(N, early)
+    assert not len(model.respond(Contacts.none(), until=END).conversions)
+    assert len(answering(N, NEEDS).respond(Contacts.none(), until=END).conversions)
+
+
+def test_habits_stand_in_the_order_of_the_channels() -> None:
+    assert HABITS == CHANNEL_NAMES
+    assert town(N).channel_habit.shape == (N, len(CHANNEL_NAMES))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from answering import BEGINS, END, answering, needs_of, town
+from answering import BEGINS, END, answering, any_needs, needs_of, town
 
 from lingque.twin.days import DAY
+from lingque.twin.needs import NEED_KINDS
 from lingque.twin.population import Population
-from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES, OFFERS
 from lingque.twin.responding.model import ResponseModel
-from lingque.twin.responding.past import PastCampaign, chosen_by_lot, past_campaigns, sent_in
+from lingque.twin.responding.past import PastCampaign, chosen_by_lot, observed, past_campaigns, sent_in
 
 N = 20_000
 
@@ -30,9 +31,8 @@ def first_of(model: ResponseModel) -> PastCampaign:
 
 def measured(model: ResponseModel, campaign: PastCampaign) -> tuple[np.ndarray, np.ndarray]:
     """Of the audience: who was chosen, and who bought."""
-    bought = np.zeros(N)
-    bought[model.respond(campaign.contacts, until=END).conversions.customer] = 1
-    return np.isin(campaign.audience, campaign.contacts.customer), bought[campaign.audience]
+    (one,) = observed(model, (campaign,))
+    return one.chosen, one.bought
 
 
 def difference(chosen: np.ndarray, bought: np.ndarray) -> tuple[float, float]:
@@ -108,3 +108,27 @@ def test_past_campaigns_are_as_many_and_as_large_as_said(bank: ResponseModel) ->
     # nothing matures after the first days; loans and cards are for everybody who may have them
     assert [len(one.audience) > 0 for one in campaigns] == [True, False, True, False, True, False]
     assert past_campaigns(bank, until=BEGINS) == ()
+
+
+def test_what_campaigns_showed_is_what_customers_did_and_the_truth_beside_it() -> None:
+    model = answering(N, any_needs(N, each=3))
+    campaigns = past_campaigns(model, until=BEGINS + 90 * DAY)
+    shown = observed(model, campaigns)
+    assert len(shown) == len(campaigns) == 3
+    sales = model.respond(sent_in(campaigns), until=END).conversions
+    for one, campaign in zip(shown, campaigns, strict=True):
+        assert set(one.customer[one.chosen].tolist()) == set(campaign.contacts.customer.tolist())
+        meets = np.array([kind in OFFERS[campaign.offer].meets for kind in NEED_KINDS])
+        counted = meets[sales.need] & (sales.at > campaign.at) & (sales.at < campaign.at + 60 * DAY)
+        assert set(one.customer[one.bought].tolist()) == set(sales.customer[counted].tolist()) & set(
+            one.customer.tolist()
+        )
+        assert one.true_effect[one.chosen].mean() > 0
+        assert (one.true_effect < 0).any()
+    # of the first, which nothing came before, by what the model says of its own contacts
+    first, campaign = shown[0], campaigns[0]
+    both = model.potential_outcomes(campaign.contacts)
+    alone = (both.contacted - both.not_contacted)[both.decides < campaign.at + 60 * DAY].sum()
+    (by_itself,) = observed(model, campaigns[:1])
+    assert by_itself.true_effect[by_itself.chosen].sum() == pytest.approx(alone)
+    assert len(first.customer) == len(by_itself.customer)

@@ -11,6 +11,7 @@ from delivered import morning
 from lingque.twin.bank import Twin
 from lingque.twin.days import day_at
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.responding.catalogue import OFFERS
 from lingque.twin.responding.hearing import Fate
 from lingque.twin.responses import OUTCOME_DAYS, Contacted, Responses
 
@@ -117,6 +118,19 @@ def test_the_money_kept_is_that_of_the_deposit_and_goes_where_it_was_led(twin: T
                 assert one.product_code in (code, unasked[one.customer_no].product_code)
     assert {one.regime for one in unasked.values()} == {"deposit", "wealth"}
     assert "TD12R" not in {one.product_code for one in unasked.values()}
+
+
+def test_only_offers_of_deposits_and_investments_change_what_is_placed(twin: Twin, by_phone: Contact) -> None:
+    nobody = twin.respond([], until=LAST).kept
+    codes = {"deposit_renewal": "TD12R", "wealth_r2": "WM2A", "fund_r3": "WM3A", "fund_r4": "WM4A"}
+    for offer in OFFERS:
+        kept = twin.respond(by_phone(offer=offer.name), until=LAST).kept
+        if offer.name not in codes:
+            assert kept == nobody, offer.name
+        else:
+            before = {one.customer_no for one in nobody}
+            won = {one.product_code for one in kept if one.customer_no not in before}
+            assert won == {codes[offer.name]}
 
 
 def test_what_they_place_agrees_with_the_truth() -> None:

@@ -147,7 +147,7 @@ OFFERS = (
     Offer(
         name="app_activation",
         family="service",
-        meets={"salary_start": 0.5, "travel": 0.2, "idle_money": 0.2},
+        meets={"salary_start": 0.5, "travel": 0.2, "moving_money_away": 0.3},
         liked_by="digital",
         liking=1.0,
         margin=0.0,

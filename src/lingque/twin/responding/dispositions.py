@@ -104,17 +104,8 @@ class Dispositions:
 
 
 def _attention(population: Population) -> Float64s:
-    digital, means = population.digital, population.means
-    habit = {
-        "email": 0.4 + 1.4 * digital,
-        "sms": 1.2 - 0.45 * digital,
-        "app_push": 0.2 + 1.9 * digital,
-        "wecom": 0.5 + 1.2 * digital,
-        "ai_call": 1.3 - 0.7 * digital,
-        "rm_call": 0.7 + 0.6 * means,
-    }
     average = np.array([one.attention for one in CHANNELS])
-    attention: Float64s = np.clip(np.stack([habit[name] for name in CHANNEL_NAMES], axis=1) * average, 0.02, 0.95)
+    attention: Float64s = np.clip(population.channel_habit * average, 0.02, 0.95)
     return attention
 
 

@@ -27,19 +27,22 @@ from lingque.twin.responding.occasions import Occasions
 from lingque.twin.responding.outcomes import Conversions, PotentialOutcomes, Responses, TrueEffect
 from lingque.twin.responding.parameters import ResponseParameters
 
-_HIGHEST = 0.97
+HIGHEST = 0.97
+"""No contact makes anybody surer than that."""
 _HEAVIEST = 3.0
 """More load than this takes no more away."""
 _RELEVANT, _IRRELEVANT = 0.40, 0.03
 """Of those who notice a message: how many click, with an open need that the offer meets, and without."""
 _UNTIL_CLICKED = HOUR // 20
 _IS_MESSAGE = np.array([one.name not in ("ai_call", "rm_call") for one in CHANNELS])
-_COST = np.array([one.cost for one in CHANNELS])
+COST = np.array([one.cost for one in CHANNELS])
+"""By channel, in fen."""
 _MARGIN, _FEE, _CONCESSION = (
     np.array([getattr(one, name) for one in OFFERS]) for name in ("margin", "fee", "concession")
 )
 _FAMILIES = sorted({one.family for one in OFFERS})
-_FAMILY = np.array([_FAMILIES.index(one.family) for one in OFFERS])
+FAMILY = np.array([_FAMILIES.index(one.family) for one in OFFERS])
+"""By offer: offers of one family stand in for one another."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,17 +61,19 @@ class ResponseModel:
     def make(
         cls, parameters: ResponseParameters, dispositions: Dispositions, needs: Needs, *, seed: int, begins: int
     ) -> ResponseModel:
-        """`begins`: instant. A need of a customer who does not exist raises `ValueError`."""
+        """`begins`: instant; what was decided before it is over. A need of a customer who does not exist raises
+        `ValueError`."""
         n = len(dispositions.number)
         strangers = int(((needs.customer < 0) | (needs.customer >= n)).sum())
         if strangers:
             raise ValueError(f"{strangers} of the {len(needs.customer)} needs are of no known customer; there are {n}")
+        occasions = Occasions.make(needs, dispositions, seed=seed)
         return cls(
             parameters=parameters,
             seed=seed,
             begins=begins,
             dispositions=dispositions,
-            occasions=Occasions.make(needs, dispositions, seed=seed),
+            occasions=occasions.take(occasions.decides >= begins),
         )
 
     def respond(self, contacts: Contacts, *, until: int) -> Responses:
@@ -112,11 +117,11 @@ class ResponseModel:
         contacts.check(customers=len(self.dispositions.number), first=self.begins, last=NOT_YET)
         sent = contacts.take(_in_order(contacts))
         heard = self._heard(sent, self._hear(sent))
-        occasions, without = self.occasions, self._unasked
-        own = _margins(occasions.own_offer, occasions.amount, asked=np.zeros(len(without), dtype=np.bool_))
+        occasions, without = self.occasions, self.unasked
+        own = margins(occasions.own_offer, occasions.amount, asked=np.zeros(len(without), dtype=np.bool_))
         offered = np.where(heard.taken >= 0, sent.offer[heard.taken] if len(sent) else -1, occasions.own_offer)
-        asked = _margins(offered, occasions.amount, asked=heard.taken >= 0)
-        anyway = np.where((heard.taken >= 0) & (_FAMILY[offered] == _FAMILY[occasions.own_offer]), asked, own)
+        asked = margins(offered, occasions.amount, asked=heard.taken >= 0)
+        anyway = np.where((heard.taken >= 0) & (FAMILY[offered] == FAMILY[occasions.own_offer]), asked, own)
         kept, won = np.minimum(without, heard.probability), np.maximum(heard.probability - without, 0.0)
         return PotentialOutcomes(
             customer=occasions.customer,
@@ -151,13 +156,14 @@ class ResponseModel:
             contacted=float(both.contacted[counted].sum() / len(customers)),
             not_contacted=float(both.not_contacted[counted].sum() / len(customers)),
             margin=float((both.margin_contacted - both.margin_not_contacted)[counted].sum()),
-            cost=float(_COST[paid].sum() + 100 * yuan),
+            cost=float(COST[paid].sum() + 100 * yuan),
             opt_outs=opt_outs,
             complaints=complaints,
         )
 
     @cached_property
-    def _unasked(self) -> Float64s:
+    def unasked(self) -> Float64s:
+        """By occasion: the probability to buy here without any contact."""
         return self.occasions.pull * self.dispositions.stays[self.occasions.customer]
 
     def _hear(self, sent: Contacts) -> Hearing:
@@ -187,8 +193,8 @@ class ResponseModel:
         strongest_last = np.lexsort((contact, gain, occasion))
         taken[occasion[strongest_last]] = contact[strongest_last]
         stays = dispositions.stays[occasions.customer]
-        moved = occasions.pull * np.clip(stays + added, 0.0, _HIGHEST)
-        return _Heard(probability=np.where(taken >= 0, moved, self._unasked), taken=taken, relevant=relevant)
+        moved = occasions.pull * np.clip(stays + added, 0.0, HIGHEST)
+        return _Heard(probability=np.where(taken >= 0, moved, self.unasked), taken=taken, relevant=relevant)
 
     def _conversions(self, sold: Int64s, sent: Contacts, made_on: Int64s, order: Int64s) -> Conversions:
         """What was offered is bought if that made the difference, or if it is in kind what the customer would have
@@ -196,8 +202,8 @@ class ResponseModel:
         occasions = self.occasions
         own = occasions.own_offer[sold]
         offered = np.where(made_on >= 0, sent.offer[made_on] if len(sent) else -1, own)
-        persuaded = occasions.luck[sold] >= self._unasked[sold]
-        asked = (made_on >= 0) & (persuaded | (_FAMILY[offered] == _FAMILY[own]))
+        persuaded = occasions.luck[sold] >= self.unasked[sold]
+        asked = (made_on >= 0) & (persuaded | (FAMILY[offered] == FAMILY[own]))
         offer, amount = np.where(asked, offered, own), occasions.amount[sold]
         return Conversions(
             customer=occasions.customer[sold],
@@ -207,7 +213,7 @@ class ResponseModel:
             contact=np.where(asked, order[made_on] if len(sent) else -1, -1),
             at=occasions.decides[sold],
             amount=amount,
-            margin=np.rint(_margins(offer, amount, asked=asked)).astype(np.int64),
+            margin=np.rint(margins(offer, amount, asked=asked)).astype(np.int64),
         )
 
 
@@ -242,5 +248,6 @@ def _pairs(sent: Contacts, occasions: Occasions, noticed: Int64s) -> tuple[Int64
     return contact, np.repeat(first, count) + nth
 
 
-def _margins(offer: Int64s, amount: Int64s, *, asked: NDArray[np.bool_]) -> Float64s:
+def margins(offer: Int64s, amount: Int64s, *, asked: NDArray[np.bool_]) -> Float64s:
+    """What sales earn, in fen; on the terms of a contact (`asked`) less its concession."""
     return np.asarray(amount * (_MARGIN[offer] - asked * _CONCESSION[offer]) + _FEE[offer], dtype=np.float64)

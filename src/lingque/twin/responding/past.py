@@ -10,16 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.days import DAY, HOUR
 from lingque.twin.needs import NEED_KINDS
-from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, MEETS, OFFER_NAMES
 from lingque.twin.responding.chance import uniform
 from lingque.twin.responding.contacts import Contacts
 from lingque.twin.responding.model import ResponseModel
 
-CAMPAIGN_DAYS = 30
+CAMPAIGN_DAYS, OUTCOME_DAYS = 30, 60
 _PROGRAMME = (
     ("deposit_renewal", "rm_call", "deposit_maturity"),
     ("wealth_r2", "sms", "deposit_maturity"),
@@ -43,6 +44,18 @@ class PastCampaign:
     contacts: Contacts
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observed:
+    """One entry per customer of the audience of one campaign, in its order: what a bank learns from, and the truth."""
+
+    customer: Int64s
+    chosen: NDArray[np.bool_]
+    bought: NDArray[np.bool_]
+    """Whether they met, within 60 days and with any contacts, a need that the offer meets."""
+    true_effect: Float64s
+    """What the contact adds, or would have added, to the expected number of those purchases. No bank knows it."""
+
+
 def past_campaigns(model: ResponseModel, *, until: int) -> tuple[PastCampaign, ...]:
     """One every 30 days, from the bank's beginning to the instant `until`, at ten in the morning."""
     starts = range(model.begins, until - 10 * HOUR, CAMPAIGN_DAYS * DAY)
@@ -60,6 +73,37 @@ def sent_in(campaigns: tuple[PastCampaign, ...]) -> Contacts:
     for one in campaigns:
         sent = sent.and_then(one.contacts)
     return sent
+
+
+def observed(model: ResponseModel, campaigns: tuple[PastCampaign, ...]) -> tuple[Observed, ...]:
+    """What each campaign showed, all of them having been run."""
+    return tuple(_observed(model, campaigns, number) for number in range(len(campaigns)))
+
+
+def _observed(model: ResponseModel, campaigns: tuple[PastCampaign, ...], number: int) -> Observed:
+    campaign, n = campaigns[number], len(model.dispositions.number)
+    until = campaign.at + OUTCOME_DAYS * DAY
+    before = tuple(one for one in campaigns if one.at < until)
+    sales = model.respond(sent_in(before), until=until).conversions
+    meets = MEETS[:, campaign.offer] > 0
+    counted = meets[sales.need] & (sales.at > campaign.at)
+    others = sent_in(tuple(one for one in before if one is not campaign))
+    asked = Contacts.to(
+        campaign.audience,
+        channel=CHANNEL_NAMES[campaign.channel],
+        offer=OFFER_NAMES[campaign.offer],
+        at=campaign.at,
+    )
+    with_it, without = (model.potential_outcomes(one) for one in (others.and_then(asked), others))
+    in_time = meets[without.need] & (without.decides > campaign.at) & (without.decides < until)
+    added = np.where(in_time, with_it.contacted - without.contacted, 0.0)
+    per_customer: Float64s = np.bincount(without.customer, weights=added, minlength=n).astype(np.float64)
+    return Observed(
+        customer=campaign.audience,
+        chosen=np.isin(campaign.audience, campaign.contacts.customer),
+        bought=np.isin(campaign.audience, sales.customer[counted]),
+        true_effect=per_customer[campaign.audience],
+    )
 
 
 def _campaign(model: ResponseModel, number: int, at: int) -> PastCampaign:
