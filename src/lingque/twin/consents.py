@@ -13,8 +13,8 @@ from lingque.twin.days import day_number
 from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
-CHANNELS = ("email", "sms", "rm_call")
 ACTIONS = ("give", "withdraw")
+CONSENT_CHANNELS = ("email", "sms", "rm_call")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
@@ -26,7 +26,7 @@ class Consents:
 
     customer: Int64s
     channel: Int64s
-    """Position in `CHANNELS`."""
+    """Position in `CONSENT_CHANNELS`."""
     action: Int64s
     """Position in `ACTIONS`."""
     acted_day: Int64s
@@ -50,7 +50,7 @@ class Consents:
             block.parameters.call_consent_share,
         )
         parts = []
-        for channel, (name, share) in enumerate(zip(CHANNELS, shares, strict=True)):
+        for channel, (name, share) in enumerate(zip(CONSENT_CHANNELS, shares, strict=True)):
             own = block.stream(f"consent to {name}").standard_normal(n)
             limit = NormalDist(sigma=2**0.5).inv_cdf(min(max(share, 1e-12), 1 - 1e-12))
             gave = np.flatnonzero(willingness + own < limit)

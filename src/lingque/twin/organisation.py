@@ -105,7 +105,7 @@ class Assignments:
     @classmethod
     def make(cls, block: Block, staff: Staff, *, wealth: Float64s, branch: Int64s, opened_day: Int64s) -> Assignments:
         random = block.stream("assignments")
-        managed = managed_customers(block, wealth)
+        managed = managed_customers(block.parameters.managed_share, wealth)
         at = branch[managed]
         manager = staff.first[at] + random.integers(0, staff.count[at])
         today = day_number(block.parameters.as_of)
@@ -124,9 +124,9 @@ class Assignments:
         )
 
 
-def managed_customers(block: Block, wealth: Float64s) -> Int64s:
-    """Positions of those who have a relationship manager: the wealthiest of each block."""
-    count = int(block.parameters.managed_share * block.customers)
+def managed_customers(share: float, wealth: Float64s) -> Int64s:
+    """Positions of those who have a relationship manager: the wealthiest share."""
+    count = int(share * len(wealth))
     return np.sort(np.argsort(-wealth, kind="stable")[:count])
 
 

@@ -53,7 +53,7 @@ class Part:
             block.parameters.responding,
             population,
             seed=block.parameters.seed,
-            managed=managed_customers(block, population.wealth),
+            managed=managed_customers(block.parameters.managed_share, population.wealth),
             first=block.first,
         )
         placed = Placed.make(block, population, dispositions, posted_rates(block.parameters.as_of))

@@ -28,14 +28,6 @@ def town(customers: int) -> Population:
     return Population.joined([Population.make(block) for block in blocks_of(TwinParameters(customers=customers))])
 
 
-def managed_in(customers: int) -> Int64s:
-    """Who has a relationship manager."""
-    blocks, wealth = blocks_of(TwinParameters(customers=customers)), town(customers).wealth
-    return np.concatenate(
-        [one.first + managed_customers(one, wealth[one.first : one.first + one.customers]) for one in blocks]
-    )
-
-
 def needs_of(kind: str, customers: Int64s, *, begins: Int64s | int, days: int = 28, size: int = 10_000_000) -> Needs:
     count = len(customers)
     return Needs(
@@ -64,5 +56,6 @@ def any_needs(customers: int, *, each: int, days: int = 180) -> Needs:
 def answering(customers: int, needs: Needs, *, seed: int = 1, **parameters: float) -> ResponseModel:
     people = town(customers)
     drawn = ResponseParameters(**parameters)  # type: ignore[arg-type]
-    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed_in(customers))
+    managed = managed_customers(TwinParameters().managed_share, people.wealth)
+    dispositions = Dispositions.make(drawn, people, seed=seed, managed=managed)
     return ResponseModel.make(drawn, dispositions, needs, seed=seed, begins=BEGINS)

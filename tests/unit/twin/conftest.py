@@ -17,7 +17,7 @@ Contact = Callable[..., list[Contacted]]
 
 @pytest.fixture(scope="session")
 def twin() -> Twin:
-    return Twin.make(TwinParameters(customers=1000))
+    return Twin.make(TwinParameters(customers=1000, spending_per_month=1.5))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from lingque.core.clock import Instant, instant_of
-from lingque.twin.transaction_extract import LAYOUT
+from lingque.twin.systems.transactions import LAYOUT
 
 Rows = list[dict[str, str]]
 AMOUNT = re.compile(r"[0-9]+\.[0-9]{2}")

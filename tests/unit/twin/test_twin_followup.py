@@ -88,7 +88,7 @@ def test_who_does_not_keep_the_money_here_takes_it_away_or_leaves_it(
         row["customer_no"]: fen(row["balance"])
         for row in later.rows("core_balances", "20260801")
         if row["end_date"] == "9999-12-31"
-        and row["account_no"] == twin.accounts.account_no[int(row["customer_no"][1:]) - 1]
+        and row["account_no"] == twin.parts[0].accounts.account_no[int(row["customer_no"][1:]) - 1]
     }
     fates = Counter[bool]()
     occasions = twin.model.occasions

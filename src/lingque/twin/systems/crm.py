@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lingque.twin import columns
-from lingque.twin.consents import ACTIONS, CHANNELS, Consents
+from lingque.twin.consents import ACTIONS, CONSENT_CHANNELS, Consents
 from lingque.twin.extracts import Extract, Records, plain_header
 from lingque.twin.organisation import BRANCHES, Assignments, Staff
 from lingque.twin.part import Part
@@ -17,7 +17,7 @@ def _consents(part: Part, _day: int) -> Records:
         {
             "customer_no": columns.picked(part.population.customer_no, consents.customer),
             "purpose": ["marketing"] * len(consents.customer),
-            "channel": columns.picked(CHANNELS, consents.channel),
+            "channel": columns.picked(CONSENT_CHANNELS, consents.channel),
             "data_classes": columns.picked(("personal", "personal|financial"), consents.financial),
             "action": columns.picked(ACTIONS, consents.action),
             "acted_on": columns.days(consents.acted_day),
