@@ -14,6 +14,7 @@ from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
 ACTIONS = ("give", "withdraw")
+CONSENT_CHANNELS = ("email", "sms", "rm_call")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
@@ -25,7 +26,7 @@ class Consents:
 
     customer: Int64s
     channel: Int64s
-    """Position in `CHANNELS`."""
+    """Position in `CONSENT_CHANNELS`."""
     action: Int64s
     """Position in `ACTIONS`."""
     acted_day: Int64s

@@ -79,7 +79,7 @@ def respondents(parameters: TwinParameters) -> ResponseModel:
             parameters.responding,
             population,
             seed=parameters.seed,
-            managed=managed_customers(block, population.wealth),
+            managed=managed_customers(parameters.managed_share, population.wealth),
             first=block.first,
         )
         placed = Placed.make(block, population, theirs, posted_rates(parameters.as_of))
