@@ -9,6 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from delivered import control_file, csv_rows, fen, fixed_width_rows
 
 from lingque.twin.blocks import SIZE, Block, blocks_of
+from lingque.twin.categories import CREDITS
 from lingque.twin.ledger import BalanceSpans
 from lingque.twin.making import file_days, make_bank
 from lingque.twin.parameters import TwinParameters
@@ -85,7 +87,7 @@ def test_another_process_with_two_workers_makes_the_same_bytes(tmp_path: Path) -
     assert len(tuple(blocks_of(TWO_BLOCKS))) == 2
     run(MAKE, str(tmp_path / "one" / "parameters.yaml"), str(tmp_path / "two"), "2", tmp_path=tmp_path)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
-    assert len(digests(tmp_path / "one")) > 100
+    assert len(digests(tmp_path / "one")) > 80
 
 
 def test_balances_reconcile_to_the_cent_for_every_account_and_day(made: Path) -> None:
@@ -124,8 +126,6 @@ def test_all_balances_of_small_reconcile() -> None:
 
 def check_balances(part: Part) -> None:
     """Each balance is the one before and the amount, for every account; and every span says the closing balance."""
-    from lingque.twin.categories import CREDITS
-
     booked = part.transactions
     signed = np.where(booked.category < len(CREDITS), booked.amount, -booked.amount)
     total = np.cumsum(signed)
@@ -196,7 +196,7 @@ def test_months_come_in_one_file_and_the_last_days_one_by_one(made: Path) -> Non
     assert [one.compact for one in days] == [
         *("20260228", "20260331", "20260430", "20260528", "20260529", "20260530", "20260531"),
     ]
-    assert all(one.last + 1 == following.first for one, following in zip(days, days[1:], strict=False))
+    assert all(one.last + 1 == following.first for one, following in pairwise(days))
     for path in (made / "landing").glob("*.ok"):
         said = control_file(path)
         data = path.with_name(said["file"])
