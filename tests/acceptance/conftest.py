@@ -17,7 +17,10 @@ COMMAND = Path(sys.executable).parent / "lingque"
 
 @dataclass(frozen=True)
 class Shell:
-    """A terminal in a folder, without anything of the developer's own environment."""
+    """A terminal in a folder, without anything of the developer's own environment.
+
+    What commands print is the same in every run and at every hour: surrogates are drawn alike, and no hours are quiet.
+    """
 
     folder: Path
     environment: Mapping[str, str]
@@ -52,6 +55,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         "HOME": str(home),
         "COLUMNS": "140",
         "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parent / "same_surrogates"),
+        "LINGQUE_CONTACT__QUIET_FROM": "",
+        "LINGQUE_CONTACT__QUIET_TO": "",
     }
     return Shell(home, environment)
 

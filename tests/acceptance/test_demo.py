@@ -43,7 +43,6 @@ def test_it_tells_effect_and_truth_side_by_side(told: str) -> None:
     assert truth
     point, low, high = (float(effect[group]) for group in (1, 2, 3))
     assert low < point < high
-    # surrogates are random, so each run holds other customers out: the estimate varies, the truth hardly
     assert 0 < float(truth[1]) < 15
 
 
