@@ -42,7 +42,7 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
         bank = shell.at(workspace, LINGQUE_WORKSPACE__LANDING=str(berka_files), LINGQUE_SMTP__PORT=str(port))
 
         def step(name: str, *arguments: str, exit_code: int = 0) -> None:
-            result.printed[name] = bank(*arguments, exit_code=exit_code)
+            result.printed[name] = bank.in_this_process(*arguments, exit_code=exit_code)
             result.commands.add(shlex.join(["lingque", *arguments]))
 
         campaign = ("campaign", "run", "spring_loans", "--as", "eva")

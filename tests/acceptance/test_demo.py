@@ -108,4 +108,4 @@ def test_it_refuses_an_existing_folder(told: str, shell: Shell) -> None:
 
 
 def test_it_speaks_chinese_by_default(shell: Shell, tmp_path: Path) -> None:
-    assert "到期承接" in shell.at(tmp_path)("demo", "--customers", "100")
+    assert "到期承接" in shell.at(tmp_path).in_this_process("demo", "--customers", "100")
