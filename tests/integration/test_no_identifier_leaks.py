@@ -237,8 +237,8 @@ FORMS = forms_of(
         "client": r"\d{3}@mail",
         "客户甲乙丙丁戊": r"\d{3}",
         "KD2026": r"\d{5}",
-        "62220210": r"\d{6}",
-        "86138": r"\d{8}",
+        "62220210000": r"\d{3}",  # as many digits as no number has by chance
+        "8613800000": r"\d{3}",
         "TX0": r"\d{5}",
     }
 )
