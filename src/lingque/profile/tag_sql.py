@@ -12,6 +12,7 @@ from typing import Literal
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_sql import aggregate_sql, average_over_days_sql, quote, row_sql
+from lingque.catalog.expressions.tree import Aggregate, of_nothing
 from lingque.catalog.expressions.types import Kind, Type
 from lingque.catalog.model import AggregateTag, DerivedTag, column_type
 from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant
@@ -26,7 +27,6 @@ _SQL_TYPES = {
     Kind.TEXT: "VARCHAR",
     Kind.DATE: "DATE",
 }
-EMPTY_IS_ZERO = frozenset({"count", "count_distinct", "sum", "time_avg"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ GROUP BY COALESCE(links.customer_id, facts.party_id)"""
 def typed_sql(source: str, readings: Sequence[Reading]) -> str:
     """The population with every aggregate tag typed; over no rows counts and sums are 0."""
     columns = [
-        f"{_cast(RAW + tag.name, tag.type, zero=tag.value.function in EMPTY_IS_ZERO)} AS {quote(tag.name)}"
+        f"{_cast(RAW + tag.name, tag.type, zero=of_nothing(tag.value) == 0)} AS {quote(tag.name)}"
         for reading in readings
         for tag in reading.tags
     ]
@@ -152,6 +152,8 @@ def layered_sql(source: str, tags: Sequence[DerivedTag], *, as_of: date) -> str:
 
 def _value(tag: AggregateTag, at: PointInTime, calendar: BusinessCalendar, order: str) -> str:
     condition = row_sql(tag.where, as_of=at.as_of)
+    if not isinstance(tag.value, Aggregate):
+        raise TypeError(f"tag '{tag.name}' is not an aggregate")
     if tag.window is None:  # what holds on the day: the relation has nothing else
         return aggregate_sql(tag.value, filter_sql=condition, order_sql=order, as_of=at.as_of)
     first, after = tag.window.bounds(at.as_of)

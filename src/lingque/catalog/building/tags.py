@@ -6,12 +6,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.definitions import DataContract, ListDefinition, ModelDefinition, TagDefinition
+from lingque.catalog.definitions.shared import since_condition
 from lingque.catalog.expressions.parse import columns_of
-from lingque.catalog.expressions.tree import Aggregate, names_in
+from lingque.catalog.expressions.tree import Aggregate, Node, names_in
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.model import AggregateTag, DerivedTag, ListTag, ModelTag, column_type
+from lingque.catalog.model import AggregateTag, DerivedTag, ListTag, ManualTag, ModelTag, column_type
 from lingque.catalog.yaml_files import Located
-from lingque.core.clock import Window
+from lingque.core.clock import AnyWindow, Ever, parse_window
 from lingque.core.errors import nearest
 
 OF_CUSTOMERS = ("party", "state", "event")
@@ -30,6 +31,8 @@ def read_tags(draft: Draft) -> None:
             _read_score(draft, name, definition, definition.model)
         elif definition.list is not None:
             _read_membership(draft, name, definition, definition.list)
+        elif definition.manual is not None:
+            draft.tags[name] = ManualTag(name=name, definition=definition, values=definition.manual)
         else:
             _read_derived(draft, name, definition)
 
@@ -47,6 +50,14 @@ def _read_aggregate(draft: Draft, name: str, definition: TagDefinition) -> None:
     names = {column: column_type(contract, column) for column in contract.stored}
     where = draft.condition(entry, "where", definition.where or "true", names)
     value = draft.aggregate(entry, "value", definition.value, names)
+    window: AnyWindow | None = None
+    since: Node | None = None
+    if definition.window is not None:
+        begins = since_condition(definition.window)
+        window = Ever() if begins is not None else parse_window(definition.window)
+        since = None if begins is None else draft.condition(entry, "window", begins, names)
+        if begins is not None and since is None:
+            return
     if value is not None and not _window_fits(draft, entry, contract, definition, value):
         return
     if where is not None and value is not None:
@@ -54,9 +65,10 @@ def _read_aggregate(draft: Draft, name: str, definition: TagDefinition) -> None:
             name=name,
             definition=definition,
             contract=contract,
-            window=Window.parse(definition.window) if definition.window else None,
+            window=window,
             where=where,
             value=value,
+            since=since,
         )
 
 
