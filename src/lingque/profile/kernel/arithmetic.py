@@ -8,21 +8,21 @@ from numba import njit
 LOW = 0xFFFFFFFF
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def added_badly(left, right):  # type: ignore[no-untyped-def]
     """Does the sum of two whole numbers not fit into 64 bits?"""
     total = left + right
     return ((left ^ total) & (right ^ total)) < 0
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def taken_badly(left, right):  # type: ignore[no-untyped-def]
     """Does the difference not fit?"""
     rest = left - right
     return ((left ^ right) & (left ^ rest)) < 0
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def multiplied_badly(left, right):  # type: ignore[no-untyped-def]
     """Does the product not fit?"""
     if left == 0 or right == 0:
@@ -33,13 +33,13 @@ def multiplied_badly(left, right):  # type: ignore[no-untyped-def]
     return product // right != left or product - product // right * right != 0
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def magnitude(value):  # type: ignore[no-untyped-def]
     """|value|, also of the smallest whole number."""
     return np.uint64(value) if value >= 0 else ~np.uint64(value) + np.uint64(1)
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def divided(total, count):  # type: ignore[no-untyped-def]
     """`total / count` rounded half away from zero; `count` is not 0."""
     t, c = magnitude(total), magnitude(count)
@@ -50,20 +50,20 @@ def divided(total, count):  # type: ignore[no-untyped-def]
     return np.int64(quotient) if (total < 0) == (count < 0) else -np.int64(quotient)
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def fits(high, low):  # type: ignore[no-untyped-def]
     """Does `high` × 2³² + `low` fit into 64 bits?"""
     top = high + (low >> 32)
     return -(2**31) <= top < 2**31
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def joined(high, low):  # type: ignore[no-untyped-def]
     """`high` × 2³² + `low`, which fits."""
     return ((high + (low >> 32)) << 32) + (low & LOW)
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def as_number(high, low):  # type: ignore[no-untyped-def]
     """`high` × 2³² + `low` as a number, to the last bit where it fits."""
     if fits(high, low):
@@ -71,7 +71,7 @@ def as_number(high, low):  # type: ignore[no-untyped-def]
     return np.float64(high + (low >> 32)) * 4294967296.0 + np.float64(low & LOW)
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def mean(high, low, count):  # type: ignore[no-untyped-def]
     """(`high` × 2³² + `low`) ÷ `count` (1 … 2³¹), rounded half away from zero; of values of 64 bits it always fits."""
     top, bottom = high + (low >> 32), low & LOW
@@ -87,7 +87,7 @@ def mean(high, low, count):  # type: ignore[no-untyped-def]
     return -np.int64(quotient) if negative else np.int64(quotient)
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def civil(day):  # type: ignore[no-untyped-def]
     """Year, month and day of a day since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms")."""
     shifted = day + 719468
@@ -100,22 +100,22 @@ def civil(day):  # type: ignore[no-untyped-def]
     return yoe + era * 400 + (1 if month <= 2 else 0), month, doy - (153 * mp + 2) // 5 + 1
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def year_of(day):  # type: ignore[no-untyped-def]
     return civil(day)[0]
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def month_of(day):  # type: ignore[no-untyped-def]
     return civil(day)[1]
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def day_of(day):  # type: ignore[no-untyped-def]
     return civil(day)[2]
 
 
-@njit(cache=True, inline="never", nogil=True)
+@njit(nogil=True)
 def full_years(first, second):  # type: ignore[no-untyped-def]
     """Full years from the first day to the second."""
     y1, m1, d1 = civil(first)

@@ -1,4 +1,4 @@
-"""Arrow columns as the arrays that a kernel reads. Texts become codes; what is asked of a text is asked once of each."""
+"""Arrow columns as the arrays that a kernel reads. Texts become codes; what is asked of a text is asked once each."""
 
 from __future__ import annotations
 
@@ -48,18 +48,60 @@ class Coded:
         return Coded(codes=ranks[self.codes], values=self.values.take(pa.array(order)))
 
 
+class TextAnswers:
+    """What conditions on texts say of each text. Of few texts it is remembered. Used from several threads at once."""
+
+    def __init__(self, ask: AskRows) -> None:
+        self._ask = ask
+        self._known: dict[str, dict[str | None, bytes]] = {}
+
+    def tests(self, question: str, column: str, values: pa.Array) -> NDArray[np.int8]:
+        """Per text, and then for none, a row of answers: 1 true, 0 false, 2 unknown."""
+        if len(values) > _FEW:
+            return _answers(self._ask(question, _rows(column, values)))
+        known = self._known.get(question, {})
+        texts: list[str | None] = [*values.to_pylist(), None]
+        new = [text for text in texts if text not in known]
+        if new:
+            answers = _answers(self._ask(question, pa.table({column: pa.array(new, pa.string())})))
+            kept = known if len(known) < _MANY else {}
+            # a new mapping instead of a changed one: another thread may be reading
+            known = kept | {text: answers[number].tobytes() for number, text in enumerate(new)}
+            self._known[question] = known
+            if not known.keys() >= set(texts):
+                return self.tests(question, column, values)
+        joined = np.frombuffer(b"".join([known[text] for text in texts]), np.int8)
+        return joined.reshape(len(texts), -1)
+
+    def texts(self, question: str, column: str, values: pa.Array) -> pa.Array:
+        """Per text, and then for none, the text that is made of it."""
+        return _one(self._ask(question, _rows(column, values)).column(0)).cast(pa.string())
+
+
+_FEW = 2_000
+_MANY = 50_000
+
+
+def _rows(column: str, values: pa.Array) -> pa.Table:
+    return pa.table({column: pa.concat_arrays([values.cast(pa.string()), pa.nulls(1, pa.string())])})
+
+
+def _answers(table: pa.Table) -> NDArray[np.int8]:
+    columns = [column.cast(pa.int8()).fill_null(2).to_numpy() for column in table.columns]
+    return np.ascontiguousarray(np.stack(columns, axis=1), np.int8)
+
+
 class Columns:
     """The columns of some rows, each made ready once for all kernels that read it.
 
-    `table`: the rows as they are stored; `again`: which of them are read once more behind the others; `ask` answers what
-    conditions on texts are asked.
+    `table`: the rows as they are stored; `again`: which of them are read once more behind the others.
     """
 
-    def __init__(self, table: pa.Table, *, again: Int64s, as_of: date, ask: AskRows) -> None:
+    def __init__(self, table: pa.Table, *, again: Int64s, as_of: date, answers: TextAnswers) -> None:
         self._table = table
         self._again = pa.array(again) if len(again) else None
         self._as_of = as_of
-        self._ask = ask
+        self._answers = answers
         self._numbers: dict[str, tuple[NDArray[Any], NDArray[np.uint8]]] = {}
         self._codes: dict[tuple[str, bool], Coded] = {}
         self._ones = np.ones(table.num_rows + len(again), np.uint8)
@@ -72,7 +114,9 @@ class Columns:
             values, known = self._number(column)
             found += [values, known] if column.name in needs.nullable else [values]
         for text, conditions in needs.tests.items():
-            ordered = any(isinstance(one, Name) and one.name == text for n, one in enumerate(needs.codes) if n in kernel.ordered)
+            ordered = any(
+                isinstance(one, Name) and one.name == text for n, one in enumerate(needs.codes) if n in kernel.ordered
+            )
             coded = self._column_code(text, ordered=ordered)
             found += [coded.codes, self._tested(text, conditions, coded)]
         codes = [self._code(node, ordered=number in kernel.ordered) for number, node in enumerate(needs.codes)]
@@ -121,22 +165,17 @@ class Columns:
             return self._column_code(node.name, ordered=ordered, kind=node.type.kind)
         (text,) = names_in(node)
         of = self._column_code(text, ordered=False)
-        made = _coded(self._asked(text, [node], of).column(0).cast(pa.string()).combine_chunks())
+        made = _coded(self._answers.texts(self._question([node]), text, of.values))
         coded = Coded(codes=made.codes[of.codes], values=made.values)
         return coded.in_order() if ordered else coded
 
     def _tested(self, text: str, conditions: Sequence[Node], coded: Coded) -> NDArray[np.int8]:
         """Per text (and for none) and condition: 1 true, 0 false, 2 unknown."""
-        answers = self._asked(text, conditions, coded)
-        tests = np.empty((len(coded.values) + 1, len(conditions)), np.int8)
-        for number in range(len(conditions)):
-            tests[:, number] = answers.column(number).cast(pa.int8()).fill_null(2).to_numpy()
-        return tests
+        return self._answers.tests(self._question(conditions), text, coded.values)
 
-    def _asked(self, text: str, nodes: Sequence[Node], coded: Coded) -> pa.Table:
-        rows = pa.table({text: pa.concat_arrays([coded.values.cast(pa.string()), pa.nulls(1, pa.string())])})
+    def _question(self, nodes: Sequence[Node]) -> str:
         columns = [f"{row_sql(node, as_of=self._as_of)} AS {quote(f'_{number}')}" for number, node in enumerate(nodes)]
-        return self._ask(f"SELECT {', '.join(columns)} FROM rows", rows)
+        return f"SELECT {', '.join(columns)} FROM rows"
 
 
 _NOTHING: dict[Kind, Any] = {

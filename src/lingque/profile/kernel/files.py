@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ class TableFiles:
         self._buckets = buckets
         self._texts = list(texts)
         self._files = [self._opened(path) for path in paths]
+        self._links: Links | None = None
         self._moved: pa.Table | None = None
 
     @property
@@ -66,6 +68,7 @@ class TableFiles:
                     rows = rows.set_column(place, "bucket", pa.array(home[away], pa.int32()))
                     found.append(rows)
         self._moved = pa.concat_tables(found, promote_options="permissive") if found else None
+        self._links = links if found else None
 
     def read(self, wanted: Buckets, columns: Sequence[str]) -> tuple[pa.Table, tuple[int, ...]]:
         """The rows of those buckets, and where each file's begin. `WarehouseError` where a file is not in order."""
@@ -85,7 +88,7 @@ class TableFiles:
         for file in self._files:
             groups = [n for n, (first, after) in enumerate(file.groups) if first < wanted[1] and after > wanted[0]]
             if groups:
-                yield self._cut(self._group(file, groups, columns), wanted, file.path)
+                yield self._at_home(self._cut(self._group(file, groups, columns), wanted, file.path))
         if self._moved is not None:
             buckets = self._moved.column("bucket").to_numpy()
             here = np.flatnonzero((buckets >= wanted[0]) & (buckets < wanted[1]))
@@ -101,6 +104,12 @@ class TableFiles:
             )
         first, after = np.searchsorted(buckets, wanted)
         return rows.slice(first, after - first)
+
+    def _at_home(self, rows: pa.Table) -> pa.Table:
+        if self._links is None:
+            return rows
+        at_home = self._home(rows, self._links) == rows.column("bucket").to_numpy()
+        return rows if bool(np.all(at_home)) else rows.filter(pa.array(at_home))
 
     def _group(self, file: _File, groups: list[int], columns: Sequence[str]) -> pa.Table:
         with pq.ParquetFile(file.path, metadata=file.metadata, memory_map=True, read_dictionary=self._texts) as opened:
@@ -127,4 +136,4 @@ def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
     wanted = max(-(-rows // ROWS_AT_ONCE), -(-customers // CUSTOMERS_AT_ONCE), 1)
     count = min(buckets, wanted)
     edges = [number * buckets // count for number in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

@@ -19,7 +19,9 @@ from lingque.catalog.expressions.tree import (
     walk,
 )
 from lingque.catalog.expressions.types import Kind
-from lingque.profile.kernel.row_code import FALSE, TRUE, Needs, RowCode, UnsupportedError, both, shape
+from lingque.profile.kernel.logic import FALSE, TRUE, both
+from lingque.profile.kernel.needs import Needs, UnsupportedError, shape
+from lingque.profile.kernel.row_code import RowCode
 
 HOURS_24 = 86_400_000_000
 
@@ -140,7 +142,9 @@ class Measuring:
             value = _value(self, row, operand, ordered=True)
             condition = f"(not {name}k or {value} {sign} {name}v)"
             known = _known(self, row, operand)
-            _if(row, condition if known == TRUE else f"{known} and {condition}", f"{name}v = {value}", f"{name}k = True")
+            _if(
+                row, condition if known == TRUE else f"{known} and {condition}", f"{name}v = {value}", f"{name}k = True"
+            )
 
         return self._keep(block, ("least" if least else "most", shape(operand)), _value_begins(operand), step)
 
@@ -226,9 +230,7 @@ class Measuring:
         key = ("not followed", shape(measure))
         return self._keep(block, key, ["{0} = False", "{0}q = -1"], step)
 
-    def _keep(
-        self, block: Block, key: Hashable, begin: list[str], step: Callable[[str, RowCode], None]
-    ) -> str:
+    def _keep(self, block: Block, key: Hashable, begin: list[str], step: Callable[[str, RowCode], None]) -> str:
         found = block.kept.get(key)
         if found is None:
             self._count += 1
@@ -267,7 +269,7 @@ def _value(measuring: Measuring, row: RowCode, operand: Node, *, ordered: bool =
 
 
 def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
-    if operand.type.kind is not Kind.TEXT or isinstance(operand, Name) is False and len(names_in(operand)) != 1:
+    if operand.type.kind is not Kind.TEXT:
         return row.known(operand)
     code = measuring._code(operand)
     return row.kept(("coded", code), f"d{code}[r] < sizes[{code}]")
@@ -304,35 +306,45 @@ class Settling(RowCode):
 
     def aggregate(self, node: Aggregate) -> Settled:
         """The value of one aggregate of the block."""
-        keep, block = self._measuring, self._block
-        if node.operand is None:
+        keep, block, x = self._measuring, self._block, node.operand
+        if x is None:
             return self._of_rows(node)
-        x = node.operand
         match node.function:
-            case "count":
-                return Settled(value=keep.present(block, x), known=TRUE)
-            case "count_distinct" if x.type.kind is Kind.BOOLEAN:
-                t, f = keep.trues(block, x), keep.falses(block, x)
-                return Settled(value=f"((1 if {t} > 0 else 0) + (1 if {f} > 0 else 0))", known=TRUE)
-            case "count_distinct":
-                return Settled(value=keep.distinct(block, x), known=TRUE)
+            case "count" | "count_distinct":
+                return self._counted(node.function, x)
             case "sum":
                 return self._sum(keep.total(block, x), x)
             case "avg":
                 return self._avg(keep.total(block, x), keep.present(block, x), x)
-            case "min" | "max":
-                name = keep.extreme(block, x, least=node.function == "min")
-            case "first":
-                name = keep.oldest(block, x)
-            case "last":
-                name = keep.newest(block, x)
-            case "top" if node.weight is None:
-                name = keep.top(block, x)
             case "any" | "all" | "share":
                 return self._of_truth(node.function, keep.trues(block, x), keep.falses(block, x))
             case _:
-                raise UnsupportedError(f"{node.function}()" if node.weight is None else "top() by weight")
-        return Settled(value=f"{name}v", known=f"{name}k")
+                name = self._one_of_them(node, x)
+                return Settled(value=f"{name}v", known=f"{name}k")
+
+    def _one_of_them(self, node: Aggregate, x: Node) -> str:
+        """The name of what is kept where the value of one row is wanted."""
+        keep, block = self._measuring, self._block
+        match node.function:
+            case "min" | "max":
+                return keep.extreme(block, x, least=node.function == "min")
+            case "first":
+                return keep.oldest(block, x)
+            case "last":
+                return keep.newest(block, x)
+            case "top" if node.weight is None:
+                return keep.top(block, x)
+            case _:
+                raise UnsupportedError("top() by weight" if node.weight is not None else f"{node.function}()")
+
+    def _counted(self, function: str, x: Node) -> Settled:
+        keep, block = self._measuring, self._block
+        if function == "count":
+            return Settled(value=keep.present(block, x), known=TRUE)
+        if x.type.kind is Kind.BOOLEAN:
+            true, false = keep.trues(block, x), keep.falses(block, x)
+            return Settled(value=f"((1 if {true} > 0 else 0) + (1 if {false} > 0 else 0))", known=TRUE)
+        return Settled(value=keep.distinct(block, x), known=TRUE)
 
     def _of_rows(self, node: Aggregate) -> Settled:
         if node.function == "count":
@@ -384,4 +396,3 @@ class Settling(RowCode):
 
     def _known(self, node: Node) -> str:
         return self.aggregate(node).known if isinstance(node, Aggregate) else super()._known(node)
-

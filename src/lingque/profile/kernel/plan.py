@@ -12,7 +12,7 @@ from lingque.catalog.expressions.tree import Node, fixed_day
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import AnyWindow, BusinessCalendar, Days, Ever, PeriodUnit, ToDate, Window, before, periods
 from lingque.core.hashing import Int64s
-from lingque.profile.kernel.row_code import Needs
+from lingque.profile.kernel.needs import Needs
 from lingque.profile.tag_sql import PointInTime
 
 BEFORE_ALL = -(2**63)
@@ -53,8 +53,8 @@ Border = Span | Period
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """What of a kernel's arguments depends on the day: borders from the newest, which of the kernel's each is, the ends
-    of windows, and the days that expressions speak of (since 1970-01-01)."""
+    """What of a kernel's arguments depends on the day: borders from the newest on, which of the kernel's each is, the
+    ends of windows, and the days that expressions speak of (since 1970-01-01)."""
 
     begins: Int64s
     which: Int64s
@@ -64,8 +64,7 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """Where a value stands among the whole numbers, or the numbers, that a kernel gives; `code`: it stands for a text or
-    for another value of that code."""
+    """Where a value stands among the whole numbers, or the numbers, that a kernel gives; `code`: it is such a code."""
 
     tag: str
     earlier: bool

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.model import AggregateTag
+from lingque.profile.kernel.needs import UnsupportedError, shape
 from lingque.profile.kernel.plan import Plan
-from lingque.profile.kernel.row_code import UnsupportedError, shape
 from lingque.profile.kernel.source import kernel_of
 
 TAGS_PER_KERNEL = 24
@@ -21,9 +21,7 @@ TAGS_PER_KERNEL = 24
 
 def plan_of(contract: DataContract, tags: Sequence[AggregateTag], *, lacking: Collection[str] = ()) -> Plan:
     """The plan of tags over the events of one table. `lacking`: required columns that older rows do not have."""
-    nullable = frozenset(
-        name for name, column in contract.stored.items() if not column.is_required or name in lacking
-    )
+    nullable = frozenset(name for name, column in contract.stored.items() if not column.is_required or name in lacking)
     able: list[AggregateTag] = []
     by_sql: list[tuple[AggregateTag, str]] = []
     for tag in tags:

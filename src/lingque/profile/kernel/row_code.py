@@ -1,15 +1,14 @@
 """The text of what is asked of one row.
 
 Truth has three values, so a condition is two questions: is it true, is it false; a row for which it is neither is
-unknown. A value is likewise two: what it is, and is it known. Whatever is asked twice is worked out once. A condition on
-one column of texts is no code at all: it is asked once of each text that occurs (`Needs.tests`), and a row looks it up.
+unknown. A value is likewise two: what it is, and is it known. Whatever is asked twice is worked out once. A condition
+on one column of texts is no code at all: it is asked once of each text that occurs (`Needs.tests`), and a row looks
+the answer up.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -26,81 +25,15 @@ from lingque.catalog.expressions.tree import (
     Shifted,
     Unary,
     fixed_day,
-    names_in,
-    walk,
 )
 from lingque.catalog.expressions.types import BOOLEAN, Kind
+from lingque.profile.kernel.logic import FALSE, TRUE, both, chosen, either, negated
+from lingque.profile.kernel.needs import Needs, UnsupportedError, shape, tested_column
 
-TRUE, FALSE = "True", "False"
 _COMPARED = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _BADLY = {"+": "added_badly", "-": "taken_badly", "*": "multiplied_badly"}
+_OF_DAYS = {"years_between": "full_years", "year": "year_of", "month": "month_of", "day": "day_of"}
 _SOME_DAY = date(2000, 1, 1)
-_PARTS_OF_DAY = {"year": "year_of", "month": "month_of", "day": "day_of"}
-
-
-class UnsupportedError(Exception):
-    """What is asked has no text; SQL must serve. The message says what it is."""
-
-
-def shape(node: Any) -> Hashable:
-    """What two nodes share that mean the same, wherever in their texts they stand."""
-    if isinstance(node, Node):
-        fields = (shape(getattr(node, one.name)) for one in dataclasses.fields(node) if one.name != "position")
-        return (type(node).__name__, *fields)
-    if isinstance(node, tuple):
-        return tuple(shape(part) for part in node)
-    return (type(node).__name__, node)
-
-
-@dataclass(kw_only=True)
-class Needs:
-    """What a kernel reads of a table: the names of its arguments follow from the positions here.
-
-    `numbers`: columns as they are; `tests`: per column of texts, the conditions asked of each text; `codes`: values that
-    are told apart or ordered by a code; `days`: days that depend on the snapshot's only.
-    """
-
-    nullable: frozenset[str]
-    numbers: list[Name] = field(default_factory=list)
-    tests: dict[str, list[Node]] = field(default_factory=dict)
-    codes: list[Node] = field(default_factory=list)
-    days: list[Node] = field(default_factory=list)
-    _variables: int = 0
-
-    def fresh(self) -> str:
-        """A name for a variable that has one type only, however many blocks there are."""
-        self._variables += 1
-        return f"v{self._variables}"
-
-    def number(self, column: Name) -> int:
-        return _place(self.numbers, column)
-
-    def test(self, column: str, condition: Node) -> tuple[int, int]:
-        """Which column of texts, and which of its conditions."""
-        conditions = self.tests.setdefault(column, [])
-        return list(self.tests).index(column), _place(conditions, condition)
-
-    def code(self, value: Node) -> int:
-        return _place(self.codes, value)
-
-    def day(self, value: Node) -> int:
-        return _place(self.days, value)
-
-
-def _place(known: list[Any], node: Node) -> int:
-    shapes = [shape(one) for one in known]
-    if shape(node) not in shapes:
-        known.append(node)
-        return len(known) - 1
-    return shapes.index(shape(node))
-
-
-def tested_column(node: Node) -> str | None:
-    """The one column of texts that a condition is about, where there is one and nothing else is asked."""
-    names = [part for part in walk(node) if isinstance(part, Name)]
-    if node.type.kind is not Kind.BOOLEAN or isinstance(node, Name) or not names:
-        return None
-    return names[0].name if len(names_in(node)) == 1 and names[0].type.kind is Kind.TEXT else None
 
 
 class RowCode:
@@ -151,29 +84,32 @@ class RowCode:
         return self._found(key) or self.kept(key, self._truth(node, wanted=False))
 
     def _truth(self, node: Node, *, wanted: bool) -> str:
-        ask, other = (self.true, self.false) if wanted else (self.false, self.true)
         column = tested_column(node)
         if column is not None:
             text, test = self.needs.test(column, node)
-            return f"t{text}[c{text}[r], {test}] == {1 if wanted else 0}"
+            return f"(t{text}[c{text}[r], {test}] == {1 if wanted else 0})"
         match node:
-            case Constant(value=None):
-                return FALSE
             case Constant():
                 return TRUE if node.value is wanted else FALSE
             case Name():
                 value, known = self.value(node), self.known(node)
                 return both(known, f"({value} {'!=' if wanted else '=='} 0)")
-            case Unary(operator="not"):
-                return other(node.operand)
             case Unary(operator="is null" | "is not null"):
                 known = self.known(node.operand)
                 return known if (node.operator == "is not null") is wanted else negated(known)
+            case Binary() if node.operator in _COMPARED:
+                return self._compared(node, wanted=wanted)
+            case _:
+                return self._truth_of_conditions(node, wanted=wanted)
+
+    def _truth_of_conditions(self, node: Node, *, wanted: bool) -> str:
+        ask, other = (self.true, self.false) if wanted else (self.false, self.true)
+        match node:
+            case Unary(operator="not"):
+                return other(node.operand)
             case Binary(operator="and" | "or"):
                 left, right = ask(node.left), ask(node.right)
                 return both(left, right) if (node.operator == "and") is wanted else either(left, right)
-            case Binary() if node.operator in _COMPARED:
-                return self._compared(node, wanted=wanted)
             case OneOf():
                 return self._one_of(node, wanted=wanted)
             case Case():
@@ -242,18 +178,27 @@ class RowCode:
         if node.type.kind is Kind.TEXT:
             raise UnsupportedError("a text that is more than a column")
         match node:
-            case AsOf() | Shifted() if fixed_day(node, _SOME_DAY) is not None:
+            case AsOf() | Shifted() | Constant() if fixed_day(node, _SOME_DAY) is not None:
                 return f"days[{self.needs.day(node)}]"
-            case Constant(value=None):
-                return "0"
-            case Constant(type=t) if t.kind is Kind.DATE:
-                return f"days[{self.needs.day(node)}]"
-            case Constant(value=bool()):
-                return "1" if node.value else "0"
             case Constant():
                 return _literal(node.value)
             case Name():
                 return self._column(node)
+            case Binary() | Unary(operator="-") | Shifted():
+                return self._calculated(node)
+            case Case():
+                return self._chosen(node)
+            case Coalesce():
+                return self._first(node)
+            case _ if node.type.kind is Kind.BOOLEAN:
+                return f"(1 if {self.true(node)} else 0)"
+            case Call() if node.function in _OF_DAYS:
+                return f"{_OF_DAYS[node.function]}({', '.join(self.value(one) for one in node.arguments)})"
+            case _:
+                raise UnsupportedError(_called(node))
+
+    def _calculated(self, node: Node) -> str:
+        match node:
             case Shifted(unit="day"):
                 return f"({self.value(node.operand)} + {node.count})"
             case Unary(operator="-"):
@@ -262,50 +207,17 @@ class RowCode:
                 return self._division(node)
             case Binary(operator="+" | "-" | "*"):
                 return self._arithmetic(node)
-            case Case():
-                return self._chosen(node)
-            case Coalesce():
-                result = self.value(node.choices[-1])
-                for choice in reversed(node.choices[:-1]):
-                    result = f"({self._as(node, choice)} if {self.known(choice)} else {result})"
-                return result
-            case Call(function="years_between"):
-                first, second = (self.value(one) for one in node.arguments)
-                return f"full_years({first}, {second})"
-            case Call() if node.function in _PARTS_OF_DAY:
-                return f"{_PARTS_OF_DAY[node.function]}({self.value(node.arguments[0])})"
-            case _ if node.type.kind is Kind.BOOLEAN:
-                return f"(1 if {self.true(node)} else 0)"
-            case Call():
-                raise UnsupportedError(f"{node.function}()")
             case _:
-                raise UnsupportedError(type(node).__name__.lower())
+                return f"(1 if {self.true(node)} else 0)"
 
     def _known(self, node: Node) -> str:
         match node:
             case Constant():
                 return FALSE if node.value is None else TRUE
-            case AsOf():
-                return TRUE
-            case Name() if node.type.kind is Kind.TEXT:
-                test = Unary(operator="is not null", operand=node, type=BOOLEAN, position=node.position)
-                return self.true(test)
             case Name():
-                place = self.needs.number(node)
-                return f"(k{place}[r] != 0)" if node.name in self.needs.nullable else TRUE
-            case _ if node.type.kind is Kind.BOOLEAN and not isinstance(node, Unary | Name):
+                return self._column_known(node)
+            case _ if node.type.kind is Kind.BOOLEAN:
                 return either(self.true(node), self.false(node))
-            case Unary(operator="not"):
-                return self.known(node.operand)
-            case Unary(operator="is null" | "is not null"):
-                return TRUE
-            case Shifted() | Unary():
-                return self.known(node.operand)
-            case Binary(operator="/"):
-                parts = both(self.known(node.left), self.known(node.right))
-                return both(parts, f"({self.value(node.right)} != 0)")
-            case Binary():
-                return both(self.known(node.left), self.known(node.right))
             case Case():
                 result = self.known(node.otherwise)
                 for when, then in reversed(node.branches):
@@ -316,15 +228,26 @@ class RowCode:
                 for choice in node.choices:
                     result = either(result, self.known(choice))
                 return result
-            case Call() if node.function in ("years_between", *_PARTS_OF_DAY):
-                result = TRUE
-                for argument in node.arguments:
-                    result = both(result, self.known(argument))
-                return result
-            case Call():
-                raise UnsupportedError(f"{node.function}()")
+            case AsOf() | Shifted() | Unary() | Binary():
+                return self._parts_known(node)
+            case Call() if node.function in _OF_DAYS:
+                return self._parts_known(node)
             case _:
-                raise UnsupportedError(type(node).__name__.lower())
+                raise UnsupportedError(_called(node))
+
+    def _parts_known(self, node: Node) -> str:
+        result = TRUE
+        for part in node.parts:
+            result = both(result, self.known(part))
+        if isinstance(node, Binary) and node.operator == "/":
+            result = both(result, f"({self.value(node.right)} != 0)")
+        return result
+
+    def _column_known(self, node: Name) -> str:
+        if node.type.kind is Kind.TEXT:
+            return self.true(Unary(operator="is not null", operand=node, type=BOOLEAN, position=node.position))
+        place = self.needs.number(node)
+        return f"(k{place}[r] != 0)" if node.name in self.needs.nullable else TRUE
 
     def _column(self, node: Name) -> str:
         place = self.needs.number(node)
@@ -334,6 +257,12 @@ class RowCode:
         """A whole number beside numbers becomes one."""
         value = self.value(part)
         return f"float({value})" if node.type.kind is Kind.NUMBER and part.type.kind is not Kind.NUMBER else value
+
+    def _first(self, node: Coalesce) -> str:
+        result = self._as(node, node.choices[-1])
+        for choice in reversed(node.choices[:-1]):
+            result = f"({self._as(node, choice)} if {self.known(choice)} else {result})"
+        return result
 
     def _chosen(self, node: Case) -> str:
         result = self._as(node, node.otherwise)
@@ -350,8 +279,7 @@ class RowCode:
     def _arithmetic(self, node: Binary) -> str:
         left, right = self.value(node.left), self.value(node.right)
         if node.type.kind is Kind.NUMBER:
-            value = self.kept(("raw", shape(node)), f"(float({left}) {node.operator} float({right}))")
-            return value
+            return f"(float({left}) {node.operator} float({right}))"
         if node.left.type.kind is not Kind.DATE:
             known = both(self.known(node.left), self.known(node.right))
             self._refuse(known, f"{_BADLY[node.operator]}({left}, {right})")
@@ -370,33 +298,15 @@ class RowCode:
         self.line(f"    failed[{self.check}] = 1")
 
 
-def both(left: str, right: str) -> str:
-    if FALSE in (left, right):
-        return FALSE
-    return right if left == TRUE else left if right == TRUE else f"({left} & {right})"
-
-
-def either(left: str, right: str) -> str:
-    if TRUE in (left, right):
-        return TRUE
-    return right if left == FALSE else left if right == FALSE else f"({left} | {right})"
-
-
-def negated(text: str) -> str:
-    return {TRUE: FALSE, FALSE: TRUE}.get(text, f"(not {text})")
-
-
-def chosen(when: str, then: str, otherwise: str) -> str:
-    if when in (TRUE, FALSE):
-        return then if when == TRUE else otherwise
-    return then if then == otherwise else f"({then} if {when} else {otherwise})"
+def _called(node: Node) -> str:
+    return f"{node.function}()" if isinstance(node, Call) else type(node).__name__.lower()
 
 
 def _literal(value: Any) -> str:
-    if isinstance(value, float):
-        return f"({value!r})"
-    if value is not None and value == -(2**63):
-        return "(-9223372036854775807 - 1)"
-    return f"({value})"
-
-
+    match value:
+        case None:
+            return "0"
+        case bool():
+            return "1" if value else "0"
+        case _:
+            return "(-9223372036854775807 - 1)" if value == -(2**63) else f"({value!r})"

@@ -18,13 +18,18 @@ from lingque.core.hashing import Int64s
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """Which customer a party belongs to; a party that is not named is the customer of its own id."""
+    """Which customer a party belongs to; a party that is not named is the customer of its own id, and its rows stand
+    there."""
 
     parties: Int64s
     customers: Int64s
 
     @classmethod
-    def of(cls, parties: Int64s, customers: Int64s) -> Links:
+    def of(cls, parties: Int64s, customers: Int64s, *, once: Int64s | None = None) -> Links:
+        """`once`: parties that ever belonged to another customer, who may have their rows."""
+        if once is not None:
+            alone = np.setdiff1d(once, parties)
+            parties, customers = np.concatenate([parties, alone]), np.concatenate([customers, alone])
         order = np.argsort(parties, kind="stable")
         return cls(parties=parties[order], customers=customers[order])
 
@@ -50,8 +55,8 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """Customers in ascending order; the segments of customer `i` are `first[i]` … `first[i + 1]`, rows `starts` … `stops`
-    of each. `again`: rows that are read once more, in this order, behind all others."""
+    """Customers in ascending order; the segments of customer `i` are `first[i]` … `first[i + 1]`, each with rows
+    `starts` … `stops`. `again`: rows that are read once more, in this order, behind all others."""
 
     customers: Int64s
     first: Int64s

@@ -11,9 +11,11 @@ from lingque.catalog.expressions.tree import Aggregate, NotFollowed, PerPeriod, 
 from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import AnyWindow
+from lingque.profile.kernel.logic import TRUE
 from lingque.profile.kernel.measuring import Block, Gate, Measuring, Settled, Settling
+from lingque.profile.kernel.needs import Needs, UnsupportedError
 from lingque.profile.kernel.plan import Border, Kernel, Period, Slot, Span
-from lingque.profile.kernel.row_code import TRUE, Needs, RowCode, UnsupportedError
+from lingque.profile.kernel.row_code import RowCode
 
 _HEAD = """\
 import numpy as np
@@ -110,7 +112,9 @@ class _Writer:
         for tag in self.tags:
             self._tag(tag)
         step = self._step()
-        begin = [line for block in self.measuring.blocks.values() for kept in block.kept.values() for line in kept.begin]
+        begin = [
+            line for block in self.measuring.blocks.values() for kept in block.kept.values() for line in kept.begin
+        ]
         for place in range(len(self.measuring.sinces)):
             begin += [f"o{place} = True", f"f{place} = False"]
         columns = arguments(self.needs, self.measuring.stamps)
@@ -156,17 +160,17 @@ class _Writer:
                 flag, rows = self.measuring.not_followed(block, measure), self.measuring.count(block)
                 code = self._code_at(Span(window), block, tag.name)
                 found = Settled(value=f"(1 if {flag} else 0)", known=f"({rows} > 0)")
-                self._store(tag, code, self._since(tag, block, found), Span(window))
+                self._store(tag, code, self._since(block, found), Span(window))
             case _:
                 raise UnsupportedError(type(measure).__name__)
 
     def _settled(self, tag: AggregateTag, measure: Aggregate, span: Span) -> None:
         block = self._block(tag, self._gate(tag, span))
         code = self._code_at(span, block, tag.name)
-        found = self._since(tag, block, code.aggregate(measure), empty=of_nothing(measure))
+        found = self._since(block, code.aggregate(measure), empty=of_nothing(measure))
         self._store(tag, code, found, span, measure=measure)
 
-    def _since(self, tag: AggregateTag, block: Block, found: Settled, *, empty: bool | int | None = None) -> Settled:
+    def _since(self, block: Block, found: Settled, *, empty: bool | int | None = None) -> Settled:
         """Where no row began it, there are no rows."""
         if block.gate.since is None:
             return found
@@ -191,7 +195,7 @@ class _Writer:
         self._per_period.setdefault(place, []).extend([*code.lines, " " * 16 + update])
         at_window = self._code_at(span, block, tag.name)
         found = Settled(value=f"({name} if {rows} > 0 else 0)", known=TRUE)
-        self._store(tag, at_window, self._since(tag, block, found, empty=0), span)
+        self._store(tag, at_window, self._since(block, found, empty=0), span)
 
     def _gate(self, tag: AggregateTag, span: Span) -> Gate:
         end = None if span.ends_at_as_of else span
@@ -241,7 +245,9 @@ class _Writer:
                 conditions.append(f"o{block.gate.since}")
             conditions.append(row.true(block.where))
             asked = " and ".join(one for one in conditions if one != TRUE)
-            inner = row.inside(check=block.check) if asked else RowCode(self.needs, indent=5, outer=row, check=block.check)
+            inner = (
+                row.inside(check=block.check) if asked else RowCode(self.needs, indent=5, outer=row, check=block.check)
+            )
             for kept in block.kept.values():
                 kept.step(inner)
             if not inner.lines:
@@ -278,6 +284,7 @@ class _Writer:
 def code_version() -> str:
     """The digest of this package: a kernel made by other code is another one."""
     folder = files("lingque.profile.kernel")
-    texts = sorted((entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".py"))
+    texts = sorted(
+        (entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".py")
+    )
     return hashlib.sha256(repr(texts).encode()).hexdigest()
-

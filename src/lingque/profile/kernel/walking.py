@@ -17,7 +17,7 @@ from lingque.catalog.model import AggregateTag
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s
-from lingque.profile.kernel.columns import AskRows, Coded, Columns
+from lingque.profile.kernel.columns import Coded, Columns, TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
 from lingque.profile.kernel.plan import Kernel, Plan, Slot
 from lingque.profile.kernel.segments import Links, Rows, Segments, segments_of
@@ -34,7 +34,7 @@ class Walker:
     at: PointInTime
     calendar: BusinessCalendar
     cache: KernelCache
-    ask: AskRows
+    answers: TextAnswers
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class Walker:
         )
         found = segments_of(rows, links, table=self.plan.contract.contract)
         time, known = (_followed(array, found.again) for array in (rows.time, rows.known))
-        columns = Columns(table, again=found.again, as_of=self.at.as_of, ask=self.ask)
+        columns = Columns(table, again=found.again, as_of=self.at.as_of, answers=self.answers)
         made: dict[str, pa.Array] = {"customer_id": pa.array(found.customers)}
         for kernel in self.plan.kernels:
             made |= self._run(kernel, found, columns, time, known)
