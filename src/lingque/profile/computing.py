@@ -54,8 +54,7 @@ class Computation:
         return pa.concat_tables(self.batches(tags, inputs))
 
     def batches(self, tags: Sequence[Tag], inputs: Inputs) -> Iterator[pa.Table]:
-        """The same in the order of buckets and customers, in several tables unless some tag needs all customers
-        together."""
+        """The same in several tables, in the order of buckets and customers."""
         population = self._prepare(tags, inputs)
         aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
         (_, derived), *above = _layers(tags)
@@ -69,14 +68,25 @@ class Computation:
             for batch in self.aggregation.batches(aggregates, inputs.versions, linked, population)
         )
         columns = ["customer_id", *(tag.name for tag in tags)]
-        if not above:
-            for batch in batches:
-                yield batch.select(columns)
-            return
-        rows = pa.concat_tables(batches)
-        for scores, derived in above:
+        for batch in self._with_layers(batches, above) if above else batches:
+            yield batch.select(columns)
+
+    def _with_layers(self, batches: Iterator[pa.Table], layers: Sequence[Layer]) -> Iterator[pa.Table]:
+        """What needs all customers together is worked out on the columns it needs; the others wait on disk."""
+        spool = self.session.spool(batches)
+        above: list[ModelTag | DerivedTag] = [tag for layer in layers for tags in layer for tag in tags]
+        made = [tag.name for tag in above]
+        needed = dict.fromkeys(name for tag in above for name in sorted(tag.inputs) if name not in made)
+        rows = spool.columns(["customer_id", *needed])
+        for scores, derived in layers:
             rows = self._derived(self._with_scores(rows, scores), derived)
-        yield rows.select(columns)
+        first = 0
+        for batch in spool.batches():
+            beside = rows.slice(first, batch.num_rows)
+            first += batch.num_rows
+            for name in made:
+                batch = batch.append_column(name, beside.column(name))
+            yield batch
 
     def _prepare(self, tags: Sequence[Tag], inputs: Inputs) -> Int64s:
         """Name what is read; returns the customers there are."""
@@ -159,13 +169,16 @@ def _with_lists(rows: pa.Table, tags: Sequence[Tag], inputs: Inputs) -> pa.Table
     return rows
 
 
-def _layers(tags: Sequence[Tag]) -> list[tuple[list[ModelTag], list[DerivedTag]]]:
+Layer = tuple[list[ModelTag], list[DerivedTag]]
+
+
+def _layers(tags: Sequence[Tag]) -> list[Layer]:
     """Scores and then derived tags, layer by layer: a score stands one layer above its features.
 
-    Above the first layer all customers are together, so what compares customers is never in it.
+    Above the first layer all customers are together; what compares customers is never in the first.
     """
     depth: dict[str, int] = {}
-    layers: list[tuple[list[ModelTag], list[DerivedTag]]] = [([], [])]
+    layers: list[Layer] = [([], [])]
     for tag in tags:
         inputs = () if isinstance(tag, AggregateTag) else tag.inputs
         below = max((depth[name] for name in inputs), default=0)
