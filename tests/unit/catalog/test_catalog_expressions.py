@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from expression_oracle import CNY, COLUMNS, Expressions, Meant, Row, is_like, rounded_half_away, rows_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from expression_oracle import CNY, COLUMNS, Expressions, Meant, Row, is_like, rounded_half_away, rows_of
 from lingque.catalog.expressions.parse import parse_condition, parse_derived, parse_measure, parse_row_expression
 from lingque.catalog.expressions.to_python import row_function
 from lingque.catalog.expressions.to_sql import quote, row_sql
