@@ -29,16 +29,19 @@ from lingque.govern.permits import PermitOffice
 from lingque.govern.quiet_hours import QuietHours
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
-from lingque.ingest.identity import links_as_of
+from lingque.ingest.identity import links_as_of, once_linked
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
 from lingque.predict.scoring import Scorer
+from lingque.profile.aggregating import Kernels
+from lingque.profile.kernel.columns import TextAnswers
+from lingque.profile.kernel.compiled import KernelCache
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
 from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.workspace_lock import workspace_lock
-from lingque.warehouse.engine import Session
+from lingque.warehouse.engine import RowEngine, Session
 from lingque.warehouse.tables import DeltaTables
 
 CONTROL_FILE = Path("data") / "control.db"
@@ -227,6 +230,7 @@ def _assemble(
             database=database,
             tables=tables,
             links_as_of=links_as_of,
+            once_linked=once_linked,
             audit=audit,
             clock=clock,
             calendar=calendar,
@@ -234,6 +238,7 @@ def _assemble(
             session=session,
             lists=lists,
             scorer=Scorer(database),
+            kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
         ),
         open_outbox=outbox,
         receipts=Receipts(

@@ -75,6 +75,9 @@ class WarehouseSection(BaseModel):
 
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="memory of the SQL engine")
     threads: int = Field(default=2, ge=1, le=1024, description="threads of the SQL engine")
+    kernels: str = Field(
+        default="data/kernels", description="folder of compiled tags, in the workspace or a full path; may be deleted"
+    )
 
 
 class SmtpSection(BaseModel):

@@ -1,0 +1,3 @@
+"""placeholder"""
+PEERS = {}
+def equal(a,b): return True
