@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import time
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,12 +22,17 @@ from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
 from lingque.flow.services import Services
+from lingque.govern.adopting import adopt
 from lingque.govern.audit import Audit
-from lingque.govern.key_store import FileKeyStore
+from lingque.govern.ciphers import Suite
+from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
+from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
 from lingque.govern.quiet_hours import QuietHours
+from lingque.govern.rotation import KeyRotation
+from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.identity import links_as_of
@@ -46,6 +52,8 @@ WAREHOUSE_FOLDER = Path("data") / "warehouse"
 READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
 MASTER_KEY_FILE = Path("keys") / "master.key"
+KEY_STORES = "lingque.key_stores"
+"""Entry points of packages that bring a key store (an HSM, a KMS): a callable without arguments that makes it."""
 
 Channels = Callable[[Settings], Mapping[str, AnyChannel]]
 
@@ -81,6 +89,8 @@ class Application:
     settings: Settings
     services: Services
     vault: Vault
+    rotation: KeyRotation
+    sealer: AuditSealer
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
@@ -101,13 +111,15 @@ def create_workspace(folder: Path) -> Path:
             shutil.copyfileobj(template, target)
     (folder / "definitions").mkdir(exist_ok=True)
     settings = load_settings(folder)
-    FileKeyStore(folder / MASTER_KEY_FILE).create()
+    if settings.vault.key_store == "file":
+        FileKeyStore(folder / MASTER_KEY_FILE).create()
     database = Database(_control_url(settings, folder))
     try:
         database.migrate()
         with database.transaction() as connection:
             remember_fixed(connection, _fixed(settings))
             check_fixed(connection, _fixed(settings))
+            adopt(connection, _keyring(settings, folder))
     finally:
         database.close()
     return settings_file
@@ -122,7 +134,7 @@ def open_workspace(
     Raises `ConfigurationError` where it is none, or of another version.
     """
     settings = load_settings(folder)
-    if not (folder / MASTER_KEY_FILE).exists():
+    if settings.vault.key_store == "file" and not (folder / MASTER_KEY_FILE).exists():
         raise ConfigurationError(f"{folder} has not been set up", next_step=f"run 'lingque init {folder}'")
     database = Database(_control_url(settings, folder))
     opened: list[AnyChannel] = []
@@ -136,7 +148,9 @@ def open_workspace(
         database.check_schema()
         with database.reading() as connection:
             check_fixed(connection, _fixed(settings))
-        yield _assemble(folder, settings, database, clock or SystemClock(), open_channels)
+            keyring = _keyring(settings, folder)
+            keyring.load(connection)
+        yield _assemble(folder, settings, database, keyring, clock or SystemClock(), open_channels)
     finally:
         for channel in opened:
             channel.close()
@@ -147,13 +161,14 @@ def _assemble(
     folder: Path,
     settings: Settings,
     database: Database,
+    keyring: Keyring,
     clock: Clock,
     open_channels: Callable[[], Mapping[str, AnyChannel]],
 ) -> Application:
     calendar = BusinessCalendar(settings.workspace.zone)
     tables = DeltaTables(folder / WAREHOUSE_FOLDER)
     audit = Audit(clock)
-    vault = Vault(FileKeyStore(folder / MASTER_KEY_FILE), audit)
+    vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, _quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
     ledger = ContactPressure(clock, calendar)
@@ -244,7 +259,13 @@ def _assemble(
             clock=clock,
         ),
     )
-    return Application(settings=settings, services=services, vault=vault)
+    return Application(
+        settings=settings,
+        services=services,
+        vault=vault,
+        rotation=KeyRotation(keyring, database, audit),
+        sealer=AuditSealer(database, keyring, clock),
+    )
 
 
 def _quiet_hours(settings: Settings, calendar: BusinessCalendar) -> QuietHours:
@@ -256,10 +277,32 @@ def _quiet_hours(settings: Settings, calendar: BusinessCalendar) -> QuietHours:
     return QuietHours(calendar=calendar, begin=begin, end=end, days=days)
 
 
+def _keyring(settings: Settings, folder: Path) -> Keyring:
+    vault = settings.vault
+    suite = Suite(cipher=vault.cipher, digest=vault.digest)
+    if vault.key_store == "file":
+        return Keyring(FileKeyStore(folder / MASTER_KEY_FILE, suite), suite)
+    if vault.key_store == "environment":
+        return Keyring(EnvironmentKeyStore(vault.master_keys.get_secret_value(), suite), suite)
+    (found,) = entry_points(group=KEY_STORES, name=vault.key_store) or (None,)
+    if found is None:
+        raise ConfigurationError(
+            f"there is no key store '{vault.key_store}'",
+            next_step=f"'file', 'environment', or one that an installed package names under {KEY_STORES}",
+        )
+    make: Callable[[], KeyStore] = found.load()
+    return Keyring(make(), suite)
+
+
 def _fixed(settings: Settings) -> dict[str, str]:
     """The settings that stored rows depend on."""
-    workspace = settings.workspace
-    return {"workspace.time_zone": workspace.time_zone, "workspace.buckets": str(workspace.buckets)}
+    workspace, vault = settings.workspace, settings.vault
+    return {
+        "workspace.time_zone": workspace.time_zone,
+        "workspace.buckets": str(workspace.buckets),
+        "vault.cipher": vault.cipher,
+        "vault.digest": vault.digest,
+    }
 
 
 def _control_url(settings: Settings, folder: Path) -> str:

@@ -77,6 +77,23 @@ class WarehouseSection(BaseModel):
     threads: int = Field(default=2, ge=1, le=1024, description="threads of the SQL engine")
 
 
+class VaultSection(BaseModel):
+    """`[vault]`: how identifiers are sealed. Cipher and digest are fixed for good once the workspace is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cipher: Literal["aes-256-gcm", "sm4-gcm"] = Field(default="aes-256-gcm", description="what seals identifiers")
+    digest: Literal["sha-256", "sm3"] = Field(
+        default="sha-256", description="what blind indexes and the audit trail's chain are made with"
+    )
+    key_store: str = Field(
+        default="file", description="where the master keys are: file, environment, or a key store of another package"
+    )
+    master_keys: SecretStr = Field(
+        default=SecretStr(""), description="for the key store 'environment': set it by the environment, not in the file"
+    )
+
+
 class SmtpSection(BaseModel):
     """`[smtp]`: the mail server that takes what the bank sends."""
 
@@ -139,6 +156,7 @@ class Settings(BaseSettings):
     workspace: WorkspaceSection = WorkspaceSection()
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
+    vault: VaultSection = VaultSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()

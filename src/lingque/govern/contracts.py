@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date
 from enum import StrEnum
@@ -218,9 +218,21 @@ class ListRegister(Protocol):
     def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Who did what to what. `subject` and `detail` hold ids and reasons, never personal data."""
+
+    actor: str
+    act: str
+    subject: str
+    detail: Mapping[str, object]
+
+
 class AuditTrail(Protocol):
     """Who did what. Written in the transaction of the act; never changed, never deleted."""
 
     def record(
         self, connection: Connection, *, actor: str, act: str, subject: str, detail: dict[str, object]
     ) -> None: ...
+
+    def record_all(self, connection: Connection, entries: Sequence[AuditEntry]) -> None: ...
