@@ -16,12 +16,13 @@ from lingque.core.errors import ConfigurationError
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel, Channel
+from lingque.deliver.customer_rows import DeliverRows
 from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
 from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
-from lingque.flow.services import Services
+from lingque.flow.services import RightsTerms, Services
 from lingque.govern.adopting import adopt
 from lingque.govern.audit import Audit
 from lingque.govern.ciphers import Suite
@@ -31,10 +32,12 @@ from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
 from lingque.govern.quiet_hours import QuietHours
+from lingque.govern.rights.people import GovernRows
 from lingque.govern.rotation import KeyRotation
 from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
+from lingque.ingest.customer_rows import IngestRows
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
@@ -89,8 +92,6 @@ class Application:
     settings: Settings
     services: Services
     vault: Vault
-    rotation: KeyRotation
-    sealer: AuditSealer
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
@@ -258,14 +259,19 @@ def _assemble(
             audit=audit,
             clock=clock,
         ),
-    )
-    return Application(
-        settings=settings,
-        services=services,
+        register=office,
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
+        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows()),
+        rights=RightsTerms(
+            deadline_days=settings.rights.deadline_days,
+            legal_hold=frozenset(settings.rights.legal_hold),
+            bank=settings.sender.name,
+            contact=settings.sender.contact,
+        ),
     )
+    return Application(settings=settings, services=services, vault=vault)
 
 
 def _quiet_hours(settings: Settings, calendar: BusinessCalendar) -> QuietHours:

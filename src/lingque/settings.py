@@ -140,6 +140,19 @@ class ContactSection(BaseModel):
         return self
 
 
+class RightsSection(BaseModel):
+    """`[rights]`: how customers' requests are answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deadline_days: int = Field(default=30, ge=1, le=90, description="days in which a customer's request is answered")
+    legal_hold: tuple[str, ...] = Field(
+        default=("decisions",),
+        description="tables of the data plane that a law keeps from erasure, by surrogate; 'vault': the identity too, "
+        "so that every erasure becomes a restriction",
+    )
+
+
 class FileDropSection(BaseModel):
     """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
 
@@ -161,6 +174,7 @@ class Settings(BaseSettings):
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
     file_drop: FileDropSection = FileDropSection()
+    rights: RightsSection = RightsSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

@@ -347,7 +347,7 @@ def test_a_vault_of_the_first_release_is_brought_under_wrapping_keys(tmp_path: P
         create_workspace(folder)
     with open_workspace(folder) as application:
         vault, database = application.vault, application.services.database
-        list(application.rotation.rotate(actor="root"))
+        list(application.services.rotation.rotate(actor="root"))
         with database.reading() as connection:
             assert vault.disclose(connection, [PartyId(5)]) == {5: {"name": "安女士"}}
             assert vault.resolve(connection, namespace="core/customers", keys=["KD1"], mint=False) == {"KD1": 5}

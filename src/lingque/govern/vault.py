@@ -101,6 +101,14 @@ class Vault:
         )
         return [PartyId(party) for party in connection.execute(found.order_by(vault_identifiers.c.party_id)).scalars()]
 
+    def holders(self, connection: Connection, parties: Sequence[PartyId]) -> dict[PartyId, set[str]]:
+        """Which kinds of identifiers are kept of each party."""
+        columns = (vault_identifiers.c.party_id, vault_identifiers.c.kind)
+        found: dict[PartyId, set[str]] = {}
+        for party, kind in connection.execute(select(*columns).where(vault_identifiers.c.party_id.in_(parties))):
+            found.setdefault(PartyId(party), set()).add(kind)
+        return found
+
     def seal_note(self, text: str) -> bytes:
         """Seal text that may hold identifiers but belongs to no known party (a quarantined row)."""
         return seal(self._suite.lock(self._keyring.secret("notes")), text.encode(), "note")
@@ -153,7 +161,7 @@ class Vault:
             opened.setdefault(PartyId(row.party_id), {})[row.kind] = value
         return opened
 
-    def destroy(self, connection: Connection, parties: Iterable[PartyId]) -> dict[str, int]:
+    def destroy(self, connection: Connection, parties: Iterable[int]) -> dict[str, int]:
         """Crypto-shredding: data keys, what they sealed, and which source's key a party was. Rows gone, per table."""
         gone = {"vault_keys": 0, "vault_identifiers": 0}
         listed = sorted(parties)
