@@ -12,7 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock, SystemClock
-from lingque.core.errors import ConfigurationError
+from lingque.core.errors import ConfigurationError, ConflictError
+from lingque.core.ids import CustomerId
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel, Channel
@@ -22,10 +23,12 @@ from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
+from lingque.flow.backup import CONTROL, WAREHOUSE, checked_manifest, lay_out, replay_erasures
 from lingque.flow.services import RightsTerms, Services
 from lingque.govern.adopting import adopt
 from lingque.govern.audit import Audit
 from lingque.govern.ciphers import Suite
+from lingque.govern.contracts import Person
 from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
@@ -45,6 +48,7 @@ from lingque.predict.scoring import Scorer
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
+from lingque.store.dumping import load
 from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.workspace_lock import workspace_lock
 from lingque.warehouse.engine import Session
@@ -54,6 +58,7 @@ CONTROL_FILE = Path("data") / "control.db"
 WAREHOUSE_FOLDER = Path("data") / "warehouse"
 READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
+RESTORING_FILE = Path("data") / "restoring"
 MASTER_KEY_FILE = Path("keys") / "master.key"
 KEY_STORES = "lingque.key_stores"
 """Entry points of packages that bring a key store (an HSM, a KMS): a callable without arguments that makes it."""
@@ -126,14 +131,62 @@ def create_workspace(folder: Path) -> Path:
     return settings_file
 
 
+def restore_workspace(
+    backup: Path, folder: Path, *, keys: Path | None, erased: Mapping[CustomerId, Person], clock: Clock | None = None
+) -> int:
+    """Make an empty folder (and an empty control database) what the backup is of, and erase again who was erased since;
+    how many those were. It does not open before: broken off, it has to be begun again in another folder.
+
+    `keys` is the copy of the key file; None where the keys are elsewhere. Raises `ConfigurationError` for a backup that
+    is not as it was made, `ConflictError` for a folder or database that is not empty.
+    """
+    manifest = checked_manifest(backup)
+    lay_out(backup, folder)
+    settings = load_settings(folder)
+    marker = folder / RESTORING_FILE
+    marker.parent.mkdir()
+    marker.touch()
+    if keys is not None:
+        (folder / MASTER_KEY_FILE).parent.mkdir(mode=0o700)
+        shutil.copy2(keys, folder / MASTER_KEY_FILE)
+    database = Database(_control_url(settings, folder))
+    try:
+        if database.has_schema():
+            raise ConflictError(
+                "the control database is not empty", next_step="name an empty one in LINGQUE_CONTROL__URL"
+            )
+        database.migrate()
+        with database.transaction() as connection:
+            load(connection, backup / CONTROL)
+    finally:
+        database.close()
+    here = DeltaTables(folder / WAREHOUSE_FOLDER)
+    for table, version in manifest["published"].items():
+        DeltaTables(backup / WAREHOUSE).copy(table, version, here.root)
+    with _opened(folder, clock=clock, channels=None) as application:
+        replayed = replay_erasures(application.services, erased)
+    marker.unlink()
+    return replayed
+
+
 @contextmanager
 def open_workspace(
     folder: Path, *, clock: Clock | None = None, channels: Channels | None = None
 ) -> Iterator[Application]:
     """Open a workspace and close it again; `channels` None: all of them.
 
-    Raises `ConfigurationError` where it is none, or of another version.
+    Raises `ConfigurationError` where it is none, of another version, or not restored to the end.
     """
+    if (folder / RESTORING_FILE).exists():
+        raise ConfigurationError(
+            f"{folder} was not restored to its end", next_step="restore the backup again, into another folder"
+        )
+    with _opened(folder, clock=clock, channels=channels) as application:
+        yield application
+
+
+@contextmanager
+def _opened(folder: Path, *, clock: Clock | None, channels: Channels | None) -> Iterator[Application]:
     settings = load_settings(folder)
     if settings.vault.key_store == "file" and not (folder / MASTER_KEY_FILE).exists():
         raise ConfigurationError(f"{folder} has not been set up", next_step=f"run 'lingque init {folder}'")

@@ -15,14 +15,14 @@ from sqlalchemy import Connection
 
 from lingque.catalog.expressions.to_sql import quote
 from lingque.core.clock import datetime_of
-from lingque.core.ids import run_id
+from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import principal_of, refused
 from lingque.govern.contracts import Action, Person, Principal
-from lingque.govern.rights.people import erased_person, kept_by_law, note_erasure, person_of, withdrawals_of
+from lingque.govern.rights.people import erased_people, kept_by_law, note_erasure, person_of, withdrawals_of
 from lingque.govern.rights.requests import (
     RequestKind,
     RequestState,
@@ -57,7 +57,7 @@ def carry_out_erasure(services: Services, request_id: int, actor: Principal) -> 
         request = find_request(connection, request_id)
         check_kind(request, RequestKind.ERASURE)
         own = _own_work(connection, request, actor)
-        person = erased_person(connection, request_id) or person_of(connection, request.customer_id)
+        person = erased_people(connection).get(request.customer_id) or person_of(connection, request.customer_id)
         hold = None if request.state is RequestState.UNDER_WAY else _hold(services, connection, person)
     if own is not None:
         return traced(services, own, actor, "erase_customer", f"request {request_id}")
@@ -65,7 +65,7 @@ def carry_out_erasure(services: Services, request_id: int, actor: Principal) -> 
         return restrict(services, request, person, actor, state=RequestState.RESTRICTED, because=hold)
     if request.state is RequestState.RECEIVED:
         _destroy(services, request, person, actor)
-    erase_rows(services, person, request_id=request_id)
+    erase_rows(services, person)
     return _certify(services, request_id, actor)
 
 
@@ -93,7 +93,7 @@ def restrict(
         return close(connection, request, state, outcome=outcome, by=actor.user, at=at)
 
 
-def erase_rows(services: Services, person: Person, *, request_id: int) -> None:
+def erase_rows(services: Services, person: Person) -> None:
     """The data plane without these rows, published, and no file that holds them. Done again it changes nothing more."""
     catalog = catalog_of(services)
     with services.database.reading() as connection:
@@ -101,7 +101,7 @@ def erase_rows(services: Services, person: Person, *, request_id: int) -> None:
     for table, version in sorted(versions.items()):
         if table in services.rights.legal_hold:
             continue
-        run = run_id(KIND, request=request_id, table=table, published=version)
+        run = run_id(KIND, customer=person.customer_id, table=table, published=version)
         contract = catalog.contracts.get(table)
         column = contract.with_role("key")[0] if contract is not None and contract.kind == "state" else None
         owned = [] if column is None else _owned(services, table, version, column, person.ids)
@@ -110,7 +110,7 @@ def erase_rows(services: Services, person: Person, *, request_id: int) -> None:
             finished = Run(
                 run_id=run,
                 kind=KIND,
-                subject=_subject(request_id, table),
+                subject=_subject(person.customer_id, table),
                 finished_at=services.clock.now(),
                 summary={"rows": gone},
             )
@@ -155,7 +155,8 @@ def _certify(services: Services, request_id: int, actor: Principal) -> RightsReq
         at = services.clock.now()
         erased = {
             table: sum(
-                run.summary["rows"] for run in runs_of(connection, kind=KIND, subject=_subject(request_id, table))
+                run.summary["rows"]
+                for run in runs_of(connection, kind=KIND, subject=_subject(request.customer_id, table))
             )
             for table in sorted(published_versions(connection))
         }
@@ -181,8 +182,8 @@ def _owned(services: Services, table: str, version: int, column: str, ids: Seque
     return [int(one) for one in found.column("owned").to_pylist()]
 
 
-def _subject(request_id: int, table: str) -> str:
-    return f"request {request_id}/{table}"
+def _subject(customer_id: CustomerId, table: str) -> str:
+    return f"customer {customer_id}/{table}"
 
 
 def _trace(

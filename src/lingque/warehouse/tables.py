@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -144,6 +145,20 @@ class DeltaTables:
         for path in old:
             path.unlink()
         return len(old)
+
+    def copy(self, table: str, version: int, root: Path) -> None:
+        """Copy that version under another root, where it can be opened under the same number."""
+        target = root / table
+        log = target / "_delta_log"
+        log.mkdir(parents=True)
+        for path in sorted((self.root / table / "_delta_log").iterdir()):
+            number = path.name.partition(".")[0]
+            if number.isdigit() and int(number) <= version:
+                shutil.copy2(path, log / path.name)
+        for path in self.files(table, version):
+            copied = target / path.relative_to(self.root / table)
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copy2(path, copied)
 
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
+from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.definitions import apply_command, diff_command, export_command
@@ -38,6 +39,7 @@ app.add_typer(users_app)
 app.add_typer(rights_app)
 app.add_typer(audit_app)
 app.add_typer(vault_app)
+app.add_typer(backup_app)
 app.command("serve")(serve)
 app.command("mailbox")(mailbox)
 

@@ -92,15 +92,14 @@ def note_erasure(connection: Connection, person: Person, *, request_id: int, at:
         )
 
 
-def erased_person(connection: Connection, request_id: int) -> Person | None:
-    """Whom an erasure that was begun is about; None where it was not."""
-    rows = connection.execute(
-        select(erasures).where(erasures.c.request_id == request_id).order_by(erasures.c.party_id)
-    ).all()
-    if not rows:
-        return None
-    parties = tuple(PartyId(row.party_id) for row in rows)
-    return Person(customer_id=CustomerId(rows[0].customer_id), parties=parties, birth_date=None)
+def erased_people(connection: Connection) -> dict[CustomerId, Person]:
+    """Who was erased, or is being erased. By customer: after a restore the numbers of requests come again."""
+    found: dict[CustomerId, Person] = {}
+    for row in connection.execute(select(erasures).order_by(erasures.c.erased_at, erasures.c.party_id)):
+        customer = CustomerId(row.customer_id)
+        before = found[customer].parties if customer in found else ()
+        found[customer] = Person(customer_id=customer, parties=(*before, PartyId(row.party_id)), birth_date=None)
+    return found
 
 
 def erased_parties(connection: Connection) -> list[PartyId]:
