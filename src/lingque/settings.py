@@ -80,6 +80,23 @@ class WarehouseSection(BaseModel):
     )
 
 
+class VaultSection(BaseModel):
+    """`[vault]`: how identifiers are sealed. Cipher and digest are fixed for good once the workspace is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cipher: Literal["aes-256-gcm", "sm4-gcm"] = Field(default="aes-256-gcm", description="what seals identifiers")
+    digest: Literal["sha-256", "sm3"] = Field(
+        default="sha-256", description="what blind indexes and the audit trail's chain are made with"
+    )
+    key_store: str = Field(
+        default="file", description="where the master keys are: file, environment, or a key store of another package"
+    )
+    master_keys: SecretStr = Field(
+        default=SecretStr(""), description="for the key store 'environment': set it by the environment, not in the file"
+    )
+
+
 class SmtpSection(BaseModel):
     """`[smtp]`: the mail server that takes what the bank sends."""
 
@@ -126,6 +143,19 @@ class ContactSection(BaseModel):
         return self
 
 
+class RightsSection(BaseModel):
+    """`[rights]`: how customers' requests are answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deadline_days: int = Field(default=30, ge=1, le=90, description="days in which a customer's request is answered")
+    legal_hold: tuple[str, ...] = Field(
+        default=("decisions",),
+        description="tables of the data plane that a law keeps from erasure, by surrogate; 'vault': the identity too, "
+        "so that every erasure becomes a restriction",
+    )
+
+
 class FileDropSection(BaseModel):
     """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
 
@@ -142,10 +172,12 @@ class Settings(BaseSettings):
     workspace: WorkspaceSection = WorkspaceSection()
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
+    vault: VaultSection = VaultSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
     file_drop: FileDropSection = FileDropSection()
+    rights: RightsSection = RightsSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

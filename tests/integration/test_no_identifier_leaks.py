@@ -199,6 +199,8 @@ def worked(
     mailbox = Mailbox()
     with open_mailbox(mailbox) as port:
         monkeypatch.setenv("LINGQUE_SMTP__PORT", str(port))
+        for setting in ("QUIET_FROM", "QUIET_TO"):  # the commands go by the clock on the wall, at whatever hour
+            monkeypatch.setenv(f"LINGQUE_CONTACT__{setting}", "")
         codes = {words: run(bank, words) for words in COMMANDS}
         (bank.folder / "landing" / "customers_20260602.csv").write_text("\n".join(word for word in EVERYBODY))
         codes["a spoiled file"] = run(bank, "ingest --as otto")

@@ -26,6 +26,7 @@ class Reason(IntEnum):
     ON_EXCLUSION_LIST = 109
     COMPLIANCE_EXCLUSION = 110
     QUIET_HOURS = 111
+    KEPT_BY_LAW = 121
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -87,6 +88,11 @@ class Reason(IntEnum):
     def label(self) -> Label:
         return REASON_LABELS[self]
 
+    @property
+    def for_customer(self) -> Reason:
+        """As the customer, and whoever may not see compliance's reasons, is told: a secret one reads as any other."""
+        return Reason.ON_EXCLUSION_LIST if self is Reason.COMPLIANCE_EXCLUSION else self
+
 
 REASON_LABELS: dict[Reason, Label] = {
     Reason.NO_CONSENT: Label(zh="未取得该渠道的营销同意", en="no consent to this purpose on this channel"),
@@ -101,6 +107,7 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.ON_EXCLUSION_LIST: Label(zh="在排除名单中", en="on an exclusion list"),
     Reason.COMPLIANCE_EXCLUSION: Label(zh="合规排除", en="excluded by compliance"),
     Reason.QUIET_HOURS: Label(zh="免打扰时段", en="quiet hours"),
+    Reason.KEPT_BY_LAW: Label(zh="依法须保留", en="a law demands that it is kept"),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),

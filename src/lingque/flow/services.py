@@ -9,15 +9,28 @@ from pathlib import Path
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
-from lingque.govern.contracts import Addresses, AuditTrail, Permits
+from lingque.govern.contracts import Addresses, AuditTrail, ConsentRegister, CustomerRows, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
+from lingque.govern.rotation import KeyRotation
+from lingque.govern.sealing import AuditSealer
+from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightsTerms:
+    """How customers' requests are answered: in how many days, by whom, and which tables a law keeps."""
+
+    deadline_days: int
+    legal_hold: frozenset[str]
+    bank: str
+    contact: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +55,9 @@ class Services:
     profile: Profile
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
+    register: ConsentRegister
+    vault: Vault
+    rotation: KeyRotation
+    sealer: AuditSealer
+    customer_rows: tuple[CustomerRows, ...]
+    rights: RightsTerms

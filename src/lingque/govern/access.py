@@ -31,12 +31,15 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
             Action.READ_CAMPAIGN,
             Action.MANAGE_EXCLUSION_LISTS,
             Action.SEE_COMPLIANCE_REASONS,
+            Action.HANDLE_CUSTOMER_REQUESTS,
+            Action.CHECK_AUDIT,
+            Action.RUN_RETENTION,
         }
     ),
     Role.CONSUMER_PROTECTION_REVIEWER: frozenset({Action.REVIEW_CAMPAIGN, Action.READ_CAMPAIGN}),
     Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.TRAIN_MODEL, Action.READ_CAMPAIGN}),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),
-    Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER}),
+    Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER, Action.MANAGE_KEYS, Action.BACK_UP}),
 }
 
 _KEY_PREFIX = "lq_"
