@@ -89,6 +89,44 @@ class ConsentEntry:
     evidence: str
     origin: str
     expires_at: Instant | None = None
+    by_guardian: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRefusal:
+    """A customer refuses to be decided on by a machine (PIPL art. 24, GDPR art. 22), or takes that back.
+
+    Such a customer is not left out: what is proposed without looking at them remains.
+    """
+
+    party_id: PartyId
+    refused: bool
+    acted_at: Instant
+    wording_version: str
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagRefusal:
+    """A customer deletes a tag: nothing that is built on it may be used on them. Or allows it again."""
+
+    party_id: PartyId
+    tag: str
+    refused: bool
+    acted_at: Instant
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegalBasis:
+    """On what else than separate consent a purpose may use these classes of data, as compliance recorded it."""
+
+    purpose: Purpose
+    data_classes: DataClass
+    article: str
+    document: str
+    begins_at: Instant
+    ends_at: Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +140,20 @@ class ListEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """What an act rests on. `automated`: the customer or the proposal was chosen by what is known of the customer;
+    `tags`: every tag that was looked at for it, at any remove."""
+
+    automated: bool = True
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PermitAsk:
     """The question: may data of these classes be used for this purpose on this channel at this moment?
 
     `sending` says that the message leaves now: only then do quiet hours matter. A plan made at night is no fault.
+    For the purpose `SHARING` the channel is the partner with whom is shared.
     """
 
     purpose: Purpose
@@ -113,6 +161,7 @@ class PermitAsk:
     data_classes: DataClass
     moment: Instant
     sending: bool = False
+    grounds: Grounds = Grounds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +183,12 @@ class PermitSet:
         for flags in self.refusals.values():
             refused |= flags
         return ~refused
+
+    @property
+    def generic_only(self) -> Flags:
+        """Who refused automated decisions, where the ask rests on one: for them the non-personalised path remains."""
+        nobody = np.zeros(len(self.customer_ids), dtype=np.bool_)
+        return self.refusals.get(Reason.AUTOMATED_DECISION_REFUSED, nobody)
 
 
 @dataclass(frozen=True, kw_only=True)
