@@ -24,6 +24,7 @@ from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, newest_plan, state_of_wave, write_contacts
 from lingque.flow.deciding import decide_stages
+from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
 from lingque.flow.services import Services
@@ -163,6 +164,8 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
     write: WriteContacts = plan.stage(WriteContacts)
+    segment = plan.stage(SelectAudience).segment
+    grounds = {name: grounds_of(catalog, segment, catalog.offers[name]) for name in classes}
     tasks = Tasks(catalog, plan, decisions.requests.tags)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
@@ -180,6 +183,7 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
                 channel=channel,
                 purpose=leave.purpose,
                 data_classes=classes[offer.name],
+                grounds=grounds[offer.name],
                 content=content,
                 route=tasks.route(customer) if channel in BY_PEOPLE else "",
                 label=offer.label.in_language(campaign.language) if channel in BY_PEOPLE else "",

@@ -148,6 +148,10 @@ class Grounds:
     tags: frozenset[str] = frozenset()
 
 
+UNSTATED = Grounds()
+"""An automated decision over tags that nobody named."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PermitAsk:
     """The question: may data of these classes be used for this purpose on this channel at this moment?
@@ -161,7 +165,7 @@ class PermitAsk:
     data_classes: DataClass
     moment: Instant
     sending: bool = False
-    grounds: Grounds = Grounds()
+    grounds: Grounds = UNSTATED
 
 
 @dataclass(frozen=True, kw_only=True)
