@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock, SystemClock
 from lingque.core.errors import ConfigurationError
+from lingque.core.registries import DataClass
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel, Channel
@@ -20,19 +21,23 @@ from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
-from lingque.flow.services import Services
+from lingque.flow.services import Services, Thresholds
 from lingque.govern.audit import Audit
 from lingque.govern.key_store import FileKeyStore
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
+from lingque.govern.passwords import Passwords
 from lingque.govern.permits import PermitOffice
+from lingque.govern.preferences import PreferenceLinks
 from lingque.govern.quiet_hours import QuietHours
+from lingque.govern.sessions import SessionLimits
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.identity import links_as_of
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
 from lingque.predict.scoring import Scorer
+from lingque.profile.homes import TagHomes
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
@@ -46,6 +51,8 @@ WAREHOUSE_FOLDER = Path("data") / "warehouse"
 READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
 MASTER_KEY_FILE = Path("keys") / "master.key"
+
+MINUTE = 60 * 1_000_000
 
 Channels = Callable[[Settings], Mapping[str, AnyChannel]]
 
@@ -81,6 +88,12 @@ class Application:
     settings: Settings
     services: Services
     vault: Vault
+
+    @property
+    def session_limits(self) -> SessionLimits:
+        """When sessions of the API end."""
+        access = self.settings.access
+        return SessionLimits(idle=access.idle_minutes * MINUTE, whole=access.session_hours * 60 * MINUTE)
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
@@ -191,6 +204,18 @@ def _assemble(
         clock=clock,
         calendar=calendar,
     )
+    profile = Profile(
+        database=database,
+        tables=tables,
+        links_as_of=links_as_of,
+        audit=audit,
+        clock=clock,
+        calendar=calendar,
+        buckets=workspace.buckets,
+        session=session,
+        lists=lists,
+        scorer=Scorer(database),
+    )
     services = Services(
         folder=folder,
         landing=(folder / workspace.landing),
@@ -203,6 +228,11 @@ def _assemble(
         permits=office,
         addresses=vault,
         opt_outs=opt_outs,
+        preference_links=PreferenceLinks(vault),
+        homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        register=office,
+        passwords=Passwords(database, memory_kib=settings.access.password_memory_mib * 1024),
+        thresholds=_thresholds(settings),
         audit=audit,
         lists=lists,
         arrivals=arrivals,
@@ -222,18 +252,7 @@ def _assemble(
                 buckets=workspace.buckets, memory_limit=warehouse.memory_limit, threads=warehouse.threads
             ),
         ),
-        profile=Profile(
-            database=database,
-            tables=tables,
-            links_as_of=links_as_of,
-            audit=audit,
-            clock=clock,
-            calendar=calendar,
-            buckets=workspace.buckets,
-            session=session,
-            lists=lists,
-            scorer=Scorer(database),
-        ),
+        profile=profile,
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -254,6 +273,16 @@ def _quiet_hours(settings: Settings, calendar: BusinessCalendar) -> QuietHours:
         return QuietHours(calendar=calendar, days=days)
     begin, end = time.fromisoformat(contact.quiet_from), time.fromisoformat(contact.quiet_to)
     return QuietHours(calendar=calendar, begin=begin, end=end, days=days)
+
+
+def _thresholds(settings: Settings) -> Thresholds:
+    asked = settings.approvals
+    return Thresholds(
+        audience=asked.second_above_customers,
+        cost=asked.second_above_cost,
+        data_classes=DataClass.union(DataClass[name.upper()] for name in asked.second_for_classes),
+        definitions=asked.definitions,
+    )
 
 
 def _fixed(settings: Settings) -> dict[str, str]:

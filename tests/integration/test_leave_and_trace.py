@@ -15,7 +15,8 @@ from lingque.core.errors import LingqueError, NotFoundError
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
-from lingque.govern.access import User, add_user, new_api_key, principal_of, principal_of_key, refused
+from lingque.govern.access import User, add_user, principal_of, refused
+from lingque.govern.api_keys import new_api_key, principal_of_key
 from lingque.govern.approvals import Submission, decide_approval, not_approved
 from lingque.govern.contracts import Action, ConsentEntry, OptOut, Permit, PermitAsk, Role, Subject
 from lingque.govern.tables import api_keys, consents
@@ -79,10 +80,10 @@ def test_an_api_key_is_kept_as_a_digest_and_opens_one_account(defined: Applicati
     with defined.services.database.transaction() as connection:
         key = new_api_key(connection, "min", at=Instant(0))
         other = new_api_key(connection, "lan", at=Instant(0))
-        assert principal_of_key(connection, key) == MIN
-        assert principal_of_key(connection, other) == LAN
+        assert principal_of_key(connection, key, at=Instant(1)) == MIN
+        assert principal_of_key(connection, other, at=Instant(1)) == LAN
         for wrong in (key[:-1], key + "x", key.upper(), "", "lq_", key.removeprefix("lq_")):
-            assert principal_of_key(connection, wrong) is None
+            assert principal_of_key(connection, wrong, at=Instant(1)) is None
         assert key not in repr(connection.execute(select(api_keys)).all())
         with pytest.raises(NotFoundError):
             new_api_key(connection, "nobody", at=Instant(0))

@@ -23,6 +23,7 @@ from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, St
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, newest_plan, state_of_wave, write_contacts
+from lingque.flow.approving import approvers_of
 from lingque.flow.deciding import decide_stages
 from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
@@ -74,7 +75,9 @@ def _cannot_run(services: Services, connection: Connection, catalog: Catalog, pl
         case "simulated" | "rejected" | "reviewed":
             return (
                 not_approved(connection, plan.approval_digest, kind="review", otherwise=Reason.NOT_REVIEWED)
-                or not_approved(connection, plan.approval_digest, kind="campaign")
+                or not_approved(
+                    connection, plan.approval_digest, kind="campaign", approvers=approvers_of(services, plan)
+                )
                 # planned anew: an approval of its twin does not count
                 or Refusal(reason=Reason.NOT_APPROVED, detail=f"the plan of '{name}' awaits its approval")
             )

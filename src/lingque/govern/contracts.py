@@ -28,11 +28,15 @@ class Role(StrEnum):
     """What a person is in the bank. The permission matrix is `lingque.govern.access.PERMISSIONS`."""
 
     CAMPAIGN_MANAGER = "campaign_manager"
+    BRANCH_MANAGER = "branch_manager"
+    RELATIONSHIP_MANAGER = "relationship_manager"
     COMPLIANCE_OFFICER = "compliance_officer"
     CONSUMER_PROTECTION_REVIEWER = "consumer_protection_reviewer"
     ANALYST = "analyst"
     OPERATOR = "operator"
     SYSTEM_ADMINISTRATOR = "system_administrator"
+    SECURITY_ADMINISTRATOR = "security_administrator"
+    AUDIT_ADMINISTRATOR = "audit_administrator"
 
 
 class Action(StrEnum):
@@ -49,9 +53,37 @@ class Action(StrEnum):
     HALT_CAMPAIGN = "halt_campaign"
     READ_CAMPAIGN = "read_campaign"
     ADD_USER = "add_user"
+    READ_USERS = "read_users"
+    GRANT_ROLES = "grant_roles"
+    MANAGE_CREDENTIALS = "manage_credentials"
     MANAGE_AUDIENCE_LISTS = "manage_audience_lists"
     MANAGE_EXCLUSION_LISTS = "manage_exclusion_lists"
     SEE_COMPLIANCE_REASONS = "see_compliance_reasons"
+    READ_CUSTOMER = "read_customer"
+    REVEAL_IDENTIFIER = "reveal_identifier"
+    RECORD_CONSENT = "record_consent"
+    RECORD_LEGAL_BASIS = "record_legal_basis"
+    APPROVE_DEFINITIONS = "approve_definitions"
+    DELEGATE = "delegate"
+
+
+class ScopeKind(StrEnum):
+    """How far somebody's roles reach: the whole bank, an organisation with all under it, or one's own customers."""
+
+    BANK = "bank"
+    ORGANISATION = "organisation"
+    OWN = "own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """`of` is the organisation's code, or the staff number of whoever has customers of their own."""
+
+    kind: ScopeKind = ScopeKind.BANK
+    of: str = ""
+
+
+WHOLE_BANK = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +93,21 @@ class Principal:
     user: str
     person: str
     roles: frozenset[Role]
+    scope: Scope = WHOLE_BANK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """To which branch a customer belongs and who looks after them; empty where nobody knows."""
+
+    branch: str
+    manager: str
+
+
+class Homes(Protocol):
+    """Where customers belong, as the bank's own files say."""
+
+    def home_of(self, connection: Connection, customer_id: CustomerId) -> Home: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from lingque.core.clock import instant_of
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Channel
 from lingque.flow import apply, ingest, run_tags
-from lingque.govern.access import User, add_user, new_api_key, principal_of
+from lingque.govern.access import User, add_user, principal_of
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Principal, Role
 from lingque.settings import Settings
 from lingque.testing import MemoryChannel

@@ -12,7 +12,8 @@ from small_bank import AS_OF, CUSTOMERS, person
 from lingque.bootstrap import Application
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow import apply, run_campaign
-from lingque.govern.access import User, add_user, new_api_key
+from lingque.govern.access import User, add_user
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Role
 from lingque.testing import FixedClock
 

@@ -29,7 +29,7 @@ LOG = logging.getLogger("lingque.api")
 # Constant words: what Starlette and FastAPI put into `detail` is not ours to vouch for.
 _HTTP_DETAILS = {
     400: "The body cannot be read as the route expects it.",
-    401: "This needs a valid API key: 'Authorization: Bearer …'.",
+    401: "This needs a valid API key: 'Authorization: Bearer …', or a session with its token.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     413: "The body is larger than the API takes.",

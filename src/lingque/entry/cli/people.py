@@ -8,7 +8,8 @@ import typer
 
 from lingque.bootstrap import open_workspace
 from lingque.entry.cli.application import HERE, WorkspaceOption, console
-from lingque.govern.access import User, add_user, new_api_key
+from lingque.govern.access import User, add_user
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Role
 
 users_app = typer.Typer(
