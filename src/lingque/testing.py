@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from lingque.core.clock import Instant
 from lingque.core.hashing import Int64s
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Batch, Message, Recalled, Receipt
-from lingque.govern.contracts import Flags, Permit
+from lingque.govern.contracts import Flags, Home, Permit
 from lingque.govern.key_store import KEY_BYTES
 
 
@@ -139,3 +140,14 @@ class MemoryAddresses:
         if permit.customer_id in known:
             return known[permit.customer_id]
         return Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {permit.customer_id} has none")
+
+
+@dataclass
+class MemoryHomes:
+    """Where customers belong, by customer: (branch, staff number). Whoever is not in it belongs nowhere."""
+
+    home_of_customer: Mapping[int, tuple[str, str]]
+
+    def home_of(self, connection: Connection, customer_id: CustomerId) -> Home:
+        branch, manager = self.home_of_customer.get(customer_id, ("", ""))
+        return Home(branch=branch, manager=manager)

@@ -194,7 +194,7 @@ def _within_scope(
     *,
     detail: dict[str, object],
 ) -> T | Refusal:
-    """Leave for the action, and the customer within the actor's scope; then the act and its trace, in one transaction."""
+    """Leave for the action, the customer within the actor's scope; then the act and its trace in one transaction."""
     with services.database.reading() as connection:  # where somebody belongs is looked up without holding up writers
         refusal = (
             refused(actor, action)

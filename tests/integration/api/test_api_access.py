@@ -25,7 +25,9 @@ def guarded_routes() -> Iterator[tuple[str, str]]:
 
 
 def filled(template: str) -> str:
-    return template.replace("{name}", "card_plus_spring").replace("{customer_id}", "1")
+    for name, value in {"name": "card_plus_spring", "customer_id": "1", "user": "mia", "key_id": "0" * 12}.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template.replace("{kind}", "email")
 
 
 def test_every_route_but_the_public_ones_stands_under_v1(api: Calling) -> None:

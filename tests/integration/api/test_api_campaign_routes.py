@@ -57,7 +57,15 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
             "read_campaign",
             "manage_exclusion_lists",
             "see_compliance_reasons",
+            "read_customer",
+            "reveal_identifier",
+            "record_consent",
+            "record_legal_basis",
+            "approve_definitions",
+            "delegate",
         ],
+        "scope": {"kind": "bank", "of": ""},
+        "request_token": None,
     }
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
 from lingque.core.clock import datetime_of
@@ -86,7 +86,7 @@ class CustomerAnswer(BaseModel):
 class RevealRequest(Request):
     """Why it is looked at."""
 
-    reason: Annotated[Comment, Field(min_length=5)] = Field(
+    reason: Annotated[Comment, Field(min_length=5), StringConstraints(strip_whitespace=True)] = Field(
         description="for the audit trail; no personal data, for the trail keeps it"
     )
 
@@ -102,7 +102,7 @@ class ConsentRequest(Request):
 
     purpose: PurposeName
     channel: ChannelWord = Field(description="of the purpose 'sharing' the partner")
-    data_classes: Annotated[list[ClassName], Field(max_length=len(DataClass))] = []
+    data_classes: Annotated[list[ClassName], Field(max_length=len(DataClass))] = Field(default=[])
     given: bool
     by_guardian: bool = False
     wording_version: Short

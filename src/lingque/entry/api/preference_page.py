@@ -48,8 +48,8 @@ _CONSENTS = Label(zh="同意", en="Consents")
 _AUTOMATED = Label(zh="自动化决策", en="Automated decisions")
 _AUTOMATED_TEXT = Label(
     zh="我们是否可以由系统根据您的个人特征选择向您推介的内容？拒绝后，您仍会收到不针对个人特征的信息。",
-    en="May a machine choose by what we know of you what is proposed to you? If you refuse, what is proposed to everybody "
-    "alike remains.",
+    en="May a machine choose by what we know of you what is proposed to you? If you refuse, what is proposed to "
+    "everybody alike remains.",
 )
 _TAGS = Label(zh="标签", en="Tags")
 _TAGS_TEXT = Label(

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from lingque.core.reasons import Refusal
 from lingque.entry.api.authentication import COOKIE, session_secret, unknown_caller
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
-from lingque.entry.api.problems import refusal_response
+from lingque.entry.api.problems import problem_described, refusal_response
 from lingque.entry.api.shapes import Request
 from lingque.flow.people import change_password, sign_in, sign_out
 
@@ -59,7 +59,7 @@ class Done(BaseModel):
     operation_id="sign_in",
     summary="Begin a session with a password",
     response_model=SessionAnswer,
-    responses={401: {"description": "User and password do not go together, or must wait"}},
+    responses={401: problem_described("User and password do not go together, or must wait")},
 )
 def post_sign_in(body: SignInRequest, request: HttpRequest, workspace: Workspace) -> Response:
     """401 for whatever reason. After some failures the next try has to wait, longer each time."""
