@@ -114,7 +114,7 @@ def record_consent(services: Services, customer_id: CustomerId, said: Said, acto
                     acted_at=now,
                     wording_version=said.wording_version,
                     evidence=said.evidence,
-                    origin=f"staff/{party}/{int(said.purpose)}/{said.channel}/{now}",
+                    origin=f"staff/{party}/{int(said.purpose)}/{said.channel}/{int(said.data_classes)}/{said.given}/{now}",
                     expires_at=expires if said.given else None,
                     by_guardian=said.by_guardian,
                 )

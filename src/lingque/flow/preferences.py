@@ -98,7 +98,7 @@ def fulfil(services: Services, customer_id: CustomerId, wish: Wish, *, evidence:
                             acted_at=now,
                             wording_version=WORDING,
                             evidence=evidence,
-                            origin=f"page/{party}/{int(purpose)}/{channel}/{int(one)}/{now}",
+                            origin=f"page/{party}/{int(purpose)}/{channel}/{int(one)}/{wish.agreed}/{now}",
                         )
                         for party in parties
                     ],

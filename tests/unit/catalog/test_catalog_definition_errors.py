@@ -127,7 +127,7 @@ def test_the_definitions_unbroken_make_a_catalog(workspace: Workspace) -> None:
          "no creative for email in en", "choose another language"),
         (CAMPAIGN, "contact_cost: 0.05", "contact_cost: 0.005", 19, "channels.email.contact_cost",
          "0.005 is not an amount of CNY", "digits"),
-        (CAMPAIGN, "outcome: buys", "outcome: buys\nhold_out: 0", 21, "hold_out", "found 0", "greater than 0"),
+        (CAMPAIGN, "outcome: buys", "outcome: buys\nhold_out: -1", 21, "hold_out", "found -1", "greater than or equal to 0"),
         (CAMPAIGN, "outcome: buys", "outcome: buys\nhold_out: 1", 21, "hold_out", "found 1", "less than 1"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else None,

@@ -72,6 +72,8 @@ def _complete(operation: dict[str, Any], *, guarded: bool, method: str) -> None:
     if "application/json" in described:  # FastAPI's default for whatever has parameters
         del responses["422"]
     shared = dict(_OF_ALL)
+    if "requestBody" in operation:
+        shared["400"] = "A body that cannot be read"
     if guarded:
         operation["security"] = [{SCHEME: []}]
         shared |= _OF_GUARDED

@@ -10,7 +10,7 @@ from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.data import quality_app, quarantine_app
-from lingque.entry.cli.definitions import apply_command, diff_command, export_command
+from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
@@ -23,6 +23,7 @@ app.command("demo")(demo)
 app.command("init")(init)
 app.command("diff")(diff_command)
 app.command("apply")(apply_command)
+app.command("approve")(approve_command)
 app.command("export")(export_command)
 app.command("ingest")(ingest_command)
 app.add_typer(quarantine_app)
