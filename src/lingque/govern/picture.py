@@ -49,15 +49,15 @@ Columns = Mapping[str, NDArray[Any]]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Facts:
     """Rows about customers, as columns: `at` (m,) is the position of the customer in the picture, ascending; the rows
-    of one customer stand in the order in which they count."""
+    of one customer stand in the order in which they count. `starts` (n + 1,) says where those of each begin."""
 
     at: Int64s
+    starts: Int64s
     columns: Columns
 
     def of(self, position: int) -> slice:
         """The rows of one customer."""
-        first, last = np.searchsorted(self.at, (position, position + 1))
-        return slice(int(first), int(last))
+        return slice(int(self.starts[position]), int(self.starts[position + 1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +302,9 @@ def _facts(
     at = np.searchsorted(customers, columns.pop("customer_id"))
     moment = columns["acted_at"] if "acted_at" in columns else columns["added_at"]
     ranked = np.lexsort((columns.pop(order), moment, at))
-    return Facts(at=at[ranked], columns={name: values[ranked] for name, values in columns.items()})
+    at = at[ranked]
+    starts = np.searchsorted(at, np.arange(len(customers) + 1))
+    return Facts(at=at, starts=starts, columns={name: values[ranked] for name, values in columns.items()})
 
 
 def _read(connection: Connection, query: Select[Any], only: list[int] | None) -> dict[str, list[Any]]:
