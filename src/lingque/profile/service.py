@@ -33,7 +33,7 @@ from lingque.profile.contracts import (
 from lingque.profile.counting import Counts
 from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
-from lingque.store.runs import Run, finish_run, newest_run, published_versions
+from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables, Slice
 
@@ -129,6 +129,11 @@ class Profile:
                 f"there is no snapshot as of {as_of}", next_step=f"run 'lingque tags run --as-of {as_of}'"
             )
         return _report(run, as_of, already_done=True)
+
+    def newest_day(self, connection: Connection) -> date | None:
+        """The day of the newest snapshot, where there is one."""
+        days = subjects_of(connection, kind=SNAPSHOT_RUN, beginning="")
+        return date.fromisoformat(days[-1]) if days else None
 
     def tags_of(self, connection: Connection, as_of: date) -> pa.Table:
         """The published snapshot of that day: `customer_id`, `bucket`, `as_of` and every tag."""
