@@ -33,6 +33,7 @@ from lingque.govern.rights.requests import (
     find_request,
 )
 from lingque.store.runs import Run, finish_run, published_versions, runs_of
+from lingque.warehouse.erasing import OfPeople
 
 KIND = "erase"
 ELSEWHERE = (
@@ -105,7 +106,7 @@ def erase_rows(services: Services, person: Person) -> None:
         contract = catalog.contracts.get(table)
         column = contract.with_role("key")[0] if contract is not None and contract.kind == "state" else None
         owned = [] if column is None else _owned(services, table, version, column, person.ids)
-        made, gone = services.tables.erase(table, person.ids, run_id=run, published=version)
+        made, gone = services.tables.erase(table, OfPeople(ids=person.ids), run_id=run, published=version)
         if gone:
             finished = Run(
                 run_id=run,
