@@ -250,6 +250,7 @@ def _assemble(
                 opt_out_base=settings.sender.opt_out_base,
             ),
             clock=clock,
+            calendar=calendar,
         )
 
     arrivals = Arrivals(

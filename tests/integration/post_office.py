@@ -98,6 +98,7 @@ class Post:
             audit=self.audit,
             sender=Sender(name="示例银行", contact="95555", opt_out_base="http://bank.example"),
             clock=self.clock,
+            calendar=self.calendar,
             batch_size=batch_size,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -19,8 +19,6 @@ from lingque.deliver.contracts import BY_PEOPLE, Content, Message
 from lingque.deliver.tables import contents
 from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
-_MAY_SEND = {"sending": True} if "sending" in {one.name for one in fields(PermitAsk)} else {}
-
 
 def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
     """The question for the message of this row: may it be sent at the moment, or (not `sending`) may it wait on?"""
@@ -29,7 +27,7 @@ def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
         channel=work.channel,
         data_classes=DataClass(work.data_classes),
         moment=moment,
-        **(_MAY_SEND if sending else {}),
+        sending=sending,
     )
 
 

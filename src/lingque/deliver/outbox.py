@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select
 
-from lingque.core.clock import Clock
+from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.errors import ChannelError, LingqueError
 from lingque.core.hashing import digest_of
 from lingque.core.reasons import Reason, Refusal
@@ -141,6 +141,7 @@ class Outbox:
         audit: AuditTrail,
         sender: Sender,
         clock: Clock,
+        calendar: BusinessCalendar,
         batch_size: int = BATCH_SIZE,
     ) -> None:
         self._database = database
@@ -158,6 +159,7 @@ class Outbox:
             moves=self._moves,
             audit=audit,
             clock=clock,
+            calendar=calendar,
             size=batch_size,
         )
 

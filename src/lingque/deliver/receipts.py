@@ -72,8 +72,9 @@ _STEPS: dict[Outcome, _Step] = {
     "opened": _Step(before=_OUT, after="delivered"),
     "clicked": _Step(before=_OUT, after="delivered"),
     "failed": _Step(before=_OUT | _OPEN, after="failed", reason=Reason.RECEIVER_REFUSED),
-    "answered": _Step(before=_OUT | _OPEN | {"delivered"}, after="answered"),
-    "done": _Step(before=_OPEN, after="sent"),
+    "answered": _Step(before=_OUT | _OPEN | {"delivered", "expired"}, after="answered"),
+    # what was done in time may be told when the task has expired already
+    "done": _Step(before=_OPEN | {"expired"}, after="sent"),
     "declined": _Step(before=_OPEN, after="declined", reason=Reason.DECLINED),
     "expired": _Step(before=_OPEN | {"handed_over"}, after="expired", reason=Reason.NOT_DONE_IN_TIME),
     "opted_out": _Step(

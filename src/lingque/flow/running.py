@@ -22,7 +22,7 @@ from lingque.engage.content import words_of
 from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State, WriteContacts
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
-from lingque.engage.service import advance, earlier_waves, newest_plan, state_of_wave, write_contacts
+from lingque.engage.service import advance, earlier_waves, newest_plan, write_contacts
 from lingque.flow.deciding import decide_stages
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
@@ -39,7 +39,6 @@ STEP = 1
 """The only step of a campaign without a journey."""
 
 _BEGINS: dict[Phase, State] = {"once": "rolling_out", "pilot": "piloting", "rollout": "rolling_out"}
-_ENDS: dict[State, State] = {"piloting": "piloted", "rolling_out": "rolled_out"}
 
 
 def run_campaign(
@@ -58,13 +57,9 @@ def run_campaign(
         return traced(services, refusal, actor, "run_campaign", name)
     if phase is not None:
         _begin(services, catalog, plan, phase, actor)
-    send_waiting(services, progress=progress)
-    with services.database.transaction() as connection:
-        fates = fates_of(connection, plan.wave_id)
-        state = state_of_wave(connection, plan.wave_id)
-        if state in _ENDS and not fates.waiting:
-            advance(connection, plan, _ENDS[state], by=actor.user, at=services.clock.now())
-        return fates
+    send_waiting(services, actor, progress=progress)
+    with services.database.reading() as connection:
+        return fates_of(connection, plan.wave_id)
 
 
 def _cannot_run(services: Services, connection: Connection, catalog: Catalog, plan: Plan) -> Refusal | None:

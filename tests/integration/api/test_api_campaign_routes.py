@@ -188,6 +188,17 @@ def test_a_plan_is_stopped_and_nothing_follows(api: Calling) -> None:
     problem_of(api.post(MOVES, "mia", json={"move": "erase"}), 422)
 
 
+def test_waves_are_listed_and_one_is_asked_for_by_its_number(api: Calling) -> None:
+    plan = planned(api)
+    (wave,) = api.get(f"/v1/campaigns/{NAME}/waves", "mia").json()["waves"]
+    assert (wave["digest"], wave["as_of"], wave["state"]) == (plan["digest"], AS_OF.isoformat(), "simulated")
+    assert wave["to_contact"] == plan["forecast"]["to_contact"]
+    assert problem_of(api.get(REPORT, "mia", params={"wave": wave["wave"]}), 409)["reason"] == "WRONG_STATE"
+    problem_of(api.get(REPORT, "mia", params={"wave": wave["wave"] + 1}), 404)
+    problem_of(api.get(REPORT, "mia", params={"wave": 0}), 422)
+    problem_of(api.get(f"/v1/campaigns/{NAME}/waves", "root"), 403)
+
+
 def test_an_unknown_campaign_is_not_found_and_the_nearest_is_named(api: Calling) -> None:
     problem = problem_of(api.get("/v1/campaigns/card_plus_sprin", "mia"), 404)
     assert "card_plus_spring" in problem["next_step"]
