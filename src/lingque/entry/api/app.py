@@ -22,6 +22,7 @@ from lingque.entry.api import (
     models,
     opt_out_page,
     reports,
+    rights,
 )
 from lingque.entry.api.authentication import ApiKeys, Authenticator
 from lingque.entry.api.guarded import GuardedRoute
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     data.router,
     definitions.router,
+    rights.router,
     opt_out_page.router,
 )
 
