@@ -40,6 +40,7 @@ ELSEWHERE = (
     "backups of the data plane hold rows by surrogate, which stands for nobody, until they expire",
     "backups of the control plane replay the list of the erased before they open",
     "the bank's own files in the landing folder, and batches already handed over, are the bank's to erase",
+    "where the bank's source delivers the customer again, they are somebody new, who has agreed to nothing yet",
     "quarantined rows belong to no known customer; they go by the retention of their table",
     "models hold no customer: they were learnt from tags of many, and keep no list of them",
 )
