@@ -48,6 +48,7 @@ from lingque.ingest.customer_rows import IngestRows
 from lingque.ingest.identity import links_as_of, once_linked
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
+from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
 from lingque.profile.homes import TagHomes
@@ -57,7 +58,9 @@ from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
 from lingque.store.dumping import load
+from lingque.store.expiring import ExpiringTable
 from lingque.store.fixed_settings import check_fixed, remember_fixed
+from lingque.store.idempotency import idempotent_answers
 from lingque.store.workspace_lock import workspace_lock
 from lingque.warehouse.engine import RowEngine, Session
 from lingque.warehouse.tables import DeltaTables
@@ -347,6 +350,12 @@ def _assemble(
             bank=settings.sender.name,
             contact=settings.sender.contact,
         ),
+        expiring=(
+            ExpiringTable(table=idempotent_answers, column="answered_at"),
+            ExpiringTable(table=quarantine, column="data_date"),
+            ExpiringTable(table=corrections, column="data_date"),
+        ),
+        retention=settings.retention.keep,
     )
     return Application(settings=settings, services=services, vault=vault)
 

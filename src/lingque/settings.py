@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from lingque.core.errors import ConfigurationError
+from lingque.core.registries import Purpose
 
 FILE = "lingque.toml"
 ClassName = Literal["personal", "financial", "credit_bureau", "health", "location", "biometric", "minor", "identifier"]
@@ -157,6 +158,30 @@ class RightsSection(BaseModel):
     )
 
 
+class RetentionSection(BaseModel):
+    """`[retention]`: for how long what is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: dict[str, int] = Field(
+        default={"idempotent_answers/service": 30, "quarantine/service": 180, "corrections/service": 180},
+        description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
+        "its purposes, one that is not named for ever",
+    )
+
+    @field_validator("keep")
+    @classmethod
+    def _rules(cls, rules: dict[str, int]) -> dict[str, int]:
+        for rule, days in rules.items():
+            table, _, purpose = rule.partition("/")
+            if not table or purpose.upper() not in Purpose.__members__:
+                known = ", ".join(one.name.lower() for one in Purpose)
+                raise ValueError(f"'{rule}' is not a table and a purpose such as transactions/marketing ({known})")
+            if days < 1:
+                raise ValueError(f"'{rule}' must be kept for a day at least")
+        return rules
+
+
 class FileDropSection(BaseModel):
     """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
 
@@ -208,6 +233,7 @@ class Settings(BaseSettings):
     rights: RightsSection = RightsSection()
     access: AccessSection = AccessSection()
     approvals: ApprovalsSection = ApprovalsSection()
+    retention: RetentionSection = RetentionSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

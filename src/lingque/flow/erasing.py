@@ -33,12 +33,14 @@ from lingque.govern.rights.requests import (
     find_request,
 )
 from lingque.store.runs import Run, finish_run, published_versions, runs_of
+from lingque.warehouse.erasing import OfPeople
 
 KIND = "erase"
 ELSEWHERE = (
     "backups of the data plane hold rows by surrogate, which stands for nobody, until they expire",
     "backups of the control plane replay the list of the erased before they open",
     "the bank's own files in the landing folder, and batches already handed over, are the bank's to erase",
+    "where the bank's source delivers the customer again, they are somebody new, who has agreed to nothing yet",
     "quarantined rows belong to no known customer; they go by the retention of their table",
     "models hold no customer: they were learnt from tags of many, and keep no list of them",
 )
@@ -105,7 +107,7 @@ def erase_rows(services: Services, person: Person) -> None:
         contract = catalog.contracts.get(table)
         column = contract.with_role("key")[0] if contract is not None and contract.kind == "state" else None
         owned = [] if column is None else _owned(services, table, version, column, person.ids)
-        made, gone = services.tables.erase(table, person.ids, run_id=run, published=version)
+        made, gone = services.tables.erase(table, OfPeople(ids=person.ids), run_id=run, published=version)
         if gone:
             finished = Run(
                 run_id=run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
 from lingque.store.database import Database
+from lingque.store.expiring import ExpiringTable
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
 
@@ -83,3 +84,5 @@ class Services:
     sealer: AuditSealer
     customer_rows: tuple[CustomerRows, ...]
     rights: RightsTerms
+    expiring: tuple[ExpiringTable, ...]
+    retention: Mapping[str, int]

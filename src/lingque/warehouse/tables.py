@@ -29,7 +29,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
-from lingque.warehouse import erasing
+from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
@@ -106,13 +106,17 @@ class DeltaTables:
                 table = _widen(self._undo_unpublished(table, published), schema)
             return self._write(table, slices, schema, run_id)
 
-    def erase(self, table: str, ids: Sequence[int], *, run_id: RunId, published: int) -> tuple[int, int]:
-        """Write every file of the published version that holds rows of these ids without them; the version, and how
+    def count(self, table: str, version: int, unwanted: Unwanted) -> int:
+        """How many rows of that version are unwanted."""
+        return rows_of(self.files(table, version), unwanted)
+
+    def erase(self, table: str, unwanted: Unwanted, *, run_id: RunId, published: int) -> tuple[int, int]:
+        """Write every file of the published version that holds unwanted rows without them; the version, and how
         many rows went. The order of the rows stays. The same run again returns its version and writes nothing."""
         delta = self._at(table, published)
         newest = DeltaTable(delta.table_uri)
         if newest.transaction_version(run_id) == newest.version():
-            return int(newest.version()), erasing.rows_of(self.files(table, published), ids)
+            return int(newest.version()), self.count(table, published, unwanted)
         newest = self._undo_unpublished(newest, published)
         version, folder = newest.version() + 1, self.root / table
         now = int(time.time() * 1000)
@@ -120,13 +124,13 @@ class DeltaTables:
         gone = 0
         with _full_disk_named(folder):
             for number, name in enumerate(sorted(_active(newest))):
-                rows = erasing.rows_of([folder / unquote(name)], ids)
+                rows = rows_of([folder / unquote(name)], unwanted)
                 if not rows:
                     continue
                 gone += rows
                 actions.append(RemoveAction(path=name, data_change=True, deletion_timestamp=now))
                 rewritten = f"{unquote(name).partition('/')[0]}/{run_id}-v{version}-{number}.parquet"
-                left = erasing.rewrite(folder / unquote(name), folder / rewritten, ids)
+                left = rewrite(folder / unquote(name), folder / rewritten, unwanted)
                 if left:
                     actions.append(_added(folder, rewritten, left, now))
             if not actions:

@@ -17,6 +17,7 @@ from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
+from lingque.entry.cli.retention import retention_app
 from lingque.entry.cli.rights import rights_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
@@ -40,6 +41,7 @@ app.add_typer(users_app)
 app.add_typer(rights_app)
 app.add_typer(audit_app)
 app.add_typer(vault_app)
+app.add_typer(retention_app)
 app.add_typer(backup_app)
 app.command("serve")(serve)
 app.command("mailbox")(mailbox)
