@@ -22,7 +22,14 @@ from lingque.govern.tables import api_keys, consents
 
 # role → what it may; everything else is denied
 MATRIX = {
-    Role.CAMPAIGN_MANAGER: {"plan_campaign", "run_campaign", "halt_campaign", "read_campaign", "manage_audience_lists"},
+    Role.CAMPAIGN_MANAGER: {
+        "plan_campaign",
+        "run_campaign",
+        "halt_campaign",
+        "read_campaign",
+        "manage_audience_lists",
+        "assign_tags",
+    },
     Role.COMPLIANCE_OFFICER: {
         "approve_campaign",
         "halt_campaign",
@@ -31,7 +38,7 @@ MATRIX = {
         "see_compliance_reasons",
     },
     Role.CONSUMER_PROTECTION_REVIEWER: {"review_campaign", "read_campaign"},
-    Role.ANALYST: {"apply_definitions", "run_tags", "train_model", "read_campaign"},
+    Role.ANALYST: {"apply_definitions", "run_tags", "assign_tags", "train_model", "read_campaign"},
     Role.OPERATOR: {"apply_definitions", "ingest", "run_tags"},
     Role.SYSTEM_ADMINISTRATOR: {"add_user"},
 }

@@ -22,6 +22,7 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
             Action.HALT_CAMPAIGN,
             Action.READ_CAMPAIGN,
             Action.MANAGE_AUDIENCE_LISTS,
+            Action.ASSIGN_TAGS,
         }
     ),
     Role.COMPLIANCE_OFFICER: frozenset(
@@ -34,7 +35,15 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
         }
     ),
     Role.CONSUMER_PROTECTION_REVIEWER: frozenset({Action.REVIEW_CAMPAIGN, Action.READ_CAMPAIGN}),
-    Role.ANALYST: frozenset({Action.APPLY_DEFINITIONS, Action.RUN_TAGS, Action.TRAIN_MODEL, Action.READ_CAMPAIGN}),
+    Role.ANALYST: frozenset(
+        {
+            Action.APPLY_DEFINITIONS,
+            Action.RUN_TAGS,
+            Action.ASSIGN_TAGS,
+            Action.TRAIN_MODEL,
+            Action.READ_CAMPAIGN,
+        }
+    ),
     Role.OPERATOR: frozenset({Action.APPLY_DEFINITIONS, Action.INGEST, Action.RUN_TAGS}),
     Role.SYSTEM_ADMINISTRATOR: frozenset({Action.ADD_USER}),
 }

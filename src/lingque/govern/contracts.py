@@ -52,6 +52,7 @@ class Action(StrEnum):
     MANAGE_AUDIENCE_LISTS = "manage_audience_lists"
     MANAGE_EXCLUSION_LISTS = "manage_exclusion_lists"
     SEE_COMPLIANCE_REASONS = "see_compliance_reasons"
+    ASSIGN_TAGS = "assign_tags"
 
 
 @dataclass(frozen=True, kw_only=True)
