@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,7 @@ DTYPES: dict[Kind, Any] = {
 }  # fmt: skip
 _LAYOUT = b"\xff" * 9
 _LARGEST = 1 << 40
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +143,8 @@ def _packed(layout: Layout, events: list[dict[str, Any]]) -> bytes:
         codes = {text: code for code, text in enumerate(found)}
         if kind is Kind.TEXT:
             values = [codes.get(value, len(found)) for value in values]
+        if kind is Kind.DATE:
+            values = [value if value is None else (value - _EPOCH).days for value in values]
         arrays.append(_bytes([0 if value is None else value for value in values], DTYPES[kind]))
         gaps.append(not all(there))
         if gaps[-1]:
@@ -187,6 +191,8 @@ def _events(layout: Layout, facts: Facts) -> list[dict[str, Any]]:
             values = [texts[code] if code < len(texts) else None for code in values]
         elif known is not None:
             values = [value if there else None for value, there in zip(values, known.tolist(), strict=True)]
+        if kind is Kind.DATE:
+            values = [value if value is None else _EPOCH + timedelta(days=value) for value in values]
         columns[name] = values
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

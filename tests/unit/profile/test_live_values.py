@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("facts")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(facts=facts_of("event_time"), data=st.data())
 def test_live_values_are_those_of_the_morning_s_snapshot(facts: Facts, data: st.DataObject, folder: Path) -> None:
     """Events come in any order, some of them twice."""
@@ -73,8 +73,9 @@ def test_live_values_are_those_of_the_morning_s_snapshot(facts: Facts, data: st.
     tags = [CATALOG.tag(f"tag_{number}") for number in range(len(DEFINITIONS))]
     expected = walked(tags, facts, COMPILED)  # type: ignore[arg-type]
     with store_for(folder, CATALOG) as store:
-        for row in arriving:
-            store.append("facts_of_bank", by_customer([row]))
+        cut = data.draw(st.integers(0, len(arriving)))
+        for batch in (arriving[:cut], arriving[cut:]):
+            store.append("facts_of_bank", by_customer(batch))
         live = LiveTags(CATALOG, store, calendar=CALENDAR, kernels=KERNELS)
         for customer in POPULATION:
             found = live.values(customer, Instant(MOMENT - 1))
