@@ -111,7 +111,11 @@ def measure(folder: Path, size: Size, *, peers: bool) -> dict[str, Any]:
         print(f"{name} {found[name].seconds:.2f} s, {found[name].cpu_seconds:.2f} CPU s, {found[name].peak_gb:.2f} GB")
     return {
         "name": "tags",
-        "size": {"customers": size.customers, "transactions": size.transactions, "tags": len(measured()) + len(DERIVED)},
+        "size": {
+            "customers": size.customers,
+            "transactions": size.transactions,
+            "tags": len(measured()) + len(DERIVED),
+        },
         "seconds": again.seconds,
         "cpu_seconds": again.cpu_seconds,
         "peak_gb": again.peak_gb,

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CATEGORIES = ["salary", "rent", "groceries", "travel", "transfer", "fee", "fuel", "clothes", "health", "school", "fun", "tax"]
+CATEGORIES = [
+    "salary",
+    "rent",
+    "groceries",
+    "travel",
+    "transfer",
+    "fee",
+    "fuel",
+    "clothes",
+    "health",
+    "school",
+    "fun",
+    "tax",
+]
 CHANNELS = ["app", "web", "branch", "atm", "pos"]
 WINDOWS = (7, 30, 90, 180, 365)
 

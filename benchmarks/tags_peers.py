@@ -1,3 +1,7 @@
 """placeholder"""
+
 PEERS = {}
-def equal(a,b): return True
+
+
+def equal(a, b):
+    return True

@@ -23,20 +23,18 @@ def taken_badly(left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
+def magnitude(value):  # type: ignore[no-untyped-def]
+    """|value|, also of the smallest whole number."""
+    return np.uint64(value) if value >= 0 else ~np.uint64(value) + np.uint64(1)
+
+
+@njit(nogil=True)
 def multiplied_badly(left, right):  # type: ignore[no-untyped-def]
     """Does the product not fit?"""
     if left == 0 or right == 0:
         return False
-    product = left * right
-    if (left == -1 and right < -(2**63 - 1)) or (right == -1 and left < -(2**63 - 1)):
-        return True
-    return product // right != left or product - product // right * right != 0
-
-
-@njit(nogil=True)
-def magnitude(value):  # type: ignore[no-untyped-def]
-    """|value|, also of the smallest whole number."""
-    return np.uint64(value) if value >= 0 else ~np.uint64(value) + np.uint64(1)
+    largest = np.uint64(2**63 - 1) + (np.uint64(0) if (left < 0) == (right < 0) else np.uint64(1))
+    return magnitude(left) > largest // magnitude(right)
 
 
 @njit(nogil=True)
