@@ -89,6 +89,7 @@ class Scope:
 
 
 WHOLE_BANK = Scope()
+    ASSIGN_TAGS = "assign_tags"
 
 
 @dataclass(frozen=True, kw_only=True)
