@@ -22,6 +22,7 @@ from lingque.entry.cli.retention import retention_app
 from lingque.entry.cli.rights import rights_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
+from lingque.entry.cli.twin import twin_app
 from lingque.entry.cli.workspace import demo, ingest_command, init
 
 app.command("demo")(demo)
@@ -47,6 +48,7 @@ app.add_typer(audit_app)
 app.add_typer(vault_app)
 app.add_typer(retention_app)
 app.add_typer(backup_app)
+app.add_typer(twin_app)
 app.command("serve")(serve)
 app.command("mailbox")(mailbox)
 
