@@ -14,6 +14,7 @@ from pathlib import Path
 from lingque.core.clock import BusinessCalendar, Clock, SystemClock
 from lingque.core.errors import ConfigurationError, ConflictError
 from lingque.core.ids import CustomerId
+from lingque.core.registries import DataClass
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel, Channel
@@ -24,7 +25,7 @@ from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
 from lingque.flow.backup import CONTROL, WAREHOUSE, checked_manifest, lay_out, replay_erasures
-from lingque.flow.services import RightsTerms, Services
+from lingque.flow.services import RightsTerms, Services, Thresholds
 from lingque.govern.adopting import adopt
 from lingque.govern.audit import Audit
 from lingque.govern.ciphers import Suite
@@ -33,19 +34,26 @@ from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
+from lingque.govern.passwords import Passwords
 from lingque.govern.permits import PermitOffice
+from lingque.govern.preferences import PreferenceLinks
 from lingque.govern.quiet_hours import QuietHours
 from lingque.govern.rights.people import GovernRows
 from lingque.govern.rotation import KeyRotation
 from lingque.govern.sealing import AuditSealer
+from lingque.govern.sessions import SessionLimits
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.customer_rows import IngestRows
-from lingque.ingest.identity import links_as_of
+from lingque.ingest.identity import links_as_of, once_linked
 from lingque.ingest.reading.postgres import SourceTables
 from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
+from lingque.profile.aggregating import Kernels
+from lingque.profile.homes import TagHomes
+from lingque.profile.kernel.columns import TextAnswers
+from lingque.profile.kernel.compiled import KernelCache
 from lingque.profile.service import Profile
 from lingque.settings import FILE, Settings, load_settings
 from lingque.store.database import Database
@@ -54,7 +62,7 @@ from lingque.store.expiring import ExpiringTable
 from lingque.store.fixed_settings import check_fixed, remember_fixed
 from lingque.store.idempotency import idempotent_answers
 from lingque.store.workspace_lock import workspace_lock
-from lingque.warehouse.engine import Session
+from lingque.warehouse.engine import RowEngine, Session
 from lingque.warehouse.tables import DeltaTables
 
 CONTROL_FILE = Path("data") / "control.db"
@@ -65,6 +73,8 @@ RESTORING_FILE = Path("data") / "restoring"
 MASTER_KEY_FILE = Path("keys") / "master.key"
 KEY_STORES = "lingque.key_stores"
 """Entry points of packages that bring a key store (an HSM, a KMS): a callable without arguments that makes it."""
+
+MINUTE = 60 * 1_000_000
 
 Channels = Callable[[Settings], Mapping[str, AnyChannel]]
 
@@ -100,6 +110,12 @@ class Application:
     settings: Settings
     services: Services
     vault: Vault
+
+    @property
+    def session_limits(self) -> SessionLimits:
+        """When sessions of the API end."""
+        access = self.settings.access
+        return SessionLimits(idle=access.idle_minutes * MINUTE, whole=access.session_hours * 60 * MINUTE)
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
@@ -264,6 +280,20 @@ def _assemble(
         clock=clock,
         calendar=calendar,
     )
+    profile = Profile(
+        database=database,
+        tables=tables,
+        links_as_of=links_as_of,
+        once_linked=once_linked,
+        audit=audit,
+        clock=clock,
+        calendar=calendar,
+        buckets=workspace.buckets,
+        session=session,
+        lists=lists,
+        scorer=Scorer(database),
+        kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+    )
     services = Services(
         folder=folder,
         landing=(folder / workspace.landing),
@@ -276,6 +306,11 @@ def _assemble(
         permits=office,
         addresses=vault,
         opt_outs=opt_outs,
+        preference_links=PreferenceLinks(vault),
+        homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        register=office,
+        passwords=Passwords(database, memory_kib=settings.access.password_memory_mib * 1024),
+        thresholds=_thresholds(settings),
         audit=audit,
         lists=lists,
         arrivals=arrivals,
@@ -295,18 +330,7 @@ def _assemble(
                 buckets=workspace.buckets, memory_limit=warehouse.memory_limit, threads=warehouse.threads
             ),
         ),
-        profile=Profile(
-            database=database,
-            tables=tables,
-            links_as_of=links_as_of,
-            audit=audit,
-            clock=clock,
-            calendar=calendar,
-            buckets=workspace.buckets,
-            session=session,
-            lists=lists,
-            scorer=Scorer(database),
-        ),
+        profile=profile,
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -316,7 +340,6 @@ def _assemble(
             audit=audit,
             clock=clock,
         ),
-        register=office,
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
@@ -361,6 +384,16 @@ def _keyring(settings: Settings, folder: Path) -> Keyring:
         )
     make: Callable[[], KeyStore] = found.load()
     return Keyring(make(), suite)
+
+
+def _thresholds(settings: Settings) -> Thresholds:
+    asked = settings.approvals
+    return Thresholds(
+        audience=asked.second_above_customers,
+        cost=asked.second_above_cost,
+        data_classes=DataClass.union(DataClass[name.upper()] for name in asked.second_for_classes),
+        definitions=asked.definitions,
+    )
 
 
 def _fixed(settings: Settings) -> dict[str, str]:

@@ -23,6 +23,7 @@ from lingque.core.errors import ConfigurationError
 from lingque.core.registries import Purpose
 
 FILE = "lingque.toml"
+ClassName = Literal["personal", "financial", "credit_bureau", "health", "location", "biometric", "minor", "identifier"]
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -76,6 +77,9 @@ class WarehouseSection(BaseModel):
 
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB)$", description="memory of the SQL engine")
     threads: int = Field(default=2, ge=1, le=1024, description="threads of the SQL engine")
+    kernels: str = Field(
+        default="data/kernels", description="folder of compiled tags, in the workspace or a full path; may be deleted"
+    )
 
 
 class VaultSection(BaseModel):
@@ -186,6 +190,33 @@ class FileDropSection(BaseModel):
     folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
 
 
+class AccessSection(BaseModel):
+    """`[access]`: how people sign in, and how it is known whose customer is whose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    idle_minutes: int = Field(default=15, ge=1, le=1440, description="a session without a request ends after so long")
+    session_hours: int = Field(default=12, ge=1, le=168, description="a session ends after so long in any case")
+    password_memory_mib: int = Field(default=64, ge=8, le=4096, description="memory that one guess at a password costs")
+    branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
+    manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
+
+
+class ApprovalsSection(BaseModel):
+    """`[approvals]`: what takes more than one approver. A campaign without a hold-out always takes two."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    second_above_customers: int | None = Field(default=None, ge=0, description="a larger audience takes two approvers")
+    second_above_cost: int | None = Field(
+        default=None, ge=0, description="contacts that cost more take two approvers; in minor units (fen)"
+    )
+    second_for_classes: tuple[ClassName, ...] = Field(
+        default=(), description="a campaign that looks at data of these classes takes two approvers"
+    )
+    definitions: bool = Field(default=False, description="definitions are approved before they are applied")
+
+
 class Settings(BaseSettings):
     """Everything a workspace can set."""
 
@@ -200,6 +231,8 @@ class Settings(BaseSettings):
     contact: ContactSection = ContactSection()
     file_drop: FileDropSection = FileDropSection()
     rights: RightsSection = RightsSection()
+    access: AccessSection = AccessSection()
+    approvals: ApprovalsSection = ApprovalsSection()
     retention: RetentionSection = RetentionSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 from lingque.core.clock import Instant
 from lingque.core.errors import VaultError
 from lingque.core.hashing import Int64s
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Batch, Message, Recalled, Receipt
 from lingque.govern.ciphers import Lock, Suite, seal, unseal
-from lingque.govern.contracts import AuditTrail, Flags, Permit
+from lingque.govern.contracts import AuditTrail, Flags, Home, Permit
 from lingque.govern.key_store import Wrapped
 from lingque.govern.keyring import Keyring
 from lingque.govern.vault import Vault
@@ -172,3 +173,14 @@ class MemoryAddresses:
         if permit.customer_id in known:
             return known[permit.customer_id]
         return Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {permit.customer_id} has none")
+
+
+@dataclass
+class MemoryHomes:
+    """Where customers belong, by customer: (branch, staff number). Whoever is not in it belongs nowhere."""
+
+    home_of_customer: Mapping[int, tuple[str, str]]
+
+    def home_of(self, connection: Connection, customer_id: CustomerId) -> Home:
+        branch, manager = self.home_of_customer.get(customer_id, ("", ""))
+        return Home(branch=branch, manager=manager)

@@ -16,11 +16,12 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.compose import Sender, compose
 from lingque.deliver.contracts import BY_PEOPLE, Content, Message
+from lingque.deliver.grounds import grounds_of
 from lingque.deliver.tables import contents
-from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
+from lingque.govern.contracts import Addresses, Grounds, OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
 
-def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
+def ask_of(work: Any, grounds: Grounds, moment: Instant, *, sending: bool) -> PermitAsk:
     """The question for the message of this row: may it be sent at the moment, or (not `sending`) may it wait on?"""
     return PermitAsk(
         purpose=Purpose(work.purpose),
@@ -28,6 +29,7 @@ def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
         data_classes=DataClass(work.data_classes),
         moment=moment,
         sending=sending,
+        grounds=grounds,
     )
 
 
@@ -41,12 +43,14 @@ class Leave:
     sender: Sender
     clock: Clock
     _words: dict[str, Content] = field(default_factory=dict)
+    _grounds: dict[str, Grounds] = field(default_factory=dict)
 
     def message(self, connection: Connection, work: Any) -> Message | Refusal:
         """The message of this row, permitted now and with its address opened; or why not."""
         customer = CustomerId(work.customer_id)
         disturbs = work.channel not in BY_PEOPLE  # a task may be given out at night; it is done by day
-        permit = self.permits.permit(connection, customer, ask_of(work, self.clock.now(), sending=disturbs))
+        ask = ask_of(work, self._grounds_of(connection, work), self.clock.now(), sending=disturbs)
+        permit = self.permits.permit(connection, customer, ask)
         if isinstance(permit, Refusal):
             return permit
         address = self.addresses.release(connection, permit)
@@ -70,15 +74,22 @@ class Leave:
         """Which of these waiting tasks have lost their leave, and the first reason why. Quiet hours do not matter."""
         moment = self.clock.now()
 
-        def question(work: Any) -> tuple[int, str, int]:
-            return work.purpose, work.channel, work.data_classes
+        def question(work: Any) -> tuple[int, str, int, str]:
+            return work.purpose, work.channel, work.data_classes, work.grounds_digest
 
         for _, alike in groupby(sorted(works, key=question), key=question):
             listed = list(alike)
             ids = np.array([work.customer_id for work in listed], dtype=np.int64)
-            answer = self.permits.permit_set(connection, ids, ask_of(listed[0], moment, sending=False))
+            ask = ask_of(listed[0], self._grounds_of(connection, listed[0]), moment, sending=False)
+            answer = self.permits.permit_set(connection, ids, ask)
             for position in np.flatnonzero(~answer.allowed).tolist():
                 yield listed[position], min(r for r, flags in answer.refusals.items() if flags[position])
+
+    def _grounds_of(self, connection: Connection, work: Any) -> Grounds:
+        digest = work.grounds_digest
+        if digest not in self._grounds:  # like words: what a digest stands for never changes
+            self._grounds[digest] = grounds_of(connection, digest)
+        return self._grounds[digest]
 
     def _content(self, connection: Connection, digest: str) -> Content:
         if digest not in self._words:  # a digest says all: what it stands for never changes

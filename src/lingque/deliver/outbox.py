@@ -34,6 +34,7 @@ from lingque.deliver.contracts import (
     Receipt,
     Status,
 )
+from lingque.deliver.grounds import keep_grounds
 from lingque.deliver.handing_over import HandingOver
 from lingque.deliver.leave import Leave
 from lingque.deliver.moves import Moves
@@ -59,6 +60,7 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
                     content_digest=digest, subject=content.subject, body=content.body, language=content.language
                 )
             )
+    bases = {one: keep_grounds(connection, one) for one in {entry.grounds for entry in listed}}
     rows = [
         {
             "wave_id": entry.wave_id,
@@ -70,6 +72,7 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
             "purpose": int(entry.purpose),
             "data_classes": int(entry.data_classes),
             "content_digest": digests[entry.content],
+            "grounds_digest": bases[entry.grounds],
             "status": "queued",
             "attempts": 0,
             "reason": None,

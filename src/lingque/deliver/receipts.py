@@ -17,6 +17,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.deliver.contracts import BY_PEOPLE, Status, Withdrawals
+from lingque.deliver.grounds import grounds_of
 from lingque.deliver.leave import ask_of
 from lingque.deliver.moves import Moves
 from lingque.deliver.tables import deliveries, receipts
@@ -155,7 +156,7 @@ class Receipts:
         return not (made and work.status in _ENDED)
 
     def _leave_lost(self, connection: Connection, statement: Statement, work: Any) -> Reason | None:
-        ask = ask_of(work, statement.at, sending=True)
+        ask = ask_of(work, grounds_of(connection, work.grounds_digest), statement.at, sending=True)
         permit = self.permits.permit(connection, CustomerId(work.customer_id), ask)
         return permit.reason if isinstance(permit, Refusal) else None
 

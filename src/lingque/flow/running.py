@@ -23,7 +23,9 @@ from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, St
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, newest_plan, write_contacts
+from lingque.flow.approving import approvers_of
 from lingque.flow.deciding import decide_stages
+from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
 from lingque.flow.services import Services
@@ -68,7 +70,9 @@ def _cannot_run(services: Services, connection: Connection, catalog: Catalog, pl
         case "simulated" | "rejected" | "reviewed":
             return (
                 not_approved(connection, plan.approval_digest, kind="review", otherwise=Reason.NOT_REVIEWED)
-                or not_approved(connection, plan.approval_digest, kind="campaign")
+                or not_approved(
+                    connection, plan.approval_digest, kind="campaign", approvers=approvers_of(services, plan)
+                )
                 # planned anew: an approval of its twin does not count
                 or Refusal(reason=Reason.NOT_APPROVED, detail=f"the plan of '{name}' awaits its approval")
             )
@@ -158,6 +162,8 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
     write: WriteContacts = plan.stage(WriteContacts)
+    segment = plan.stage(SelectAudience).segment
+    grounds = {name: grounds_of(catalog, segment, catalog.offers[name]) for name in classes}
     tasks = Tasks(catalog, plan, decisions.requests.tags)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
@@ -175,6 +181,7 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
                 channel=channel,
                 purpose=leave.purpose,
                 data_classes=classes[offer.name],
+                grounds=grounds[offer.name],
                 content=content,
                 route=tasks.route(customer) if channel in BY_PEOPLE else "",
                 label=offer.label.in_language(campaign.language) if channel in BY_PEOPLE else "",

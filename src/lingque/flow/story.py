@@ -24,6 +24,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import outside_scope
 from lingque.store.runs import published_versions
 
 Arm = Literal["none", "contact", "hold_out"]
@@ -76,6 +77,10 @@ def story_of(
     if denied is not None:
         return traced(services, denied, actor, "read_story", campaign)
     catalog = catalog_of(services)
+    with services.database.reading() as connection:
+        outside = outside_scope(connection, actor, customer_id, services.homes)
+    if outside is not None:
+        return traced(services, outside, actor, "read_story", campaign)
     with services.database.reading() as connection:
         plan = plan_of(connection, campaign, wave)
         rows = _decided(services, connection, plan, customer_id)

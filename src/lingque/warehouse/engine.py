@@ -10,14 +10,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lingque.core.errors import WarehouseError
 from lingque.warehouse.bank_files import CsvForm, literal, load_csv, load_parquet, too_large
@@ -112,6 +115,32 @@ class Session:
             ) from error
         return SortedFile(path=path)
 
+    def write_batches(self, batches: Iterable[pa.Table]) -> SortedFile:
+        """Tables of equal columns, which come in order, as one Parquet file that belongs to the session."""
+        path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
+        writer: pq.ParquetWriter | None = None
+        with _full_disk_named(path):
+            for batch in batches:
+                if writer is None:
+                    writer = pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
+                writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
+            if writer is not None:
+                writer.close()
+        return SortedFile(path=path)
+
+    def spool(self, batches: Iterable[pa.Table]) -> Spool:
+        """Put tables of equal columns aside; they go when the session ends."""
+        path = self._scratch / f"spooled-{next(_NUMBERS)}.arrow"
+        writer: pa.RecordBatchFileWriter | None = None
+        with _full_disk_named(path), pa.OSFile(str(path), "wb") as target:
+            for batch in batches:
+                if writer is None:
+                    writer = pa.ipc.new_file(target, batch.schema)
+                writer.write_table(batch.combine_chunks())
+            if writer is not None:
+                writer.close()
+        return Spool(path)
+
     def add_csv(self, name: str, files: Mapping[str, Path], form: CsvForm) -> None:
         """Load CSV files in UTF-8 by the names to call them, every value as text, with `_file` and `_row` (from 1, the
         header not counted). Raises `SourceError` that names file and line, and repeats nothing of the content."""
@@ -158,6 +187,57 @@ class Session:
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
             raise too_large() from error
+
+
+class Spool:
+    """Tables that were put aside, as one table that is read a piece or some columns at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """These columns of all rows."""
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_file(source, options=_only(pa.ipc.open_file(source).schema, names))
+            return reader.read_all().select(list(names))
+
+    def batches(self) -> Iterator[pa.Table]:
+        """The rows in their order, a piece at a time."""
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield pa.Table.from_batches([reader.get_batch(number)])
+
+
+def _only(schema: pa.Schema, names: Sequence[str]) -> pa.ipc.IpcReadOptions:
+    return pa.ipc.IpcReadOptions(included_fields=sorted(schema.get_field_index(name) for name in names))
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot write {path}: {error.strerror or error}",
+            next_step="make room or mend the rights, then run the same command again: nothing was published",
+        ) from error
+
+
+class RowEngine:
+    """Answers statements over one Arrow table, `rows`, in the order of its rows. Used from several threads at once."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
+        self._lock = Lock()
+
+    def ask(self, sql: str, rows: pa.Table) -> pa.Table:
+        with self._lock:
+            self._connection.register("rows", rows)
+            try:
+                return self._connection.sql(sql).to_arrow_table()
+            finally:
+                self._connection.unregister("rows")
 
 
 _NUMBERS = count()

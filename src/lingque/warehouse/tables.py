@@ -308,7 +308,7 @@ def _check(rows: Rows, target: Slice) -> None:
         for number in range(file.num_row_groups):
             group = file.read_row_group(number, columns=list(target.order)).select(list(target.order))
             check_sorted(group if last is None else pa.concat_tables([last, group]), target.order, what=what)
-            last = group.slice(group.num_rows - 1)
+            last = group.slice(max(group.num_rows - 1, 0))
 
 
 def check_sorted(rows: pa.Table, order: tuple[str, ...], *, what: str) -> None:

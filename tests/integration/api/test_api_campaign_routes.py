@@ -12,7 +12,8 @@ from small_bank import AS_OF, CUSTOMERS, person
 from lingque.bootstrap import Application
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow import apply, run_campaign
-from lingque.govern.access import User, add_user, new_api_key
+from lingque.govern.access import User, add_user
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Role
 from lingque.testing import FixedClock
 
@@ -56,7 +57,15 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
             "read_campaign",
             "manage_exclusion_lists",
             "see_compliance_reasons",
+            "read_customer",
+            "reveal_identifier",
+            "record_consent",
+            "record_legal_basis",
+            "approve_definitions",
+            "delegate",
         ],
+        "scope": {"kind": "bank", "of": ""},
+        "request_token": None,
     }
 
 

@@ -46,7 +46,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def principal(self, headers: Mapping[str, str]) -> Principal | None:  # noqa: ARG002 - of the port
+    def principal(self, method: str, headers: Mapping[str, str]) -> Principal | None:  # noqa: ARG002 - of the port
         raise self.error
 
 
@@ -136,7 +136,9 @@ def test_a_new_class_is_answered_like_the_one_above_it() -> None:
 
 
 def test_refusals_are_conflicts_but_for_leave() -> None:
-    assert {reason for reason in Reason if status_of_refusal(reason) == 403} == set(REFUSAL_STATUSES)
+    forbidden = {reason for reason in Reason if status_of_refusal(reason) == 403}
+    assert forbidden == set(REFUSAL_STATUSES) - {Reason.UNKNOWN_CUSTOMER}
+    assert status_of_refusal(Reason.UNKNOWN_CUSTOMER) == 404
     assert status_of_refusal(Reason.OUTCOME_NOT_YET_KNOWN) == 409
 
 

@@ -12,7 +12,7 @@ import yaml
 from tools import reference
 
 from lingque.catalog.definitions import DataContract, SourceDefinition
-from lingque.catalog.expressions.parse import parse_aggregate, parse_row_expression
+from lingque.catalog.expressions.parse import parse_measure, parse_row_expression
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, TEXT, money
 from lingque.core.clock import Window
 from lingque.entry.cli import app
@@ -50,7 +50,7 @@ def test_row_examples_are_in_the_language(text: str) -> None:
 
 @pytest.mark.parametrize("text", examples("Over a customer's rows"))
 def test_aggregate_examples_are_in_the_language(text: str) -> None:
-    parse_aggregate(text, NAMES)
+    parse_measure(text, NAMES)
 
 
 def test_window_examples_are_windows() -> None:

@@ -34,6 +34,9 @@ class ApprovalRequest(Request):
     digest: str = Field(pattern="^[0-9a-f]{64}$", description="digest of the plan that was looked at")
     approved: StrictBool
     comment: Comment = ""
+    on_behalf_of: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = Field(
+        default="", description="the user in whose place, by their delegation; empty: on the caller's own"
+    )
 
 
 class MoveRequest(Request):

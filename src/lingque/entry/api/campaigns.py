@@ -128,7 +128,13 @@ def post_review(
     """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
     with workspace.writing() as services:
         decided = review_campaign(
-            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+            services,
+            name,
+            caller,
+            digest=body.digest,
+            approved=body.approved,
+            comment=body.comment,
+            on_behalf_of=body.on_behalf_of,
         )
         if isinstance(decided, Refusal):
             return refusal_response(decided)
@@ -147,7 +153,13 @@ def post_approval(
     """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
     with workspace.writing() as services:
         decided = approve_campaign(
-            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+            services,
+            name,
+            caller,
+            digest=body.digest,
+            approved=body.approved,
+            comment=body.comment,
+            on_behalf_of=body.on_behalf_of,
         )
         if isinstance(decided, Refusal):
             return refusal_response(decided)

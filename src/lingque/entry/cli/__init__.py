@@ -11,7 +11,7 @@ from lingque.entry.cli.application import app
 from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.data import quality_app, quarantine_app
-from lingque.entry.cli.definitions import apply_command, diff_command, export_command
+from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
 from lingque.entry.cli.keeping import audit_app, vault_app
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.messages import messages_app
@@ -27,6 +27,7 @@ app.command("demo")(demo)
 app.command("init")(init)
 app.command("diff")(diff_command)
 app.command("apply")(apply_command)
+app.command("approve")(approve_command)
 app.command("export")(export_command)
 app.command("ingest")(ingest_command)
 app.add_typer(quarantine_app)

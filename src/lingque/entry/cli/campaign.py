@@ -38,6 +38,7 @@ RejectOption = Annotated[bool, typer.Option("--reject", help="Decide against it.
 WaveOption = Annotated[
     int | None, typer.Option(min=1, help="A wave by its number (see 'campaign waves'). Default: the newest.")
 ]
+BehalfOption = Annotated[str, typer.Option("--for", help="In whose place, by their delegation.")]
 CommentOption = Annotated[str, typer.Option(help="Why.")]
 
 
@@ -116,6 +117,7 @@ def review(
     user: UserOption,
     reject: RejectOption = False,
     comment: CommentOption = "",
+    on_behalf_of: BehalfOption = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Review the newest plan for consumer protection: wording, disclosures, who is addressed.
@@ -124,7 +126,8 @@ def review(
 
         lingque campaign review spring_loans --as hua --comment "the rate is shown"
     """
-    _decide(review_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
+    words = {"comment": comment, "on_behalf_of": on_behalf_of}
+    _decide(review_campaign, name, user, reject=reject, words=words, workspace=workspace)
 
 
 @campaign_app.command("approve")
@@ -133,6 +136,7 @@ def approve(
     user: UserOption,
     reject: RejectOption = False,
     comment: CommentOption = "",
+    on_behalf_of: BehalfOption = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Approve (or reject) the newest plan after its review; or its pilot, once that is done.
@@ -145,17 +149,24 @@ def approve(
 
         lingque campaign approve spring_loans --as jan --reject --comment "too many of them are over 65"
     """
-    _decide(approve_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
+    words = {"comment": comment, "on_behalf_of": on_behalf_of}
+    _decide(approve_campaign, name, user, reject=reject, words=words, workspace=workspace)
 
 
 def _decide(
-    decide: Callable[..., Plan | Refusal], name: str, user: str, *, reject: bool, comment: str, workspace: Path
+    decide: Callable[..., Plan | Refusal],
+    name: str,
+    user: str,
+    *,
+    reject: bool,
+    words: dict[str, str],
+    workspace: Path,
 ) -> None:
     with opened(workspace, user) as session, session.application.writing() as services:
         with services.database.reading() as connection:
             looked_at = newest_plan(connection, name).digest
         plan = accepted(
-            decide(services, name, session.actor, digest=looked_at, approved=not reject, comment=comment),
+            decide(services, name, session.actor, digest=looked_at, approved=not reject, **words),
             session.language,
         )
         console.print(show_plan.state_line(plan, session.language), highlight=False)

@@ -283,7 +283,7 @@ def _release(services: Services, actor: Principal, report: IngestReport) -> None
 def _staff(services: Services) -> Staff:
     with services.database.transaction() as connection:
         for user in PEOPLE:
-            add_user(connection, user, at=services.clock.now())
+            _done(add_user(connection, user, at=services.clock.now()))
     return Staff(**{u.name: Principal(user=u.name, person=u.person, roles=u.roles) for u in PEOPLE})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from lingque.core.clock import Clock, Instant, datetime_of
 from lingque.core.errors import NotFoundError
@@ -14,7 +14,8 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.govern.contracts import ConsentEntry, Erased, Person
 from lingque.govern.lists import lists_in_force, memberships
-from lingque.govern.tables import consents, erasures, list_members, subjects
+from lingque.govern.register import touch
+from lingque.govern.tables import automated_refusals, consents, erasures, list_members, refused_tags, subjects
 
 
 def person_of(connection: Connection, customer_id: CustomerId) -> Person:
@@ -107,9 +108,13 @@ def erased_parties(connection: Connection) -> list[PartyId]:
     return [PartyId(one) for one in connection.execute(select(erasures.c.party_id)).scalars()]
 
 
+_EVIDENCE = (consents, automated_refusals, refused_tags)
+
+
 class GovernRows:
-    """The rows of `govern`. Consents stay, as the evidence that what was done was lawful; with the vault's keys gone
-    their surrogates stand for nobody. So do entries on secret lists, which are never part of a copy either."""
+    """The rows of `govern`. What customers agreed to or refused stays, as the evidence that what was done was lawful;
+    with the vault's keys gone its surrogates stand for nobody. So do entries on secret lists, which are never part of a
+    copy either."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -120,20 +125,26 @@ class GovernRows:
             list_members.c.party_id.in_(person.parties), list_members.c.list_name.not_in(secret)
         )
         known = delete(subjects).where(subjects.c.party_id.in_(person.parties))
-        evidence = select(func.count()).select_from(consents).where(consents.c.party_id.in_(person.parties))
-        return Erased(
-            gone={
-                "subjects": connection.execute(known).rowcount,
-                "list_members": connection.execute(listed).rowcount,
-            },
-            kept={"consents": int(connection.execute(evidence).scalar_one())},
-        )
+        gone = {
+            "subjects": connection.execute(known).rowcount,
+            "list_members": connection.execute(listed).rowcount,
+        }
+        touch(connection, {int(person.customer_id)})
+        return Erased(gone=gone, kept={table.name: _count(connection, table, person) for table in _EVIDENCE})
 
     def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         known = lists_in_force(connection)
         on = memberships(connection, [person.customer_id], at=self._clock.now()).get(person.customer_id, set())
         return {
             "consents": list(self._consents(connection, person)),
+            "refused_automated_decisions": [
+                {"refused": row.refused, "at": _moment(row.acted_at), "evidence": row.evidence}
+                for row in _said(connection, automated_refusals, person)
+            ],
+            "refused_tags": [
+                {"tag": row.tag, "refused": row.refused, "at": _moment(row.acted_at), "evidence": row.evidence}
+                for row in _said(connection, refused_tags, person)
+            ],
             "lists": [
                 {"list": name, "label": known[name].label.label().en, "名称": known[name].label.label().zh}
                 for name in sorted(on)
@@ -149,7 +160,21 @@ class GovernRows:
                 "channel": row.channel,
                 "data_classes": list(DataClass(row.data_classes).names),
                 "action": "give" if row.given else "withdraw",
-                "at": datetime_of(Instant(row.acted_at)).isoformat(),
+                "at": _moment(row.acted_at),
                 "wording_version": row.wording_version,
                 "evidence": row.evidence,
             }
+
+
+def _count(connection: Connection, table: Table, person: Person) -> int:
+    counted = select(func.count()).select_from(table).where(table.c.party_id.in_(person.parties))
+    return int(connection.execute(counted).scalar_one())
+
+
+def _said(connection: Connection, table: Table, person: Person) -> Sequence[Any]:
+    rows = select(table).where(table.c.party_id.in_(person.parties)).order_by(table.c.refusal_id)
+    return connection.execute(rows).all()
+
+
+def _moment(at: int) -> str:
+    return datetime_of(Instant(at)).isoformat()
