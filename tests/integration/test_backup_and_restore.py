@@ -113,6 +113,7 @@ def test_a_restored_workspace_is_the_one_that_was_copied_and_goes_on(
             assert application.vault.disclose(connection, [party])[party]["name"] == name_of(WHO)
 
 
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_no_copy_of_the_data_holds_a_key_or_a_name(queued_bank: Bank, tmp_path: Path) -> None:
     with queued_bank.open() as application:
         backup, keys = copies(application, tmp_path)
@@ -154,6 +155,7 @@ def test_who_was_erased_after_the_copy_is_erased_again_before_it_opens(
         assert all(row["customer_id"] != other for row in rows_of(services, "customers"))
 
 
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_a_restore_that_was_broken_off_does_not_open(
     bank: Bank, elsewhere: Callable[[], Bank], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

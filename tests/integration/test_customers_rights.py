@@ -91,6 +91,7 @@ def rows_about(services: Services, ids: set[int]) -> dict[str, int]:
 # --- the queue -------------------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 def test_a_request_is_due_in_thirty_days_and_what_is_due_first_comes_first(bank: Bank, loaded: Application) -> None:
     services = loaded.services
     first = receive(loaded, RequestKind.ACCESS, 1)
@@ -121,6 +122,7 @@ def test_the_same_request_is_not_open_twice_and_a_closed_one_stays_closed(loaded
     receive(loaded, RequestKind.ACCESS)
 
 
+@ON_SQLITE
 def test_a_request_is_carried_out_by_the_command_for_its_kind(loaded: Application) -> None:
     services = loaded.services
     access = receive(loaded, RequestKind.ACCESS).request_id
@@ -139,6 +141,7 @@ def test_a_request_is_carried_out_by_the_command_for_its_kind(loaded: Applicatio
         receive_request(services, RequestKind.ACCESS, CustomerId(5), MIN, verified="x")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("user", ["lin", "hua", "ada", "otto", "root"])
 def test_only_compliance_handles_requests(user: str, loaded: Application) -> None:
     services, actor = loaded.services, PRINCIPALS[user]
@@ -161,6 +164,7 @@ def test_only_compliance_handles_requests(user: str, loaded: Application) -> Non
     assert len(traces) == 10
 
 
+@ON_SQLITE
 def test_a_customer_is_found_without_leaving_what_was_asked_for(loaded: Application) -> None:
     services, party = loaded.services, party_of(loaded, customer_no(3))
     assert done(find_customers(services, "email", email_of(3).upper(), MIN)) == [party]
@@ -201,12 +205,14 @@ def others_in(content: str) -> list[int]:
     return [n for n in range(100) if n != WHO and (email_of(n) in content or name_of(n) in content)]
 
 
+@ON_SQLITE
 def test_what_can_be_taken_elsewhere_is_what_the_customer_brought(used: Application) -> None:
     package = done(package_for(used.services, receive(used, RequestKind.PORTABILITY).request_id, MIN))
     assert {"identifiers", "data"} <= package.keys()
     assert not {"tags", "decisions", "consents"} & package.keys()
 
 
+@ON_SQLITE
 def test_an_explanation_tells_decisions_and_reasons_but_no_secret_list(used: Application) -> None:
     services = used.services
     not_consented = 18  # n % 10 == 8: to personal data only
@@ -223,6 +229,7 @@ def test_an_explanation_tells_decisions_and_reasons_but_no_secret_list(used: App
     ]
 
 
+@ON_SQLITE
 def test_the_readable_copy_escapes_what_it_shows(used: Application) -> None:
     services = used.services
     request = receive(used, RequestKind.CORRECTION)
@@ -274,6 +281,7 @@ def test_after_a_restriction_nothing_that_needs_consent_is_allowed(bank: Bank, l
 # --- erasure ---------------------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 def test_an_erasure_takes_a_second_person_also_under_another_account(loaded: Application) -> None:
     request = receive(loaded, RequestKind.ERASURE)
     refusal = carry_out_erasure(loaded.services, request.request_id, MIN)
@@ -349,6 +357,7 @@ def test_after_an_erasure_the_way_goes_on(sent_bank: Bank, used: Application) ->
     assert rows_about(services, {customer})["customers"] == 0
 
 
+@ON_SQLITE
 def test_a_law_that_keeps_the_identity_makes_a_restriction_of_it(
     bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +374,7 @@ def test_a_law_that_keeps_the_identity_makes_a_restriction_of_it(
             assert application.vault.disclose(connection, [party])[party]["name"] == name_of(WHO)
 
 
+@ON_SQLITE
 def test_another_table_may_be_kept_by_law(bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     customer = party_of(loaded, customer_no(WHO))
     request = receive(loaded, RequestKind.ERASURE)
@@ -411,8 +421,14 @@ class DiedError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("table", ["accounts", "customer_tags", "transactions"])
-@pytest.mark.parametrize("where", ["before the commit", "after the commit", "after the publication"])
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ("accounts", "before the commit"),
+        ("customer_tags", "after the commit"),
+        ("transactions", "after the publication"),
+    ],
+)
 @ON_SQLITE
 def test_an_erasure_that_died_goes_on_to_the_same_end(
     table: str, where: str, sent_bank: Bank, used: Application, monkeypatch: pytest.MonkeyPatch
@@ -450,6 +466,7 @@ def test_an_erasure_that_died_goes_on_to_the_same_end(
     assert_gone(used, sent_bank.folder, customer)
 
 
+@ON_SQLITE
 def test_words_written_about_the_customer_go_and_the_message_stays(used: Application) -> None:
     services, customer = used.services, party_of(used, customer_no(WHO))
     with services.database.transaction() as connection:
