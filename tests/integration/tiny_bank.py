@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from surrogates import same_surrogates
 
 from lingque.bootstrap import Application, create_workspace, open_workspace
 from lingque.core.clock import instant_of
@@ -417,9 +417,7 @@ def make_loaded(folder: Path) -> None:
     make_defined(folder)
     bank = Bank(folder=folder)
     deliver_all(bank)
-    numbers = random.Random(20260601)  # noqa: S311 - so that the groups drawn by customer are the same in every run
-    with pytest.MonkeyPatch.context() as patch, bank.open() as application:
-        patch.setattr("lingque.govern.vault.new_surrogate", lambda: numbers.getrandbits(62) + 1)
+    with same_surrogates(20260601), bank.open() as application:
         load_all(application.services)
         assert not isinstance(run_tags(application.services, AS_OF, OTTO), Refusal)
 

@@ -23,9 +23,10 @@ from lingque.entry.demo.world import CALL_DAYS, OUTCOME_DAYS, Sent, StoryClock, 
 from lingque.entry.report.filling import page_of
 from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.customer_files import CustomerFile
 from lingque.flow.intake import apply, catalog_of, ingest, run_tags
 from lingque.flow.learning import train_model
-from lingque.flow.lists import ListFile, upload_list
+from lingque.flow.lists import upload_list
 from lingque.flow.planning import plan_campaign
 from lingque.flow.receipts import read_receipts
 from lingque.flow.reporting import evaluate_campaign, report_campaign
@@ -137,7 +138,7 @@ def _correct_an_amount(services: Services, vault: Notes, actor: Principal) -> No
 def _lists(services: Services, staff: Staff, world: World, tell: Teller) -> None:
     tell.chapter(zh="二、名单", en="2. Lists")
     for name, file in (("open_complaints", "complaints.csv"), ("aml_watch", "aml_watch.csv")):
-        source = ListFile(path=world.folder / "lists" / file, column="customer_no", system="core_banking")
+        source = CustomerFile(path=world.folder / "lists" / file, column="customer_no", system="core_banking")
         report = _done(upload_list(services, services.lists, name, source, staff.min, expires_on=None))
         tell.text(
             zh=f"✓ {name}：{report.rows} 行，匹配 {report.matched} 位客户，查无 {len(report.unknown)}，"
@@ -290,7 +291,7 @@ def _release(services: Services, actor: Principal, report: IngestReport) -> None
 def _staff(services: Services) -> Staff:
     with services.database.transaction() as connection:
         for user in PEOPLE:
-            add_user(connection, user, at=services.clock.now())
+            _done(add_user(connection, user, at=services.clock.now()))
     return Staff(**{u.name: Principal(user=u.name, person=u.person, roles=u.roles) for u in PEOPLE})
 
 
