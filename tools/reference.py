@@ -92,8 +92,8 @@ def access() -> str:
     """The permission matrix."""
     lines = [
         "# Who may do what\n",
-        "Denied unless it stands here. A cell says with which scope a role may: over the whole bank, over an organisation",
-        "and all under it, or over one's own customers ([access](../concepts/access.md)).\n",
+        "Denied unless it stands here. A cell says with which scope a role may: over the whole bank, over an",
+        "organisation and all under it, or over one's own customers ([access](../concepts/access.md)).\n",
     ]
     roles = list(Role)
     lines += ["| action | " + " | ".join(role.value for role in roles) + " |", "|---" * (len(roles) + 1) + "|"]

@@ -26,6 +26,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.HALT_CAMPAIGN: _BANK,
         Action.READ_CAMPAIGN: _PLACE,
         Action.MANAGE_AUDIENCE_LISTS: _BANK,
+        Action.ASSIGN_TAGS: _BANK,
         Action.READ_CUSTOMER: _PLACE,
     },
     Role.BRANCH_MANAGER: {
@@ -64,6 +65,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
     Role.ANALYST: {
         Action.APPLY_DEFINITIONS: _BANK,
         Action.RUN_TAGS: _BANK,
+        Action.ASSIGN_TAGS: _BANK,
         Action.TRAIN_MODEL: _BANK,
         Action.READ_CAMPAIGN: _BANK,
     },

@@ -70,6 +70,7 @@ class Action(StrEnum):
     RECORD_LEGAL_BASIS = "record_legal_basis"
     APPROVE_DEFINITIONS = "approve_definitions"
     DELEGATE = "delegate"
+    ASSIGN_TAGS = "assign_tags"
 
 
 class ScopeKind(StrEnum):

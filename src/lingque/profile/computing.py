@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 
 from lingque.catalog.expressions.to_sql import quote
 from lingque.catalog.expressions.tree import AmongAll, walk
-from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ModelTag, Tag
+from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Reason, Refusal
 from lingque.profile.aggregating import SQL, Aggregation
 from lingque.profile.contracts import Note, Scorer
 from lingque.profile.kernel.segments import Links
+from lingque.profile.manual import Given
 from lingque.profile.tag_sql import PointInTime, layered_sql
 from lingque.warehouse.engine import Session
 
@@ -27,12 +28,13 @@ from lingque.warehouse.engine import Session
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What a computation reads besides the definitions: table versions, merged parties (and all that ever were),
-    members of lists."""
+    members of lists, values given by people."""
 
     versions: Mapping[str, int]
     links: pa.Table
     once_linked: Int64s
     members: Mapping[str, Int64s]
+    given: Mapping[str, Given]
 
 
 @dataclass(kw_only=True)
@@ -64,7 +66,7 @@ class Computation:
             once=inputs.once_linked,
         )
         batches = (
-            self._derived(_with_lists(batch, tags, inputs), derived)
+            self._derived(_with_stated(batch, tags, inputs), derived)
             for batch in self.aggregation.batches(aggregates, inputs.versions, linked, population)
         )
         columns = ["customer_id", *(tag.name for tag in tags)]
@@ -161,11 +163,13 @@ class Computation:
         return scores
 
 
-def _with_lists(rows: pa.Table, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:
+def _with_stated(rows: pa.Table, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:
     customers = rows.column("customer_id").to_numpy()
     for tag in tags:
         if isinstance(tag, ListTag):
             rows = rows.append_column(tag.name, pa.array(np.isin(customers, inputs.members[tag.list.list])))
+        elif isinstance(tag, ManualTag):
+            rows = rows.append_column(tag.name, inputs.given[tag.name].of(customers))
     return rows
 
 

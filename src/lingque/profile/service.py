@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from lingque.catalog.model import AggregateTag, Catalog, ListTag, ModelTag, Tag
+from lingque.catalog.model import AggregateTag, Catalog, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.hashing import Int64s, bucket_of
@@ -31,6 +31,7 @@ from lingque.profile.contracts import (
     SnapshotReport,
 )
 from lingque.profile.counting import Counts
+from lingque.profile.manual import given
 from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
@@ -200,12 +201,18 @@ class Profile:
             rows = self._computation(session, catalog, at).run(needed, inputs)
         return rows.select(["customer_id", *names]).sort_by("customer_id").combine_chunks()
 
-    def _inputs(self, connection: Connection, catalog: Catalog, tags: Iterable[Tag], moment: Instant) -> Inputs:
+    def _inputs(self, connection: Connection, catalog: Catalog, tags: Sequence[Tag], moment: Instant) -> Inputs:
         versions = published_versions(connection)
         names = dict.fromkeys(tag.list.list for tag in tags if isinstance(tag, ListTag))
+        links = self._links_as_of(connection, moment)
+        customers = dict(
+            zip(links.column("party_id").to_pylist(), links.column("customer_id").to_pylist(), strict=True)
+        )
+        manual = [tag for tag in tags if isinstance(tag, ManualTag)]
         return Inputs(
             versions={table: version for table, version in versions.items() if table in catalog.contracts},
-            links=self._links_as_of(connection, moment),
+            links=links,
+            given={tag.name: given(connection, tag, customers, at=moment) for tag in manual},
             once_linked=self._once_linked(connection),
             members={name: self._members(connection, name, moment) for name in names},
         )
@@ -225,6 +232,7 @@ class Profile:
             "closures": closures,
             "versions": dict(inputs.versions),
             "links": inputs.links.to_pylist(),
+            "given": {name: one.digest() for name, one in inputs.given.items()},
             "lists": {name: hashlib.sha256(ids.tobytes()).hexdigest() for name, ids in inputs.members.items()},
             "models": {name: self._scorer.version(name) if self._scorer else "" for name in models},
         }

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expression_oracle import CNY, Meant, rounded_half_away
+from lingque.catalog.expressions.parse import parse_derived
+from lingque.catalog.expressions.to_sql import row_sql
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import Instant
@@ -319,3 +321,110 @@ def test_a_sum_that_does_not_fit_is_counted_and_never_wrapped(engine: duckdb.Duc
     with pytest.raises(AssertionError, match="overflow"):
         compute(engine, tags, facts)
     assert engine.execute(overflow_sql(*readings_of(tags))).fetchall() == [(1, 0)]
+
+
+def on_days(*numbers: int) -> list[dict[str, Any]]:
+    """Rows at the beginnings of days of March."""
+    return [{"event_time": CALENDAR.start_of(date(2026, 3, day))} for day in numbers]
+
+
+@pytest.mark.parametrize(
+    ("value", "rows", "expected"),
+    [
+        ("stddev(visits)", [{"visits": 1}], None),
+        ("stddev(visits)", [{"visits": 2}, {"visits": 4}, {}], 2**0.5),
+        ("stddev(amount)", [{"amount": 100}, {"amount": 201}], 71),  # 71.4
+        ("stddev(amount)", [{"amount": 10**15}, {"amount": 10**15 + 3}], 2),  # where a double is too coarse for squares
+        ("top(city)", [{"city": "b"}, {"city": "a"}, {"city": "b"}, {"city": "a"}, {"city": "c"}], "a"),
+        ("top(city)", [{"city": "京"}, {"city": "z"}], "z"),
+        ("top(city, amount)", [{"city": "a", "amount": 5}, *[{"city": "b", "amount": 3}] * 2], "b"),
+        ("top(city, amount)", [{"city": "a", "amount": -5}, {"city": "b"}], "b"),
+        ("top(city, visits)", [{"visits": 3}], None),
+        ("all(active)", [{"active": True}, {}], True),
+        ("all(active)", [{"active": True}, {"active": False}], False),
+        ("all(active)", [{}], None),
+        ("recency()", [{}, {"event_time": CALENDAR.start_of(date(2026, 3, 30))}], 1),
+        ("tenure()", [{}, {"event_time": CALENDAR.start_of(date(2026, 3, 29))}], 3),
+        ("trend(sum(amount))", [{"amount": 30}, {"amount": 20} | on_days(27)[0]], 1.5),
+        ("trend(sum(amount))", [{"amount": 30}], None),
+        ("trend(count(*))", on_days(27), 0.0),
+        ("every(day, count(*) > 0)", on_days(29, 30, 31), True),
+        ("every(day, count(*) > 0)", on_days(29, 31), False),
+        ("every(day, count(*) = 0)", [], False),
+        ("count_periods(day, sum(visits) = 0)", [{"visits": 1}], 2),
+        ("count_periods(day, max(visits) > 0)", [{"visits": 1}, {"event_time": MOMENT - 2 * 10**11}], 1),
+        ("not_followed(active, not active, 1 day)", [{"active": True, "event_time": MOMENT - 86_400_000_000}], True),
+        ("not_followed(active, not active, 1 day)", [{"active": True, "event_time": MOMENT - 86_399_999_999}], False),
+        ("not_followed(active, active, 1 day)",
+         [{"active": True, "event_time": MOMENT - 2 * 86_400_000_000 + at} for at in (0, 86_400_000_000)], True),
+        ("not_followed(active, city = 'x', 1 day)",
+         [{"active": True, "city": "x", "event_time": MOMENT - 2 * 86_400_000_000}], True),
+        ("not_followed(active, city = 'x', 1 day)",
+         [{"active": True, "event_time": MOMENT - 2 * 86_400_000_000},
+          {"city": "x", "event_time": MOMENT - 86_400_000_000}], False),
+        ("not_followed(active, city = 'x', 1 day)", [{"active": False}], False),
+    ],
+)  # fmt: skip
+def test_known_answers_of_measures(
+    value: str, rows: list[dict[str, Any]], expected: Any, engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": value, "window": "3 days"})
+    facts = [fact(**{"row_key": key} | row) for key, row in enumerate(rows)]
+    answer = compute(engine, tags, facts)[1][0]
+    assert answer == pytest.approx(expected, rel=1e-15) if isinstance(expected, float) else answer == expected
+    assert type(answer) is type(expected)
+
+
+def test_since_an_event_that_row_included_whatever_where_says(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of(
+        "event",
+        {"value": "sum(visits)", "window": "since city = 'salary'"},
+        {"value": "sum(visits)", "window": "since city = 'salary'", "where": "city is null"},
+        {"value": "count(*)", "window": "since city = 'never'"},
+    )
+    cities = ("salary", None, "salary", None, None)
+    facts = [fact(city=city, visits=10**key, row_key=key) for key, city in enumerate(cities)]
+    assert compute(engine, tags, facts)[1] == (11_100, 11_000, 0)
+
+
+def test_days_since_the_first_version_of_what_holds(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("state", {"value": "tenure()"}, {"value": "recency()"})
+    facts = [
+        fact(no=number, row_key=number, valid_from=CALENDAR.start_of(day))
+        for number, day in enumerate([date(2020, 4, 1), date(2026, 3, 1)])
+    ]
+    assert compute(engine, tags, facts)[1] == (2191, 31)
+
+
+@pytest.mark.parametrize("value", ["trend(sum(amount))", "every(day, sum(amount) > cny(1))"])
+def test_a_sum_inside_another_measure_that_does_not_fit_is_counted(
+    value: str, engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": value, "window": "3 days"})
+    facts = [fact(amount=INT64_MAX, row_key=1), fact(amount=1, row_key=2)]
+    with pytest.raises(AssertionError, match="overflow"):
+        compute(engine, tags, facts)
+    assert engine.execute(overflow_sql(*readings_of(tags))).fetchall() == [(1,)]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=9), st.sampled_from([2, 3, 5, 10]))
+def test_where_a_value_stands_among_all(
+    engine: duckdb.DuckDBPyConnection, values: list[int | None], tiles: int
+) -> None:
+    names = {"visits": INTEGER}
+    tile, rank = (
+        row_sql(parse_derived(text, names)) for text in (f"ntile({tiles}, visits)", "percent_rank(visits * 2)")
+    )
+    sql = f"SELECT {tile}, {rank} FROM everybody ORDER BY _at"
+    assert breaches(sql) == []
+    engine.register("everybody", pa.table({"visits": pa.array(values, pa.int64()), "_at": list(range(len(values)))}))
+    known = [value for value in values if value is not None]
+    expected: list[tuple[Any, ...]] = []
+    for value in values:
+        if value is None:
+            expected.append((None, None))
+            continue
+        smaller = sum(other < value for other in known)
+        expected.append((1 + tiles * smaller // len(known), smaller / (len(known) - 1) if len(known) > 1 else 0.0))
+    assert engine.execute(sql).fetchall() == expected

@@ -18,6 +18,7 @@ from lingque.core.errors import nearest
 
 OF_CUSTOMERS = ("party", "state", "event")
 """The kinds of contract whose rows are a customer's and stand in the data plane."""
+A_LABEL_IS_DAILY = "a label is for learning and measuring: make it daily"
 MOST_PERIODS = 400
 """A year of days, and some: each period is a set of aggregates of its own."""
 
@@ -120,7 +121,7 @@ def _unfit_live(tag: AggregateTag) -> tuple[str, str, str] | None:
     if isinstance(tag.window, Ever):
         return "clock", "is live over everything there ever was", "make it daily, or bound the window: '2 years'"
     if tag.looks_forward:
-        return "clock", "is live and looks forward", "a label is for learning and measuring: make it daily"
+        return "clock", "is live and looks forward", A_LABEL_IS_DAILY
     return None
 
 
@@ -140,6 +141,9 @@ def _read_derived(draft: Draft, name: str, definition: TagDefinition) -> None:
         )  # fmt: skip
         return
     inputs = names_in(value)
+    if definition.clock == "live" and any(draft.tags[other].looks_forward for other in inputs):
+        draft.problem(entry, "clock", found="is live and looks forward", allowed=A_LABEL_IS_DAILY)
+        return
     draft.tags[name] = DerivedTag(
         name=name,
         definition=definition,

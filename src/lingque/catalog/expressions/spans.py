@@ -1,4 +1,4 @@
-"""Where the language differs from sqlglot's: `30 days` is one thing, `number` a type, and `ntile` takes two values."""
+"""Where the language differs from sqlglot's: `30 days` is one thing, `number` a type, `all(…)` a function."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def parsed(text: str) -> exp.Expr:
 def _with_spans(tokens: list[Token]) -> list[Token]:
     made: list[Token] = []
     for at, token in enumerate(tokens):
-        unit = tokens[at + 1].text.lower() if at + 1 < len(tokens) else ""
+        following = tokens[at + 1].text.lower() if at + 1 < len(tokens) else ""
         written = bool(made) and made[-1].token_type is TokenType.INTERVAL
-        if token.token_type is TokenType.NUMBER and unit in UNITS and not written:
+        if token.token_type is TokenType.NUMBER and following in UNITS and not written:
             made.append(
                 Token(
                     TokenType.INTERVAL, "interval", line=token.line, col=token.col, start=token.start, end=token.start
@@ -51,6 +51,8 @@ def _with_spans(tokens: list[Token]) -> list[Token]:
             )
         if token.text.lower() == "number" and made and made[-1].token_type in (TokenType.ALIAS, TokenType.DCOLON):
             token = Token(TokenType.DOUBLE, "double", line=token.line, col=token.col, start=token.start, end=token.end)
+        if following == "(" and token.text.lower() == "all":  # else a word before an argument, which is passed over
+            token = Token(TokenType.VAR, "all", line=token.line, col=token.col, start=token.start, end=token.end)
         made.append(token)
     return made
 

@@ -59,8 +59,12 @@ class TextAnswers:
         """Per text, and then for none, a row of answers: 1 true, 0 false, 2 unknown."""
         if len(values) > _FEW:
             return _answers(self._ask(question, _rows(column, values)))
+        return self.tests_of(question, column, values.to_pylist())
+
+    def tests_of(self, question: str, column: str, values: Sequence[str]) -> NDArray[np.int8]:
+        """The same of a few texts."""
         known = self._known.get(question, {})
-        texts: list[str | None] = [*values.to_pylist(), None]
+        texts: list[str | None] = [*values, None]
         new = [text for text in texts if text not in known]
         if new:
             answers = _answers(self._ask(question, pa.table({column: pa.array(new, pa.string())})))
@@ -69,7 +73,7 @@ class TextAnswers:
             known = kept | {text: answers[number].tobytes() for number, text in enumerate(new)}
             self._known[question] = known
             if not known.keys() >= set(texts):
-                return self.tests(question, column, values)
+                return self.tests_of(question, column, values)
         joined = np.frombuffer(b"".join([known[text] for text in texts]), np.int8)
         return joined.reshape(len(texts), -1)
 

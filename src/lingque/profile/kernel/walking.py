@@ -85,7 +85,7 @@ class Walker:
             np.array([len(code.values) for code in codes], np.int64),
             values[False], values[True], have[False], have[True], failed, *arguments,
         )  # fmt: skip
-        _refuse_overflow(kernel, failed)
+        refuse_overflow(kernel, failed)
         slots: dict[str, list[Slot]] = {}
         for slot in kernel.slots:
             slots.setdefault(slot.tag, []).append(slot)
@@ -147,11 +147,13 @@ def _followed(array: Int64s, again: Int64s) -> Int64s:
     return np.concatenate([array, array[again]]) if len(again) else array
 
 
-def _refuse_overflow(kernel: Kernel, failed: Int64s) -> None:
+def refuse_overflow(kernel: Kernel, failed: Int64s) -> None:
+    """`WarehouseError` that names the tags whose values did not fit."""
+    if not failed.any():
+        return
     tags = sorted({tag for number in np.flatnonzero(failed) for tag in kernel.checks[number]})
-    if tags:
-        names = ", ".join(f"'{tag}'" for tag in tags)
-        raise WarehouseError(
-            f"{'tag' if len(tags) == 1 else 'one of the tags'} {names} does not fit into 64 bits",
-            next_step="look for wrong amounts in its table, or shorten its window",
-        )
+    names = ", ".join(f"'{tag}'" for tag in tags)
+    raise WarehouseError(
+        f"{'tag' if len(tags) == 1 else 'one of the tags'} {names} does not fit into 64 bits",
+        next_step="look for wrong amounts in its table, or shorten its window",
+    )
