@@ -98,15 +98,18 @@ DERIVED = {
 }
 
 
-def definitions() -> str:
-    """Contracts and tags as a workspace's YAML."""
+def definitions(*, live: bool = False) -> str:
+    """Contracts and tags as a workspace's YAML; `live`: all that can be."""
     parts = [CONTRACTS]
+    clock = "clock: live\n" if live else ""
     for tag in measured():
         where = f'where: "{tag.where}"\n' if tag.where else ""
         parts.append(
             f"tag: {tag.name}\nlabel: {{zh: {tag.name}, en: {tag.name}}}\nfamily: payments\nfrom: transactions\n"
-            f"{where}window: {tag.days} days\nvalue: {tag.value}\n"
+            f"{where}{clock}window: {tag.days} days\nvalue: {tag.value}\n"
         )
     for name, value in DERIVED.items():
-        parts.append(f"tag: {name}\nlabel: {{zh: {name}, en: {name}}}\nfamily: value\nvalue: {value}\n")
+        if live and "rfm" in name:
+            continue  # where a customer stands among all is known once a day
+        parts.append(f"tag: {name}\nlabel: {{zh: {name}, en: {name}}}\nfamily: value\n{clock}value: {value}\n")
     return "---\n".join(parts)

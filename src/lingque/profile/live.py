@@ -22,12 +22,13 @@ from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, column_type
 from lingque.core.clock import BusinessCalendar, Instant
 from lingque.core.errors import ConfigurationError
+from lingque.core.hashing import Float64s, Int64s
 from lingque.profile.aggregating import Kernels
 from lingque.profile.facts import Facts, FactStore, Layout
 from lingque.profile.kernel.compiled import Compiled
-from lingque.profile.kernel.plan import Kernel, Moments, Plan, Slot, Span
+from lingque.profile.kernel.plan import Kernel, Moments, Plan, Span
 from lingque.profile.kernel.planning import plan_of
-from lingque.profile.kernel.walking import days_until, refuse_overflow
+from lingque.profile.kernel.walking import refuse_overflow
 from lingque.profile.tag_sql import PointInTime
 
 _DAY = 86_400_000_000
@@ -89,17 +90,24 @@ def layouts_of(plans: list[Plan], as_of: date) -> list[Layout]:
 
 @dataclass(kw_only=True)
 class _Prepared:
-    """A kernel on one day."""
+    """A kernel on one day. Its results are written over at each call: every border writes all that is its."""
 
     kernel: Kernel
     run: Compiled
     moments: Moments
     latest: int
     questions: dict[str, str]
+    unfinished: list[tuple[AggregateTag, int | None, str]]
+    places: list[tuple[str, bool, int]]
+    whole: Int64s
+    real: Float64s
+    have_whole: NDArray[np.uint8]
+    have_real: NDArray[np.uint8]
+    failed: Int64s
 
 
 class LiveTags:
-    """Values of live tags. Made for one catalog; keeps what depends on the day only."""
+    """Values of live tags. Made for one catalog; keeps what depends on the day only. For one thread at a time."""
 
     def __init__(self, catalog: Catalog, store: FactStore, *, calendar: BusinessCalendar, kernels: Kernels) -> None:
         self._plans = live_plans(catalog)
@@ -148,32 +156,46 @@ class LiveTags:
             for text, nodes in kernel.needs.tests.items()
         }
         run = self._kernels.cache.compiled(kernel)
-        return _Prepared(kernel=kernel, run=run, moments=moments, latest=int(max(moments.ends)), questions=questions)
+        wholes = sum(not slot.real for slot in kernel.slots)
+        reals = len(kernel.slots) - wholes
+        return _Prepared(
+            kernel=kernel,
+            run=run,
+            moments=moments,
+            latest=int(max(moments.ends)),
+            questions=questions,
+            unfinished=_unfinished(kernel),
+            places=[(_BEFORE * slot.earlier + slot.tag, slot.real, slot.row) for slot in kernel.slots],
+            whole=np.zeros((wholes, 1), np.int64),
+            real=np.zeros((reals, 1), np.float64),
+            have_whole=np.zeros((wholes, 1), np.uint8),
+            have_real=np.zeros((reals, 1), np.uint8),
+            failed=np.zeros(len(kernel.checks) + 1, np.int64),
+        )
 
     def _run(self, one: _Prepared, facts: Facts | None, layout: Layout, at: Instant, as_of: date) -> dict[str, Any]:
         if facts is None:
             return {tag.name: of_nothing(tag.value) for tag in one.kernel.tags}
         kernel = one.kernel
         arguments, texts = self._arguments(one, facts, layout)
-        slots = kernel.slots
-        whole = np.zeros((sum(not slot.real for slot in slots), 1), np.int64)
-        real = np.zeros((sum(slot.real for slot in slots), 1), np.float64)
-        have_whole, have_real = np.zeros(whole.shape, np.uint8), np.zeros(real.shape, np.uint8)
-        failed = np.zeros(len(kernel.checks) + 1, np.int64)
         latest = min(one.latest, at + 1)  # what lies ahead in the day has not happened
         one.run(
             _FIRST, _START, np.array([len(facts.time)], np.int64), facts.time, facts.known_at, False, at + 1, latest,
             one.moments.begins, one.moments.which, one.moments.ends, one.moments.days,
-            np.array([len(some) for some in texts], np.int64), whole, real, have_whole, have_real, failed, *arguments,
+            np.array([len(some) for some in texts], np.int64), one.whole, one.real,
+            one.have_whole, one.have_real, one.failed, *arguments,
         )  # fmt: skip
-        refuse_overflow(kernel, failed)
-        values = (whole[:, 0].tolist(), real[:, 0].tolist())
-        have = (have_whole[:, 0].tolist(), have_real[:, 0].tolist())
-        by_tag: dict[str, list[tuple[Any, Slot]]] = {}
-        for slot in slots:
-            value = values[slot.real][slot.row] if have[slot.real][slot.row] else None
-            by_tag.setdefault(slot.tag, []).append((value, slot))
-        return {tag.name: self._finished(tag, by_tag[tag.name], texts, as_of) for tag in kernel.tags}
+        if np.count_nonzero(one.failed):
+            failed = one.failed.copy()
+            one.failed[:] = 0
+            refuse_overflow(kernel, failed)
+        values = (one.whole[:, 0].tolist(), one.real[:, 0].tolist())
+        have = (one.have_whole[:, 0].tolist(), one.have_real[:, 0].tolist())
+        found = {tag: values[real][row] if have[real][row] else None for tag, real, row in one.places}
+        for tag, code, earlier in one.unfinished:
+            before = found[earlier] if earlier else None
+            found[tag.name] = self._finished(tag, found[tag.name], before, None if code is None else texts[code], as_of)
+        return found
 
     def _arguments(
         self, one: _Prepared, facts: Facts, layout: Layout
@@ -204,19 +226,15 @@ class LiveTags:
         found += [np.zeros(len(meant[place]) + 1, np.int64) for place, _ in one.kernel.stamps]
         return found, meant
 
-    def _finished(
-        self, tag: AggregateTag, parts: list[tuple[Any, Slot]], texts: list[tuple[Any, ...]], as_of: date
-    ) -> Any:
-        value, slot = parts[0]
+    def _finished(self, tag: AggregateTag, value: Any, before: Any, values: tuple[Any, ...] | None, as_of: date) -> Any:
         if isinstance(tag.value, Trend):
-            earlier = parts[1][0]
-            return None if value is None or not earlier else value / earlier
+            return None if value is None or not before else value / before
         if value is None:
             return None
-        if slot.code is not None:
-            value = texts[slot.code][value]  # a day stands there as its number
+        if values is not None:
+            value = values[value]  # a day stands there as its number
         if isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure"):
-            return int(days_until(as_of, np.array([value], np.int64), self._calendar)[0])
+            return (as_of - self._calendar.day_of(Instant(value))).days
         match tag.type.kind:
             case Kind.BOOLEAN:
                 return bool(value)
@@ -224,6 +242,26 @@ class LiveTags:
                 return _EPOCH + timedelta(days=value)
             case _:
                 return value
+
+
+_BEFORE = "\0"
+"""Goes before the name of a tag where the value over the window before is meant; no tag is called so."""
+
+
+def _unfinished(kernel: Kernel) -> list[tuple[AggregateTag, int | None, str]]:
+    """The tags whose value is not yet what the kernel gives; of which code it is, and where the value before is."""
+    codes = {slot.tag: slot.code for slot in kernel.slots}
+
+    def is_unfinished(tag: AggregateTag) -> bool:
+        of_time = isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure")
+        coded = codes[tag.name] is not None or tag.type.kind in (Kind.BOOLEAN, Kind.DATE)
+        return of_time or coded or isinstance(tag.value, Trend)
+
+    return [
+        (tag, codes[tag.name], _BEFORE + tag.name if isinstance(tag.value, Trend) else "")
+        for tag in kernel.tags
+        if is_unfinished(tag)
+    ]
 
 
 _FIRST, _START = np.array([0, 1], np.int64), np.zeros(1, np.int64)
