@@ -53,8 +53,7 @@ class Certificate:
     @property
     def gap(self) -> float:
         """How far the choice may be from the best, as a share of the bound; 0 where both are nothing."""
-        lost = max(self.bound - self.objective, 0.0)
-        return lost / max(abs(self.bound), 1e-300) if lost > 0 else 0.0
+        return max(self.bound - self.objective, 0.0) / max(abs(self.bound), 1e-300)
 
     @property
     def prices(self) -> Float64s:

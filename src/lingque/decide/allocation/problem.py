@@ -195,6 +195,10 @@ class Staff:
         rooms: Float64s = np.floor(self.hours / self.hours_per_contact * (1 + 1e-12))
         return rooms
 
+    def with_rooms(self, rooms: Float64s) -> Staff:
+        """The same branches with so many contacts, which may be broken numbers where they are a share of some."""
+        return _SharedStaff(channel=self.channel, starts=self.starts, hours=rooms)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -260,16 +264,14 @@ class Problem:
         return replace(self, rows=rows)
 
     def part(self, customers: Int64s, *, share: float) -> Problem:
-        """Some of the customers, ascending, under that share of every limit."""
+        """Some of the customers, under that share of every limit; ascending where there are branches."""
         lengths = np.diff(self.starts)[customers]
         starts = np.concatenate(([0], np.cumsum(lengths)))
         entries = np.repeat(self.starts[:-1][customers] - starts[:-1], lengths) + np.arange(starts[-1])
         staff = self.staff
         if staff is not None:
-            # a share of the rooms, not of the hours: it may be a broken number
-            staff = _PartOfStaff(
-                channel=staff.channel, starts=np.searchsorted(customers, staff.starts), hours=staff.rooms * share
-            )
+            starts_of_branches = np.searchsorted(customers, staff.starts)
+            staff = replace(staff, starts=starts_of_branches).with_rooms(staff.rooms * share)
         return replace(
             self,
             starts=starts,
@@ -282,8 +284,8 @@ class Problem:
         )
 
 
-class _PartOfStaff(Staff):
-    """The staff as a sample sees it."""
+class _SharedStaff(Staff):
+    """The staff as a part of the customers sees it."""
 
     @property
     def rooms(self) -> Float64s:
