@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lingque.core.errors import AllocationError, nearest
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.problem import Problem
-from lingque.decide.allocation.solver import Allocation, Effort, allocate
+from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, allocate
 
 STAFF = "staff"
 """The name under which the hours of all branches together are varied."""
@@ -28,7 +28,7 @@ class Point:
 
 
 def profit_against(
-    problem: Problem, limit: str, factors: Sequence[float], effort: Effort = Effort()
+    problem: Problem, limit: str, factors: Sequence[float], effort: Effort = DEFAULT_EFFORT
 ) -> tuple[Point | Infeasible, ...]:
     """Profit with a limit (by name, or `STAFF`) at these shares of its amount: the data for a picture.
 

@@ -64,9 +64,12 @@ class Effort:
     seed: int = 0
 
 
+DEFAULT_EFFORT = Effort()
+
+
 def allocate(
     problem: Problem,
-    effort: Effort = Effort(),
+    effort: Effort = DEFAULT_EFFORT,
     *,
     start: Float64s | None = None,
     progress: Callable[[Progress], None] = lambda _: None,

@@ -16,13 +16,13 @@ from lingque.decide.allocation.exact import Exact, solve_exactly
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.passes import run_pass
 from lingque.decide.allocation.problem import Limit, Problem
-from lingque.decide.allocation.solver import Allocation, Effort, Progress, allocate
+from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
 from lingque.decide.allocation.verifier import verify
 
 CROWD = crowd(2_000, 1)
 
 
-def solved(problem: Problem, effort: Effort = Effort()) -> Allocation:  # noqa: B008 (frozen)
+def solved(problem: Problem, effort: Effort = DEFAULT_EFFORT) -> Allocation:
     found = allocate(problem, effort)
     assert isinstance(found, Allocation)
     return found
