@@ -38,7 +38,7 @@ from lingque.govern.tables import vault_identifiers, vault_keys
 from lingque.store.runs import published_versions
 from lingque.store.schema import METADATA
 
-ROOT = PRINCIPALS["root"]
+ROOT, SAM = PRINCIPALS["root"], PRINCIPALS["sam"]
 WHO = 12
 URL = "LINGQUE_CONTROL__URL"
 
@@ -61,7 +61,7 @@ def copies(application: Application, folder: Path) -> tuple[Path, Path]:
     """A backup and a copy of the keys."""
     services = application.services
     assert not isinstance(make_backup(services, folder / "backup", ROOT), Refusal)
-    assert not isinstance(copy_keys(services, services.folder / MASTER_KEY_FILE, folder / "keys", ROOT), Refusal)
+    assert not isinstance(copy_keys(services, services.folder / MASTER_KEY_FILE, folder / "keys", SAM), Refusal)
     return folder / "backup", folder / "keys"
 
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_restored_is_said(bank: Bank, elsewhere: Callable[[], Ban
             with pytest.raises(ConflictError, match="is not empty"):
                 make_backup(application.services, tmp_path / target, ROOT)
         with pytest.raises(ConflictError, match="lies in a backup"):
-            copy_keys(application.services, bank.folder / MASTER_KEY_FILE, backup / "keys", ROOT)
+            copy_keys(application.services, bank.folder / MASTER_KEY_FILE, backup / "keys", SAM)
         for actor in (MIN, LIN):
             for refusal in (
                 make_backup(application.services, tmp_path / "new", actor),

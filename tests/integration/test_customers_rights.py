@@ -530,9 +530,9 @@ def test_the_audit_commands_seal_check_and_export(
     assert command(sent_bank, f"audit export {tmp_path / 'a.pyz'} --as min") == 0
     assert command(sent_bank, f"audit export {tmp_path / 'a.pyz'} --as min") == 1
     assert command(sent_bank, "audit verify --as lin") == 3
-    assert command(sent_bank, "vault rotate --as root") == 0
-    assert command(sent_bank, "vault retire 1 --as root") == 0
-    assert command(sent_bank, "vault retire 2 --as root") == 1
+    assert command(sent_bank, "vault rotate --as sam") == 0
+    assert command(sent_bank, "vault retire 1 --as sam") == 0
+    assert command(sent_bank, "vault retire 2 --as sam") == 1
     assert command(sent_bank, "vault rotate --as min") == 3
     with sent_bank.open() as application:
         party = party_of(application, customer_no(WHO))

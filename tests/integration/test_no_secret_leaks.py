@@ -12,7 +12,7 @@ from tiny_bank import Bank, customer_no, email_of, name_of, party_of
 
 from lingque.core.errors import VaultError
 from lingque.entry.cli import main
-from lingque.govern.access import new_api_key
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.keyring import SECRETS
 from lingque.store.schema import METADATA
 
@@ -27,15 +27,15 @@ COMMANDS = (
     "audit seal --as min",
     "audit verify --as min",
     "audit export {out}/audit.pyz --as min",
-    "vault rotate --as root",
-    "vault retire 1 --as root",
+    "vault rotate --as sam",
+    "vault retire 1 --as sam",
     "backup make {out}/backup --as root",
-    "backup keys {out}/keys --as root",
+    "backup keys {out}/keys --as sam",
     "backup erased {out}/erased.json --as root",
     "retention plan --as min",
     "retention run --as min",
     "rights erase 2 --as hua_too",
-    "vault retire 9 --as root",
+    "vault retire 9 --as sam",
     "rights show 99 --as min",
     "rights erase 2 --as min",
 )
