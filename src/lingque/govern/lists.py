@@ -24,6 +24,7 @@ from lingque.core.hashing import Int64s
 from lingque.core.ids import CustomerId, PartyId
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, ListEntry, Principal, Surrogates
+from lingque.govern.register import touch_parties
 from lingque.govern.tables import list_members, subjects
 from lingque.store.chunks import chunks
 
@@ -92,23 +93,27 @@ class CustomerLists:
 
     def upload(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
         """Put the customers of the rows on the list. Whoever is on it already stays, with the new expiry."""
-        parties, report = self._match(connection, entries)
+        by_row, report = match(self._surrogates, connection, entries)
+        parties = set(by_row.values())
         now = self._clock.now()
         on = _parties_on(connection, definition.list, now)
         expires = self._expiry(definition, entries.expires_on, now)
         wished = dict.fromkeys(parties, _Wish(expires_at=expires, origin=entries.origin))
         self._put(connection, definition.list, wished, delivered=False, by=by)
+        touch_parties(connection, parties)
         return dataclasses.replace(report, already=len(parties & on))
 
     def remove(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
         """Take the customers of the rows off the list, however they got on it."""
-        parties, report = self._match(connection, entries)
+        by_row, report = match(self._surrogates, connection, entries)
+        parties = set(by_row.values())
         now = self._clock.now()
         rows = connection.execute(
             select(list_members.c.membership_id, list_members.c.party_id).where(*_on(definition.list, now))
         ).all()
         on = {PartyId(row.party_id) for row in rows}
         _end(connection, [row.membership_id for row in rows if row.party_id in parties], by=by, at=now)
+        touch_parties(connection, parties & on)
         return dataclasses.replace(report, already=len(parties - on))
 
     def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int:
@@ -130,7 +135,8 @@ class CustomerLists:
                 for entry in listed
             }
             if replace:
-                self._take_off_others(connection, name, wished, now)
+                touch_parties(connection, self._take_off_others(connection, name, wished, now))
+            touch_parties(connection, wished)
             added += self._put(connection, name, wished, delivered=True, by=_BY_DELIVERY)
         return added
 
@@ -140,14 +146,16 @@ class CustomerLists:
 
     def _take_off_others(
         self, connection: Connection, name: str, wished: Mapping[PartyId, _Wish], now: Instant
-    ) -> None:
+    ) -> set[int]:
+        """Which parties it took off."""
         rows = connection.execute(
             select(list_members.c.membership_id, list_members.c.party_id).where(
                 *_on(name, now), list_members.c.delivered
             )
         )
-        gone = [row.membership_id for row in rows if row.party_id not in wished]
-        _end(connection, gone, by=_BY_DELIVERY, at=now)
+        gone = {row.membership_id: row.party_id for row in rows if row.party_id not in wished}
+        _end(connection, list(gone), by=_BY_DELIVERY, at=now)
+        return set(gone.values())
 
     def _put(
         self,
@@ -197,28 +205,30 @@ class CustomerLists:
             ends.append(self._calendar.day_of(now) + timedelta(days=definition.valid_days))
         return self._calendar.start_of(min(ends)) if ends else END_OF_TIME
 
-    def _match(self, connection: Connection, entries: Upload) -> tuple[set[PartyId], MatchReport]:
-        first: dict[str, int] = {}
-        repeated: list[int] = []
-        invalid: list[int] = []
-        for row, text in entries.rows:
-            number = text.strip()
-            if not _NUMBER.fullmatch(number):
-                invalid.append(row)
-            elif number in first:
-                repeated.append(row)
-            else:
-                first[number] = row
-        found = self._surrogates.resolve(connection, namespace=entries.namespace, keys=first, mint=False)
-        report = MatchReport(
-            rows=len(entries.rows),
-            matched=len(found),
-            already=0,
-            unknown=tuple(row for number, row in first.items() if number not in found),
-            repeated=tuple(repeated),
-            invalid=tuple(invalid),
-        )
-        return {PartyId(surrogate) for surrogate in found.values()}, report
+
+def match(surrogates: Surrogates, connection: Connection, entries: Upload) -> tuple[dict[int, PartyId], MatchReport]:
+    """The party of each row whose number is known (a repeated number is its first row's), and what became of all."""
+    first: dict[str, int] = {}
+    repeated: list[int] = []
+    invalid: list[int] = []
+    for row, text in entries.rows:
+        number = text.strip()
+        if not _NUMBER.fullmatch(number):
+            invalid.append(row)
+        elif number in first:
+            repeated.append(row)
+        else:
+            first[number] = row
+    found = surrogates.resolve(connection, namespace=entries.namespace, keys=first, mint=False)
+    report = MatchReport(
+        rows=len(entries.rows),
+        matched=len(found),
+        already=0,
+        unknown=tuple(row for number, row in first.items() if number not in found),
+        repeated=tuple(repeated),
+        invalid=tuple(invalid),
+    )
+    return {first[number]: PartyId(surrogate) for number, surrogate in found.items()}, report
 
 
 def members(connection: Connection, list_name: str, *, at: Instant) -> Int64s:

@@ -1,0 +1,7 @@
+"""placeholder"""
+
+PEERS = {}
+
+
+def equal(a, b):
+    return True
