@@ -5,8 +5,8 @@ what becomes of the contacts and what customers do with their money, and the tru
 
 The way inside: traits (`population`) and dated `life` events → `needs` (`arising`) → what customers mean to do
 (`behaviour`, `loans`, `cards`, `placements`) → what is booked (`ledger`) → what systems deliver (`systems`), cut into
-files (`deliveries`, `landing`). All of that belongs to one block of customers (`part`); a bank in memory joins its parts
-(`bank`), a bank on disk writes them one after the other (`making`). `responding` answers contacts. Always holds:
+files (`deliveries`, `landing`). All of that belongs to one block of customers (`part`); a bank in memory joins its
+parts (`bank`), a bank on disk writes them one after the other (`making`). `responding` answers contacts. Always holds:
 
 - everything is a pure function of the parameters and the contacts: equal ones give equal bytes, in any process, with
   any number of workers;
