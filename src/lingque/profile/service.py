@@ -25,12 +25,13 @@ from lingque.profile.contracts import (
     SNAPSHOT_RUN,
     SNAPSHOT_TABLE,
     Coverage,
+    Distribution,
     ListMembers,
     Note,
     Scorer,
     SnapshotReport,
 )
-from lingque.profile.counting import Counts
+from lingque.profile.counting import Counts, stability_index
 from lingque.profile.manual import given
 from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
@@ -88,21 +89,28 @@ class Profile:
             inputs = self._inputs(connection, catalog, tags, at.moment)
             before = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
+            earlier = self._comparable(connection, as_of, closures)
         content = self._content(tags, closures, inputs)
         if before is not None and before.summary["content"] == content:
             return _report(before, as_of, already_done=True)
 
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
         target = Slice(table=SNAPSHOT_TABLE, name=as_of.isoformat(), order=("bucket", "customer_id"))
-        counts = Counts(tags)
+        counts = Counts(tags, earlier)
         with self._session() as session:
             computation = self._computation(session, catalog, at)
             batches = computation.batches(tags, inputs)
             file = session.write_batches(self._placed(counts.over(batches), as_of))
             version = self._tables.commit(target, file, run_id=run, published=visible)
+        distributions = counts.distributions()
+        drift = {
+            name: stability_index(earlier[name], spread) for name, spread in distributions.items() if name in earlier
+        }
         summary = {
             "content": content,
             "customers": counts.customers,
+            "distributions": {name: dataclasses.asdict(spread) for name, spread in distributions.items()},
+            "drift": drift,
             "coverage": {name: dataclasses.asdict(entry) for name, entry in counts.coverage().items()},
             "notes": [
                 {"tag": note.tag, "reason": note.reason.name, "detail": note.detail} for note in computation.notes
@@ -121,6 +129,18 @@ class Profile:
                 connection, actor=actor, act="run_tags", subject=as_of.isoformat(), detail={"run_id": run}
             )
         return _report(finished, as_of, already_done=False)
+
+    def _comparable(self, connection: Connection, as_of: date, closures: dict[str, str]) -> dict[str, Distribution]:
+        """The distributions of the snapshot before that day, of tags that were defined alike."""
+        days = [day for day in subjects_of(connection, kind=SNAPSHOT_RUN, beginning="") if day < as_of.isoformat()]
+        if not days:
+            return {}
+        report = self.find_snapshot(connection, date.fromisoformat(days[-1]))
+        return {
+            name: spread
+            for name, spread in report.distributions.items()
+            if report.closures.get(name) == closures.get(name)
+        }
 
     def find_snapshot(self, connection: Connection, as_of: date) -> SnapshotReport:
         """The newest snapshot of that day. Raises `NotFoundError` where there is none."""
@@ -288,6 +308,11 @@ def _report(run: Run, as_of: date, *, already_done: bool) -> SnapshotReport:
         customers=run.summary["customers"],
         coverage={name: Coverage(**entry) for name, entry in run.summary["coverage"].items()},
         closures=run.summary["content"]["closures"],
+        distributions={
+            name: Distribution(**{field: tuple(entry[field]) for field in ("edges", "values", "shares")})
+            for name, entry in run.summary.get("distributions", {}).items()  # the first releases counted none
+        },
+        drift=run.summary.get("drift", {}),
         notes=tuple(
             Note(tag=note["tag"], reason=Reason[note["reason"]], detail=note["detail"])
             for note in run.summary.get("notes", [])  # snapshots of the first release have none

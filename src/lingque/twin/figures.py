@@ -15,7 +15,7 @@ from lingque.twin.life import history_days
 from lingque.twin.needs import NEED_KINDS
 from lingque.twin.population import CHURN_STAGES, LIFE_STAGES
 from lingque.twin.seasons import SPRING_FESTIVALS
-from lingque.twin.sessions import Sessions
+from lingque.twin.sessions import Sessions, log_start
 
 LOOKED_DAYS = 60
 """How many days on either side of a need visits to the app are counted."""
@@ -47,7 +47,8 @@ class Figures:
     needs: dict[str, int]
     """Of the history, by kind."""
     visits_around_needs: Int64s
-    """In the app, from `LOOKED_DAYS` before a deposit matures to as many days after."""
+    """In the app, from `LOOKED_DAYS` before a deposit matures to as many days after, for those
+    around which all of these days are logged."""
 
     @classmethod
     def of(cls, twin: Twin) -> Figures:
@@ -103,6 +104,8 @@ def _visits(twin: Twin) -> Int64s:
     for part in twin.parts:
         sessions = Sessions.make(part.block, part.population, part.needs, place="app")
         due = part.needs.kind == NEED_KINDS.index("deposit_maturity")
+        due &= part.needs.begins_day >= log_start(part.block) + LOOKED_DAYS
+        due &= part.needs.begins_day < day_number(twin.parameters.as_of) - LOOKED_DAYS
         begins = np.full(part.block.customers, -1)
         begins[part.needs.customer[due]] = part.needs.begins_day[due]
         seen = begins[sessions.customer] >= 0
