@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 from tiny_bank import AS_OF, OTTO, PRINCIPALS, Bank, audit_of, customer_no, make_loaded, party_of, write_csv
+from typer.testing import CliRunner
 
 from lingque.bootstrap import Application
 from lingque.core.errors import NotFoundError, SourceError
 from lingque.core.ids import PartyId
 from lingque.core.reasons import Reason, Refusal
+from lingque.entry.cli import app
 from lingque.flow import apply
 from lingque.flow.customer_files import CustomerFile
 from lingque.flow.intake import catalog_of
@@ -210,3 +212,21 @@ def test_values_are_given_by_those_who_may(tagged: Application) -> None:
     assert denied.reason is Reason.ROLE_NOT_ALLOWED
     assert value_of(tagged, "hobby", 1) is None
     assert [row.act for row in audit_of(tagged.services)][-1] == "refused_set_tag"
+
+
+def test_the_commands_give_import_list_and_take_back(bank: Bank) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["tags", *arguments, "--as", "lan", "-w", str(bank.folder)])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    who = ("--customer", customer_no(1), "--system", "core")
+    assert "已更改" in run("set", "hobby", "golf", *who, "--expires", "2099-01-01")
+    assert "原已如此" in run("set", "hobby", "golf", *who, "--expires", "2099-01-01")
+    path = write_csv(bank.folder / "v.csv", ("no", "amount"), [(customer_no(1), "5"), ("KD9999999999", "6")])
+    report = run("import", "outside_wealth", str(path), "--column", "no", "--value", "amount", "--system", "core")
+    assert "KD9999999999" not in report
+    assert "新赋值" in report
+    assert "已更改" in run("unset", "hobby", *who)
+    listed = run("list")
+    assert "manual (golf, 茶艺)" in " ".join(listed.split())

@@ -86,6 +86,8 @@ def _origin(definition: TagDefinition) -> str:
         return f"model {definition.model}"
     if definition.list is not None:
         return f"list {definition.list}"
+    if definition.manual is not None:
+        return "manual" + (f" ({', '.join(definition.manual.allowed)})" if definition.manual.allowed else "")
     return definition.value + (f"  ({definition.window})" if definition.window else "")
 
 

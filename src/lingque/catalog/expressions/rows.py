@@ -244,10 +244,10 @@ class RowReader(Text):
             wanted = 2 if name == "years_between" else 1
             what = "two dates" if wanted == 2 else "one value"
             self.require(len(arguments) == wanted, f"{name}() takes {what}, not {len(arguments)} values", tree)
-            kind = self.kinds_of_call(name, arguments)
+            kind = self.type_of_call(name, arguments)
         return Call(type=kind, position=position, function=cast(CallName, name), arguments=arguments)
 
-    def kinds_of_call(self, name: str, arguments: Sequence[Node]) -> Type:
+    def type_of_call(self, name: str, arguments: Sequence[Node]) -> Type:
         results = [rules.call(name, argument.type) for argument in arguments]
         for argument, result in zip(arguments, results, strict=True):
             if isinstance(result, str):
