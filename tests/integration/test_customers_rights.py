@@ -35,9 +35,11 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.tables import deliveries
 from lingque.entry.cli import main
 from lingque.entry.rights_page import rights_page
-from lingque.flow import run_tags
+from lingque.flow import apply, run_tags
+from lingque.flow.customer_files import CustomerFile
 from lingque.flow.disclosing import package_for
 from lingque.flow.erasing import carry_out_erasure
+from lingque.flow.lists import upload_list
 from lingque.flow.rights import (
     carry_out_correction,
     carry_out_restriction,
@@ -397,15 +399,12 @@ secret: true
 
 
 def test_who_is_watched_is_restricted_and_only_compliance_learns_why(bank: Bank, loaded: Application) -> None:
-    from lingque.flow import apply
-    from lingque.flow.lists import ListFile, upload_list
-
     services = loaded.services
     bank.define("lists", SECRET_LIST)
     done(apply(services, PRINCIPALS["otto"]))
     file = bank.folder / "watched.csv"
     file.write_text(f"number\n{customer_no(WHO)}\n", encoding="utf-8")
-    source = ListFile(path=file, column="number", system="core")
+    source = CustomerFile(path=file, column="number", system="core")
     done(upload_list(services, services.lists, "watched", source, MIN, expires_on=None))
     bank.clock.advance(1)
     access = done(package_for(services, receive(loaded, RequestKind.ACCESS).request_id, MIN))
