@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from shell import PROJECT, Shell
 
-from conftest import PROJECT, Shell
 from lingque.entry.mailbox import Mailbox, ReceivedMail, open_mailbox
 
 AS_OF = "1994-03-30"

@@ -9,8 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-
-from conftest import Shell
+from shell import Shell
 
 
 @pytest.fixture(scope="module")

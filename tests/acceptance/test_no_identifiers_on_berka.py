@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from scipy.stats import binom
+from shell import PROJECT
 from sqlalchemy import select
 
-from conftest import PROJECT
 from lingque.bootstrap import Application, create_workspace, open_workspace
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Refusal

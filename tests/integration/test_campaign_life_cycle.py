@@ -25,16 +25,18 @@ from tiny_bank import (
 
 from lingque.bootstrap import Application
 from lingque.core.errors import ChannelError, NotFoundError
+from lingque.core.labels import LANGUAGES
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.tables import contact_ledger
 from lingque.deliver.contracts import Fates, Message
 from lingque.deliver.tables import deliveries
 from lingque.engage.contracts import Plan
+from lingque.engage.explain import explain
 from lingque.engage.service import history_of, newest_plan, plan_of, waves_of
 from lingque.engage.tables import contacts
 from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
-from lingque.flow.intake import apply, run_tags
+from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.messages import send_messages
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
@@ -420,6 +422,14 @@ def test_a_channel_is_filled_and_no_more(bank: Bank, loaded: Application) -> Non
     plan = approve(services)
     assert plan.forecast.to_contact == 7
     assert plan.forecast.refusals["NO_CAPACITY"] == len(LAWFUL) - 7 - plan.forecast.to_hold_out
+    (limit,) = plan.forecast.limits
+    assert (limit.channel, limit.capacity, limit.contacts) == ("email", 7, 7)
+    assert plan.forecast.best_possible is not None
+    assert plan.forecast.best_possible >= plan.forecast.expected_profit
+    assert limit.price > 0, "one more mail would earn something"
+    said = {language: dict(explain(plan, catalog_of(services), language)) for language in LANGUAGES}
+    assert "capacity 7, 0 left" in said["en"]["allocation"]
+    assert "容量 7，余 0" in said["zh"]["分配"]
     run_campaign(services, CAMPAIGN, LIN)
     assert len(contacted(services)) == bank.channel.transmissions == 7
     assert dict(plan.forecast.waterfall)["chosen"] == 7 + plan.forecast.to_hold_out

@@ -21,7 +21,8 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.entry.cli.lists import lists_app
 from lingque.flow import apply
-from lingque.flow.lists import ListFile, remove_from_list, show_lists, upload_list
+from lingque.flow.customer_files import CustomerFile
+from lingque.flow.lists import remove_from_list, show_lists, upload_list
 from lingque.govern.contracts import ListEntry, Permit, PermitAsk
 from lingque.govern.lists import CustomerLists, MatchReport, exclusions, members
 from lingque.govern.tables import list_members
@@ -77,10 +78,10 @@ def lists_of(application: Application) -> CustomerLists:
     return CustomerLists(application.vault, application.services.clock, application.services.calendar)
 
 
-def file_of(application: Application, *numbers: str, header: str = "customer_no") -> ListFile:
+def file_of(application: Application, *numbers: str, header: str = "customer_no") -> CustomerFile:
     path = application.services.folder / "list.csv"
     write_csv(path, ("note", header), [("x", number) for number in numbers])
-    return ListFile(path=path, column="customer_no", system="core")
+    return CustomerFile(path=path, column="customer_no", system="core")
 
 
 def upload(application: Application, name: str, *customers: int, expires_on: date | None = None) -> MatchReport:
@@ -278,7 +279,7 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_its_content_is_not_told(
         with pytest.raises(SourceError, match=told) as error:
             upload_list(listed.services, lists_of(listed), "do_not_call", source, MIN, expires_on=None)
         assert "KD" not in str(error.value)
-    gone = ListFile(path=source.path.with_name("gone.csv"), column="customer_no", system="core")
+    gone = CustomerFile(path=source.path.with_name("gone.csv"), column="customer_no", system="core")
     with pytest.raises(SourceError, match=r"gone\.csv cannot be read"):
         upload_list(listed.services, lists_of(listed), "do_not_call", gone, MIN, expires_on=None)
     assert on(listed, "do_not_call") == set()

@@ -9,7 +9,8 @@ from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, MIN, OTTO, Bank, customer_no
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.flow import apply, plan_campaign
-from lingque.flow.lists import ListFile, upload_list
+from lingque.flow.customer_files import CustomerFile
+from lingque.flow.lists import upload_list
 from lingque.govern.lists import CustomerLists
 
 LIST = """
@@ -47,7 +48,7 @@ def test_a_plan_leaves_out_whom_a_list_keeps_out(bank: Bank) -> None:
         services = application.services
         assert not isinstance(apply(services, OTTO), Refusal)
         path = write_csv(bank.folder / "l.csv", ("no",), [(customer_no(n),) for n in kept_out])
-        source = ListFile(path=path, column="no", system="core")
+        source = CustomerFile(path=path, column="no", system="core")
         lists = CustomerLists(application.vault, services.clock, services.calendar)
         assert not isinstance(upload_list(services, lists, "do_not_call", source, MIN, expires_on=None), Refusal)
         forecast = plan_of(application).forecast

@@ -24,6 +24,7 @@ from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.govern import picture
+from lingque.govern.audit import Audit
 from lingque.govern.contracts import (
     ConsentEntry,
     DecisionRefusal,
@@ -36,9 +37,8 @@ from lingque.govern.contracts import (
 )
 from lingque.govern.lists import CustomerLists
 from lingque.govern.permits import PermitOffice
-from lingque.govern.vault import Vault
 from lingque.store.database import Database
-from lingque.testing import FixedClock, MemoryKeyStore
+from lingque.testing import FixedClock, memory_vault
 
 NOW = instant_of(datetime(2026, 6, 1, 2, 0, tzinfo=UTC))
 DAY = 86_400_000_000
@@ -183,13 +183,16 @@ class Book:
     office: PermitOffice = field(default_factory=lambda: PermitOffice(FixedClock(NOW), CALENDAR))
     people: dict[int, Person] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.vault = memory_vault(self.database, Audit(FixedClock(NOW)))
+
     def add(self, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int = 1) -> None:
         with self.database.transaction() as connection:
             self.write(connection, people, bases, first=first)
 
     def write(self, connection: object, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int) -> None:
         numbered = dict(enumerate(people, start=first))
-        office, audit = self.office, None
+        office = self.office
         office.record_subjects(
             connection,  # type: ignore[arg-type]
             [
@@ -235,7 +238,7 @@ class Book:
                 for day, tag, no in one.tags
             ],
         )
-        lists = CustomerLists(Vault(MemoryKeyStore(), audit), FixedClock(NOW), CALENDAR)  # type: ignore[arg-type]
+        lists = CustomerLists(self.vault, FixedClock(NOW), CALENDAR)
         entries = [
             ListEntry(list_name=name, party_id=PartyId(n), expires_on=None, origin="test")
             for n, one in numbered.items()

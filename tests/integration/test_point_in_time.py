@@ -131,7 +131,7 @@ def test_money_that_does_not_fit_names_the_tag(bank: Bank, loaded: Application) 
     bank.deliver("transactions", [*transactions(), *huge])
     load_all(loaded.services)
     before = tags(loaded.services)
-    with pytest.raises(WarehouseError, match=r"tag 'salary_3m' does not fit into 64 bits for 1 customer"):
+    with pytest.raises(WarehouseError, match=r"tag 'salary_3m' does not fit into 64 bits"):
         run_tags(loaded.services, AS_OF, OTTO)
     assert tags(loaded.services) == before
 
@@ -143,6 +143,15 @@ def test_a_derived_value_that_does_not_fit_names_the_tags(bank: Bank, loaded: Ap
     apply(loaded.services, OTTO)
     with pytest.raises(WarehouseError, match="squared"):
         run_tags(loaded.services, AS_OF, OTTO)
+
+
+def test_a_number_that_is_none_names_the_tag(bank: Bank, loaded: Application) -> None:
+    text = (bank.folder / "definitions" / "tags.yaml").read_text(encoding="utf-8")
+    huge = "tag: huge\nlabel: {zh: 多, en: Huge}\nfamily: value\nvalue: cast(salary_3m as number) * 1e308\n"
+    bank.define("tags", f"{text}---\n{huge}\n")
+    apply(loaded.services, OTTO)
+    with pytest.raises(WarehouseError, match=r"a value of tag 'huge' is too large for a number"):
+        snapshot(loaded.services)
 
 
 def test_over_no_rows_counts_and_sums_are_zero_and_the_rest_is_unknown(

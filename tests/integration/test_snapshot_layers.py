@@ -23,7 +23,7 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.flow import apply
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
-from lingque.ingest.identity import links_as_of
+from lingque.ingest.identity import links_as_of, once_linked
 from lingque.profile.contracts import ListMembers, Note, Scorer, SnapshotReport
 from lingque.profile.service import Profile
 from lingque.store.runs import Run, finish_run
@@ -162,7 +162,8 @@ class Scores:
 
 def profile_of(services: Services, lists: ListMembers | None, scorer: Scorer | None) -> Profile:
     return Profile(
-        database=services.database, tables=services.tables, links_as_of=links_as_of, audit=services.audit,
+        database=services.database, tables=services.tables, links_as_of=links_as_of,
+        once_linked=once_linked, audit=services.audit,
         clock=services.clock, calendar=services.calendar, buckets=services.buckets, session=services.session,
         lists=lists, scorer=scorer,
     )  # fmt: skip

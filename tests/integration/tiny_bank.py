@@ -248,6 +248,7 @@ USERS = (
     User(name="lan_too", person="lan", roles=frozenset({Role.COMPLIANCE_OFFICER})),
     User(name="ada", person="ada", roles=frozenset({Role.ANALYST})),
     User(name="root", person="root", roles=frozenset({Role.SYSTEM_ADMINISTRATOR})),
+    User(name="sam", person="sam", roles=frozenset({Role.SECURITY_ADMINISTRATOR})),
 )
 PRINCIPALS = {user.name: Principal(user=user.name, person=user.person, roles=user.roles) for user in USERS}
 OTTO, LAN, LIN, HUA, MIN = (PRINCIPALS[name] for name in ("otto", "lan", "lin", "hua", "min"))

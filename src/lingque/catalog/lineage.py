@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lingque.catalog.expressions.tree import names_in
-from lingque.catalog.model import AggregateTag, Lineage, ListTag, Offer, Tag
+from lingque.catalog.model import AggregateTag, Lineage, ListTag, ManualTag, Offer, Tag
 from lingque.core.registries import DataClass, Purpose
 
 NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(Purpose))
@@ -16,10 +16,13 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     """The lineage of a tag, given that of its inputs. Being on a list says something of a person."""
     if isinstance(tag, ListTag):
         return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
+    if isinstance(tag, ManualTag):
+        values = tag.values
+        return Lineage(columns=frozenset(), classes=values.data_classes, purposes=values.purpose_set)
     if not isinstance(tag, AggregateTag):
         # a feature that is not there is told where the model is checked, and no catalog is made
         return join(known[name] for name in tag.inputs if name in known)
-    read = names_in(tag.where) | names_in(tag.value)
+    read = names_in(tag.where) | names_in(tag.value) | (names_in(tag.since) if tag.since else frozenset())
     table = tag.contract.contract
     # the mere existence of rows says something too: `count(*)` over loans is built on the loans' classes
     columns = read or frozenset(tag.contract.stored)

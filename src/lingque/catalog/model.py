@@ -11,14 +11,15 @@ from lingque.catalog.definitions import (
     CapDefinition,
     DataContract,
     ListDefinition,
+    ManualValues,
     ModelDefinition,
     OfferDefinition,
     SourceDefinition,
     TagDefinition,
 )
-from lingque.catalog.expressions.tree import Aggregate, Node
+from lingque.catalog.expressions.tree import Measure, Node
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, Type, money
-from lingque.core.clock import Window
+from lingque.core.clock import AnyWindow
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.labels import Label
 from lingque.core.registries import DataClass, Purpose
@@ -30,11 +31,14 @@ Key = tuple[str, str]
 def column_type(contract: DataContract, name: str) -> Type:
     """The type of a stored column in expressions. A reference is stored as a surrogate, whatever its key was."""
     column = contract.columns[name]
-    if column.role == "reference":
-        return INTEGER
-    match column.type:
+    return INTEGER if column.role == "reference" else value_type(column.type, column.currency)
+
+
+def value_type(name: str, currency: str | None) -> Type:
+    """The type in expressions of what a definition calls so."""
+    match name:
         case "money":
-            return money(column.currency or "")
+            return money(currency or "")
         case "integer":
             return INTEGER
         case "number":
@@ -50,14 +54,19 @@ def column_type(contract: DataContract, name: str) -> Type:
 @dataclass(frozen=True, kw_only=True)
 class AggregateTag:
     """A tag over the rows of one table. Over events it has a window; over states it reads what holds on the day, or,
-    for `time_avg`, what held on each day of a window."""
+    for `time_avg`, what held on each day of a window.
+
+    `since`: of the window's rows only those from the last row on for which it is true (whatever `where` says), that row
+    included; without such a row none.
+    """
 
     name: str
     definition: TagDefinition
     contract: DataContract
-    window: Window | None
+    window: AnyWindow | None
     where: Node
-    value: Aggregate
+    value: Measure
+    since: Node | None = None
 
     @property
     def type(self) -> Type:
@@ -127,7 +136,28 @@ class ListTag:
         return False
 
 
-Tag = AggregateTag | DerivedTag | ModelTag | ListTag
+@dataclass(frozen=True, kw_only=True)
+class ManualTag:
+    """A value that somebody gave the customer, by hand or in a file; null where nobody did or it has expired."""
+
+    name: str
+    definition: TagDefinition
+    values: ManualValues
+
+    @property
+    def type(self) -> Type:
+        return value_type(self.values.type, self.values.currency)
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def looks_forward(self) -> bool:
+        return False
+
+
+Tag = AggregateTag | DerivedTag | ModelTag | ListTag | ManualTag
 
 
 @dataclass(frozen=True, kw_only=True)

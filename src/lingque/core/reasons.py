@@ -26,6 +26,7 @@ class Reason(IntEnum):
     ON_EXCLUSION_LIST = 109
     COMPLIANCE_EXCLUSION = 110
     QUIET_HOURS = 111
+    KEPT_BY_LAW = 112
     AUTOMATED_DECISION_REFUSED = 121
     NO_GUARDIAN_CONSENT = 122
     TAG_REFUSED = 123
@@ -97,6 +98,11 @@ class Reason(IntEnum):
     def label(self) -> Label:
         return REASON_LABELS[self]
 
+    @property
+    def for_customer(self) -> Reason:
+        """As the customer, and whoever may not see compliance's reasons, is told: a secret one reads as any other."""
+        return Reason.ON_EXCLUSION_LIST if self is Reason.COMPLIANCE_EXCLUSION else self
+
 
 REASON_LABELS: dict[Reason, Label] = {
     Reason.NO_CONSENT: Label(zh="未取得该渠道的营销同意", en="no consent to this purpose on this channel"),
@@ -111,6 +117,7 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.ON_EXCLUSION_LIST: Label(zh="在排除名单中", en="on an exclusion list"),
     Reason.COMPLIANCE_EXCLUSION: Label(zh="合规排除", en="excluded by compliance"),
     Reason.QUIET_HOURS: Label(zh="免打扰时段", en="quiet hours"),
+    Reason.KEPT_BY_LAW: Label(zh="依法须保留", en="a law demands that it is kept"),
     Reason.AUTOMATED_DECISION_REFUSED: Label(zh="客户拒绝自动化决策", en="the customer refuses automated decisions"),
     Reason.NO_GUARDIAN_CONSENT: Label(
         zh="未取得监护人同意（不满十四周岁）", en="under 14 without a guardian's consent"

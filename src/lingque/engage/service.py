@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, select
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.hashing import Int64s
-from lingque.engage.contracts import Contact, Forecast, Plan, Stage, State
+from lingque.engage.contracts import ChannelLimit, Contact, Forecast, Plan, Stage, State
 from lingque.engage.life_cycle import SENDING, cannot_become
 from lingque.engage.planning import stages_from_json, stages_to_json
 from lingque.engage.tables import campaign_plans, campaign_states, contacts
@@ -212,7 +212,8 @@ def _forecast(content: dict[str, Any]) -> Forecast:
         key: tuple(content[key]) for key in ("conversions_interval", "profit_interval") if content.get(key) is not None
     }
     waterfall = tuple((str(step), int(count)) for step, count in content.get("waterfall", ()))
-    return Forecast(**{**content, **tuples, "waterfall": waterfall})
+    limits = tuple(ChannelLimit(**limit) for limit in content.get("limits", ()))
+    return Forecast(**{**content, **tuples, "waterfall": waterfall, "limits": limits})
 
 
 def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant, comment: str) -> None:

@@ -86,6 +86,8 @@ def _origin(definition: TagDefinition) -> str:
         return f"model {definition.model}"
     if definition.list is not None:
         return f"list {definition.list}"
+    if definition.manual is not None:
+        return "manual" + (f" ({', '.join(definition.manual.allowed)})" if definition.manual.allowed else "")
     return definition.value + (f"  ({definition.window})" if definition.window else "")
 
 
@@ -94,13 +96,15 @@ def snapshot(report: SnapshotReport, catalog: Catalog, language: Language) -> Re
         zh=f"标签快照 {report.as_of}：{report.customers:,} 位客户",
         en=f"tags as of {report.as_of}: {report.customers:,} customers",
     ).in_language(language)
-    head = ("标签", "名称", "类型", "有值", "为真") if language == "zh" else ("tag", "label", "type", "known", "true")
+    zh, en = ("标签", "名称", "类型", "有值", "为真", "漂移"), ("tag", "label", "type", "known", "true", "drift")
+    head = zh if language == "zh" else en
     made = table(*head, title=title, right=head[3:])
     for name, coverage in report.coverage.items():
         tag = catalog.tags[name]
         true = "" if coverage.true is None else f"{coverage.true:,}"
         label = tag.definition.label.label().in_language(language)
-        made.add_row(name, label, str(tag.type), f"{coverage.known:,}", true)
+        drift = f"{report.drift[name]:.2f}" if name in report.drift else ""
+        made.add_row(name, label, str(tag.type), f"{coverage.known:,}", true, drift)
     notes = [
         Text(f"  {note.tag}: {note.reason.label.in_language(language)}; {note.detail}", style="yellow")
         for note in report.notes

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from lingque.catalog.definitions import ListDefinition
-from lingque.core.errors import NotFoundError, SourceError, nearest
+from lingque.core.errors import NotFoundError, nearest
 from lingque.core.reasons import Reason, Refusal
+from lingque.flow.customer_files import CustomerFile, cells_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
 from lingque.govern.access import person_of, refused
 from lingque.govern.contracts import Action, Principal
 from lingque.govern.lists import CustomerLists, MatchReport, Membership, Upload, history, lists_in_force
-
-ENCODINGS = ("utf-8-sig", "gb18030")
-HEADER_ROW = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListFile:
-    """A CSV with a header; `column` holds the customer numbers as the source system `system` gives them."""
-
-    path: Path
-    column: str
-    system: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +34,13 @@ class ListShown:
 
 
 def upload_list(
-    services: Services, lists: CustomerLists, name: str, file: ListFile, actor: Principal, *, expires_on: date | None
+    services: Services,
+    lists: CustomerLists,
+    name: str,
+    file: CustomerFile,
+    actor: Principal,
+    *,
+    expires_on: date | None,
 ) -> MatchReport | Refusal:
     """Put the customers of the file on the list until that day. Raises `SourceError` for a file that cannot be read."""
 
@@ -60,7 +51,7 @@ def upload_list(
 
 
 def remove_from_list(
-    services: Services, lists: CustomerLists, name: str, file: ListFile, actor: Principal
+    services: Services, lists: CustomerLists, name: str, file: CustomerFile, actor: Principal
 ) -> MatchReport | Refusal:
     """Take the customers of the file off the list. Raises `SourceError` for a file that cannot be read."""
 
@@ -88,7 +79,7 @@ def show_lists(services: Services, actor: Principal, *, name: str | None = None)
 def _change(
     services: Services,
     name: str,
-    file: ListFile,
+    file: CustomerFile,
     actor: Principal,
     *,
     expires_on: date | None,
@@ -150,43 +141,11 @@ def _named(name: str, known: dict[str, ListDefinition]) -> ListDefinition:
     return known[name]
 
 
-def _read(file: ListFile, *, namespace: str, expires_on: date | None) -> Upload:
-    try:
-        content = file.path.read_bytes()
-    except OSError as error:
-        raise SourceError(
-            f"{file.path.name} cannot be read ({error.strerror})", next_step="check the file's name and rights"
-        ) from error
-    try:
-        rows = list(csv.reader(io.StringIO(_decoded(content, file.path.name), newline="")))
-    except csv.Error as error:
-        raise SourceError(f"{file.path.name} is not a CSV file ({error})", next_step="save it as CSV") from error
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    if file.column not in header:
-        # which columns there are is not told: in a file without a header they are customers
-        raise SourceError(
-            f"{file.path.name} has no column '{file.column}'",
-            next_step="name one of those in its first row with --column",
-        )
-    at = header.index(file.column)
+def _read(file: CustomerFile, *, namespace: str, expires_on: date | None) -> Upload:
+    cells = cells_of(file.path, file.column)
     return Upload(
-        # numbered as a spreadsheet does; an empty line is no row
-        rows=tuple(
-            (number, row[at] if at < len(row) else "")
-            for number, row in enumerate(rows[1:], start=HEADER_ROW + 1)
-            if row
-        ),
+        rows=tuple((row, number) for row, (number,) in cells.rows),
         namespace=namespace,
-        # not the file's name: people put names of people into it
-        origin=f"file {hashlib.sha256(content).hexdigest()[:16]}",
+        origin=cells.origin,
         expires_on=expires_on,
     )
-
-
-def _decoded(content: bytes, name: str) -> str:
-    for encoding in ENCODINGS:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise SourceError(f"{name} is neither UTF-8 nor GB18030", next_step="save it as CSV in UTF-8 and upload it again")

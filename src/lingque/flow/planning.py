@@ -13,7 +13,7 @@ from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant, shift
 from lingque.core.reasons import Reason, Refusal
-from lingque.engage.contracts import Decide, Forecast, Plan, State
+from lingque.engage.contracts import ChannelLimit, Decide, Forecast, Plan, State
 from lingque.engage.planning import Z_95, approval_digest_of, detectable_effect, digest_of_plan, stages_of
 from lingque.engage.schedule import is_due
 from lingque.engage.service import advance, earlier_waves, history_of, overlap, save_plan
@@ -134,6 +134,16 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
         overlap=others,
         conversions_interval=(max(conversions - half, 0.0), conversions + half),
         profit_interval=(value - money_half, value + money_half),
+        best_possible=max(math.floor(decisions.certificate.bound + 0.5), value),
+        limits=tuple(
+            ChannelLimit(
+                channel=limit.subject,
+                capacity=round(limit.amount),
+                contacts=round(limit.used),
+                price=round(limit.price),
+            )
+            for limit in decisions.certificate.limits
+        ),
     )
 
 

@@ -142,7 +142,7 @@ def _weighed(row: dict[str, Any], *, hide: bool) -> Weighed:
 
 def _shown(reason: Reason, *, hide: bool) -> Reason:
     """A secret exclusion reads like any other to whoever may not know of it."""
-    return Reason.ON_EXCLUSION_LIST if hide and reason is Reason.COMPLIANCE_EXCLUSION else reason
+    return reason.for_customer if hide else reason
 
 
 def _looked_at(catalog: Catalog, plan: Plan) -> list[str]:

@@ -26,6 +26,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.HALT_CAMPAIGN: _BANK,
         Action.READ_CAMPAIGN: _PLACE,
         Action.MANAGE_AUDIENCE_LISTS: _BANK,
+        Action.ASSIGN_TAGS: _BANK,
         Action.READ_CUSTOMER: _PLACE,
     },
     Role.BRANCH_MANAGER: {
@@ -52,6 +53,9 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.REVEAL_IDENTIFIER: _PLACE,
         Action.RECORD_CONSENT: _PLACE,
         Action.RECORD_LEGAL_BASIS: _BANK,
+        Action.HANDLE_CUSTOMER_REQUESTS: _BANK,
+        Action.CHECK_AUDIT: _BANK,
+        Action.RUN_RETENTION: _BANK,
     },
     Role.CONSUMER_PROTECTION_REVIEWER: {
         Action.REVIEW_CAMPAIGN: _BANK,
@@ -61,17 +65,19 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
     Role.ANALYST: {
         Action.APPLY_DEFINITIONS: _BANK,
         Action.RUN_TAGS: _BANK,
+        Action.ASSIGN_TAGS: _BANK,
         Action.TRAIN_MODEL: _BANK,
         Action.READ_CAMPAIGN: _BANK,
     },
     Role.OPERATOR: {Action.APPLY_DEFINITIONS: _BANK, Action.INGEST: _BANK, Action.RUN_TAGS: _BANK},
-    Role.SYSTEM_ADMINISTRATOR: {Action.ADD_USER: _BANK, Action.READ_USERS: _BANK},
+    Role.SYSTEM_ADMINISTRATOR: {Action.ADD_USER: _BANK, Action.READ_USERS: _BANK, Action.BACK_UP: _BANK},
     Role.SECURITY_ADMINISTRATOR: {
         Action.GRANT_ROLES: _BANK,
         Action.MANAGE_CREDENTIALS: _BANK,
+        Action.MANAGE_KEYS: _BANK,
         Action.READ_USERS: _BANK,
     },
-    Role.AUDIT_ADMINISTRATOR: {Action.READ_USERS: _BANK},
+    Role.AUDIT_ADMINISTRATOR: {Action.READ_USERS: _BANK, Action.CHECK_AUDIT: _BANK},
 }
 
 ADMINISTRATORS = frozenset({Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR})

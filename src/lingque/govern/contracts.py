@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +59,18 @@ class Action(StrEnum):
     MANAGE_AUDIENCE_LISTS = "manage_audience_lists"
     MANAGE_EXCLUSION_LISTS = "manage_exclusion_lists"
     SEE_COMPLIANCE_REASONS = "see_compliance_reasons"
+    HANDLE_CUSTOMER_REQUESTS = "handle_customer_requests"
+    CHECK_AUDIT = "check_audit"
+    MANAGE_KEYS = "manage_keys"
+    RUN_RETENTION = "run_retention"
+    BACK_UP = "back_up"
     READ_CUSTOMER = "read_customer"
     REVEAL_IDENTIFIER = "reveal_identifier"
     RECORD_CONSENT = "record_consent"
     RECORD_LEGAL_BASIS = "record_legal_basis"
     APPROVE_DEFINITIONS = "approve_definitions"
     DELEGATE = "delegate"
+    ASSIGN_TAGS = "assign_tags"
 
 
 class ScopeKind(StrEnum):
@@ -324,9 +330,54 @@ class ListRegister(Protocol):
     def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Who did what to what. `subject` and `detail` hold ids and reasons, never personal data."""
+
+    actor: str
+    act: str
+    subject: str
+    detail: Mapping[str, object]
+
+
 class AuditTrail(Protocol):
     """Who did what. Written in the transaction of the act; never changed, never deleted."""
 
     def record(
         self, connection: Connection, *, actor: str, act: str, subject: str, detail: dict[str, object]
     ) -> None: ...
+
+    def record_all(self, connection: Connection, entries: Sequence[AuditEntry]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Whom a customer's request is about: one customer with every party."""
+
+    customer_id: CustomerId
+    parties: tuple[PartyId, ...]
+    birth_date: date | None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every surrogate under which rows of this customer may stand: before a merge, each party was a customer."""
+        return tuple(dict.fromkeys([*self.parties, self.customer_id]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What an erasure did to a stage's rows: how many went, and how many stay by surrogate only, per table."""
+
+    gone: Mapping[str, int]
+    kept: Mapping[str, int]
+
+
+class CustomerRows(Protocol):
+    """A stage's rows of one customer in the control plane: each stage that has some supplies one.
+
+    `erase` deletes or empties what may not be kept; `disclose` gives what the customer may have a copy of, by heading.
+    """
+
+    def erase(self, connection: Connection, person: Person) -> Erased: ...
+
+    def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]: ...

@@ -93,7 +93,8 @@ class CustomerLists:
 
     def upload(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
         """Put the customers of the rows on the list. Whoever is on it already stays, with the new expiry."""
-        parties, report = self._match(connection, entries)
+        by_row, report = match(self._surrogates, connection, entries)
+        parties = set(by_row.values())
         now = self._clock.now()
         on = _parties_on(connection, definition.list, now)
         expires = self._expiry(definition, entries.expires_on, now)
@@ -104,7 +105,8 @@ class CustomerLists:
 
     def remove(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
         """Take the customers of the rows off the list, however they got on it."""
-        parties, report = self._match(connection, entries)
+        by_row, report = match(self._surrogates, connection, entries)
+        parties = set(by_row.values())
         now = self._clock.now()
         rows = connection.execute(
             select(list_members.c.membership_id, list_members.c.party_id).where(*_on(definition.list, now))
@@ -203,28 +205,30 @@ class CustomerLists:
             ends.append(self._calendar.day_of(now) + timedelta(days=definition.valid_days))
         return self._calendar.start_of(min(ends)) if ends else END_OF_TIME
 
-    def _match(self, connection: Connection, entries: Upload) -> tuple[set[PartyId], MatchReport]:
-        first: dict[str, int] = {}
-        repeated: list[int] = []
-        invalid: list[int] = []
-        for row, text in entries.rows:
-            number = text.strip()
-            if not _NUMBER.fullmatch(number):
-                invalid.append(row)
-            elif number in first:
-                repeated.append(row)
-            else:
-                first[number] = row
-        found = self._surrogates.resolve(connection, namespace=entries.namespace, keys=first, mint=False)
-        report = MatchReport(
-            rows=len(entries.rows),
-            matched=len(found),
-            already=0,
-            unknown=tuple(row for number, row in first.items() if number not in found),
-            repeated=tuple(repeated),
-            invalid=tuple(invalid),
-        )
-        return {PartyId(surrogate) for surrogate in found.values()}, report
+
+def match(surrogates: Surrogates, connection: Connection, entries: Upload) -> tuple[dict[int, PartyId], MatchReport]:
+    """The party of each row whose number is known (a repeated number is its first row's), and what became of all."""
+    first: dict[str, int] = {}
+    repeated: list[int] = []
+    invalid: list[int] = []
+    for row, text in entries.rows:
+        number = text.strip()
+        if not _NUMBER.fullmatch(number):
+            invalid.append(row)
+        elif number in first:
+            repeated.append(row)
+        else:
+            first[number] = row
+    found = surrogates.resolve(connection, namespace=entries.namespace, keys=first, mint=False)
+    report = MatchReport(
+        rows=len(entries.rows),
+        matched=len(found),
+        already=0,
+        unknown=tuple(row for number, row in first.items() if number not in found),
+        repeated=tuple(repeated),
+        invalid=tuple(invalid),
+    )
+    return {first[number]: PartyId(surrogate) for number, surrogate in found.items()}, report
 
 
 def members(connection: Connection, list_name: str, *, at: Instant) -> Int64s:

@@ -198,6 +198,46 @@ audit = Table(
     Column("detail", JsonColumn, nullable=False),
 )
 
+rights_requests = Table(
+    "rights_requests",
+    METADATA,
+    Column("request_id", SerialKey, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("received_at", InstantColumn, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("received_by", String(64), nullable=False),
+    Column("verified", String(200), nullable=False),
+    Column("closed_at", InstantColumn, nullable=True),
+    Column("closed_by", String(64), nullable=True),
+    Column("outcome", JsonColumn, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    METADATA,
+    # who must not come back with a restored backup: surrogates only, which then stand for nobody
+    Column("party_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("request_id", BigInteger, nullable=False),
+    Column("erased_at", InstantColumn, nullable=False),
+)
+
+audit_blocks = Table(
+    "audit_blocks",
+    METADATA,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    # every entry with an id above the block before and up to this one
+    Column("last_id", BigInteger, nullable=False),
+    Column("entries", Integer, nullable=False),
+    # eight bytes per entry, in order: they say which entry is not what was sealed
+    Column("leaves", LargeBinary, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+    Column("sealed_at", InstantColumn, nullable=False),
+)
+
 vault_surrogates = Table(
     "vault_surrogates",
     METADATA,
@@ -206,11 +246,29 @@ vault_surrogates = Table(
     Column("surrogate", BigInteger, nullable=False, unique=True),
 )
 
+vault_wrapping_keys = Table(
+    "vault_wrapping_keys",
+    METADATA,
+    Column("wrapping_key", Integer, primary_key=True, autoincrement=False),
+    Column("master_key", String(200), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+vault_secrets = Table(
+    "vault_secrets",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("master_key", String(200), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
 vault_keys = Table(
     "vault_keys",
     METADATA,
     Column("party_id", BigInteger, primary_key=True, autoincrement=False),
     Column("wrapped_key", LargeBinary, nullable=False),
+    # a wrapping key cannot go while a data key stands on it; empty: wrapped by the master key, as it was done first
+    Column("wrapping_key", Integer, ForeignKey("vault_wrapping_keys.wrapping_key"), nullable=True, index=True),
 )
 
 vault_identifiers = Table(
@@ -219,4 +277,5 @@ vault_identifiers = Table(
     Column("party_id", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", String(16), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("value_index", LargeBinary(32), nullable=True, index=True),
 )

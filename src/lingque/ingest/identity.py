@@ -7,11 +7,13 @@ ever deleted: what was believed at any past moment can be asked again.
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection, insert, select, update
 
 from lingque.core.clock import END_OF_TIME, Instant
 from lingque.core.errors import NotFoundError
+from lingque.core.hashing import Int64s
 from lingque.core.ids import CustomerId, PartyId
 from lingque.ingest.tables import party_links
 
@@ -55,6 +57,12 @@ def links_as_of(connection: Connection, moment: Instant) -> pa.Table:
             "customer_id": pa.array([row.customer_id for row in rows], pa.int64()),
         }
     )
+
+
+def once_linked(connection: Connection) -> Int64s:
+    """Every party that ever was not its own customer: its rows may stand among another customer's."""
+    found = select(party_links.c.party_id).distinct().order_by(party_links.c.party_id)
+    return np.array(connection.execute(found).scalars().all(), np.int64)
 
 
 def _end_known(connection: Connection, party: PartyId, at: Instant) -> None:

@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_sql import quote
-from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ModelTag, Tag
-from lingque.core.clock import BusinessCalendar
+from lingque.catalog.expressions.tree import AmongAll, walk
+from lingque.catalog.expressions.types import Kind
+from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Reason, Refusal
+from lingque.profile.aggregating import SQL, Aggregation
 from lingque.profile.contracts import Note, Scorer
-from lingque.profile.tag_sql import (
-    PointInTime,
-    Reading,
-    aggregates_sql,
-    layered_sql,
-    members_sql,
-    overflow_sql,
-    readings_of,
-    rows_sql,
-    typed_sql,
-    versions_sql,
-)
+from lingque.profile.kernel.segments import Links
+from lingque.profile.manual import Given
+from lingque.profile.tag_sql import PointInTime, layered_sql
 from lingque.warehouse.engine import Session
-from lingque.warehouse.statements import statements
-
-SQL = statements("lingque.profile")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a computation reads besides the definitions: table versions, merged parties, members of lists."""
+    """What a computation reads besides the definitions: table versions, merged parties (and all that ever were),
+    members of lists, values given by people."""
 
     versions: Mapping[str, int]
     links: pa.Table
+    once_linked: Int64s
     members: Mapping[str, Int64s]
+    given: Mapping[str, Given]
 
 
 @dataclass(kw_only=True)
@@ -52,70 +44,91 @@ class Computation:
 
     session: Session
     catalog: Catalog
-    at: PointInTime
-    calendar: BusinessCalendar
+    aggregation: Aggregation
     scorer: Scorer | None
     notes: list[Note] = field(default_factory=list)
 
+    @property
+    def at(self) -> PointInTime:
+        return self.aggregation.at
+
     def run(self, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:
         """`customer_id` and the tags, which stand after their inputs. Raises `NotFoundError`, `WarehouseError`."""
-        readings = readings_of(tag for tag in tags if isinstance(tag, AggregateTag))
-        self._prepare(inputs, readings)
-        for reading in readings:
-            self.session.add_relation(
-                reading.name, aggregates_sql(reading, self._source(reading), self.at, self.calendar)
-            )
-            _refuse_overflow(self.session.ask(overflow_sql(reading)).to_pylist()[0])
-        self.session.add_relation("aggregated", typed_sql("population", readings))
-        lists = [(tag.name, f"_members_{tag.list.list}") for tag in tags if isinstance(tag, ListTag)]
-        (_, derived), *above = _layers(tags)
-        rows = self._derive(f"({members_sql('aggregated', lists)})", derived)
-        for scores, derived in above:
-            self.session.add_arrow("_scored", self._with_scores(rows, scores))
-            rows = self._derive("_scored", derived)
-        return rows.select(["customer_id", *(tag.name for tag in tags)])
+        return pa.concat_tables(self.batches(tags, inputs))
 
-    def _prepare(self, inputs: Inputs, readings: Sequence[Reading]) -> None:
+    def batches(self, tags: Sequence[Tag], inputs: Inputs) -> Iterator[pa.Table]:
+        """The same in several tables, in the order of buckets and customers."""
+        population = self._prepare(tags, inputs)
+        aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
+        (_, derived), *above = _layers(tags)
+        linked = Links.of(
+            inputs.links.column("party_id").to_numpy(),
+            inputs.links.column("customer_id").to_numpy(),
+            once=inputs.once_linked,
+        )
+        batches = (
+            self._derived(_with_stated(batch, tags, inputs), derived)
+            for batch in self.aggregation.batches(aggregates, inputs.versions, linked, population)
+        )
+        columns = ["customer_id", *(tag.name for tag in tags)]
+        for batch in self._with_layers(batches, above) if above else batches:
+            yield _finite(batch.select(columns), tags)
+
+    def _with_layers(self, batches: Iterator[pa.Table], layers: Sequence[Layer]) -> Iterator[pa.Table]:
+        """What needs all customers together is worked out on the columns it needs; the others wait on disk."""
+        spool = self.session.spool(batches)
+        above: list[ModelTag | DerivedTag] = [tag for layer in layers for tags in layer for tag in tags]
+        made = [tag.name for tag in above]
+        needed = dict.fromkeys(name for tag in above for name in sorted(tag.inputs) if name not in made)
+        rows = spool.columns(["customer_id", *needed])
+        for scores, derived in layers:
+            rows = self._derived(self._with_scores(rows, scores), derived)
+        first = 0
+        for batch in spool.batches():
+            beside = rows.slice(first, batch.num_rows)
+            first += batch.num_rows
+            for name in made:
+                batch = batch.append_column(name, beside.column(name))
+            yield batch
+
+    def _prepare(self, tags: Sequence[Tag], inputs: Inputs) -> Int64s:
+        """Name what is read; returns the customers there are."""
         party = self.catalog.contract_of_kind("party")
         if party is None or party.contract not in inputs.versions:
             raise NotFoundError("no customers have been ingested yet", next_step="run 'lingque ingest' first")
         self.session.add_versions(inputs.versions)
-        for table in (party.contract, *(reading.contract.contract for reading in readings)):
+        for table in (party.contract, *(tag.contract.contract for tag in tags if isinstance(tag, AggregateTag))):
             if not self.session.has(table):
                 raise NotFoundError(
                     f"table '{table}' holds no rows yet",
                     next_step="run 'lingque ingest', or take the tags on it away",
                 )
         self.session.add_arrow("links", inputs.links)
-        for name, members in inputs.members.items():
-            self.session.add_arrow(f"_members_{name}", pa.table({"customer_id": pa.array(members, pa.int64())}))
         # a label may be known later, but of those who were customers on the day
         parameters = {"moment": self.at.moment, "known_by": self.at.moment}
-        self._add_versions("parties", party, "current_versions", parameters)
-        self.session.add_relation("population", SQL["population"].sql)
+        self.aggregation.add_versions("parties", party, "current_versions", parameters)
+        population: Int64s = self.session.ask(SQL["population"].sql).column("customer_id").to_numpy()
+        return population
 
-    def _source(self, reading: Reading) -> str:
-        """Events are read where they stand; what holds, and how long, is worked out once for all tags on it."""
-        if reading.how == "events":
-            return f"({self._rows(reading.contract)})"
-        if reading.how == "intervals":
-            self._add_versions(reading.source, reading.contract, "intervals", {"known_by": self.at.known_by})
-        elif reading.contract.kind == "party" and self.at.known_by == self.at.moment:
-            return "parties"
-        else:
-            parameters = {"moment": self.at.moment, "known_by": self.at.known_by}
-            self._add_versions(reading.source, reading.contract, "current_versions", parameters)
-        return quote(reading.source)
+    def _derived(self, rows: pa.Table, derived: Sequence[DerivedTag]) -> pa.Table:
+        """The rows with derived tags behind them, in their order."""
+        if not derived:
+            return rows
+        place = pa.array(np.arange(rows.num_rows))
+        self.session.add_arrow("_rows", rows.append_column("_place", place))
+        made = self._ask(derived)
+        if not made.column("_place").combine_chunks().equals(place):
+            made = made.sort_by("_place")
+        for tag in derived:
+            rows = rows.append_column(tag.name, made.column(tag.name))
+        return rows
 
-    def _add_versions(self, name: str, contract: DataContract, statement: str, parameters: Mapping[str, Any]) -> None:
-        self.session.add_relation(name, versions_sql(self._rows(contract), SQL[statement].sql), parameters)
-
-    def _rows(self, contract: DataContract) -> str:
-        return rows_sql(contract, self.session.columns(contract.contract))
-
-    def _derive(self, source: str, derived: Sequence[DerivedTag]) -> pa.Table:
+    def _ask(self, derived: Sequence[DerivedTag]) -> pa.Table:
+        names = ", ".join(quote(tag.name) for tag in derived)
         try:
-            return self.session.ask(layered_sql(source, derived, as_of=self.at.as_of))
+            return self.session.ask(
+                f"SELECT _place, {names} FROM ({layered_sql('_rows', derived, as_of=self.at.as_of)})"
+            )
         except duckdb.OutOfRangeException as error:
             names = ", ".join(tag.name for tag in derived)
             raise WarehouseError(
@@ -151,14 +164,44 @@ class Computation:
         return scores
 
 
-def _layers(tags: Sequence[Tag]) -> list[tuple[list[ModelTag], list[DerivedTag]]]:
-    """Scores and then derived tags, layer by layer: a score stands one layer above its features."""
-    depth: dict[str, int] = {}
-    layers: list[tuple[list[ModelTag], list[DerivedTag]]] = [([], [])]
+def _finite(rows: pa.Table, tags: Sequence[Tag]) -> pa.Table:
+    """The rows, unless some number in them is none. Raises `WarehouseError`, which names the tag."""
     for tag in tags:
-        below = 0 if isinstance(tag, AggregateTag | ListTag) else max((depth[name] for name in tag.inputs), default=0)
+        if tag.type.kind is Kind.NUMBER and pc.all(pc.is_finite(rows.column(tag.name))).as_py() is False:
+            raise WarehouseError(
+                f"a value of tag '{tag.name}' is too large for a number",
+                next_step="look for wrong numbers in what it is made of",
+            )
+    return rows
+
+
+def _with_stated(rows: pa.Table, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:
+    customers = rows.column("customer_id").to_numpy()
+    for tag in tags:
+        if isinstance(tag, ListTag):
+            rows = rows.append_column(tag.name, pa.array(np.isin(customers, inputs.members[tag.list.list])))
+        elif isinstance(tag, ManualTag):
+            rows = rows.append_column(tag.name, inputs.given[tag.name].of(customers))
+    return rows
+
+
+Layer = tuple[list[ModelTag], list[DerivedTag]]
+
+
+def _layers(tags: Sequence[Tag]) -> list[Layer]:
+    """Scores and then derived tags, layer by layer: a score stands one layer above its features.
+
+    Above the first layer all customers are together; what compares customers is never in the first.
+    """
+    depth: dict[str, int] = {}
+    layers: list[Layer] = [([], [])]
+    for tag in tags:
+        inputs = () if isinstance(tag, AggregateTag) else tag.inputs
+        below = max((depth[name] for name in inputs), default=0)
+        if isinstance(tag, DerivedTag) and any(isinstance(node, AmongAll) for node in walk(tag.value)):
+            below = max(below, 1)
         depth[tag.name] = below + 1 if isinstance(tag, ModelTag) else below
-        if len(layers) <= depth[tag.name]:
+        while len(layers) <= depth[tag.name]:
             layers.append(([], []))
         if isinstance(tag, ModelTag):
             layers[depth[tag.name]][0].append(tag)
@@ -173,12 +216,3 @@ def _too_old(tag: ModelTag, as_of: date) -> Note | None:
         return None
     detail = f"{tag.model.model} was judged as of {tag.model.validate_as_of} and should be trained again since {last}"
     return Note(tag=tag.name, reason=Reason.MODEL_TOO_OLD, detail=detail)
-
-
-def _refuse_overflow(counts: Mapping[str, Any]) -> None:
-    for tag, customers in counts.items():
-        if customers:
-            raise WarehouseError(
-                f"tag '{tag}' does not fit into 64 bits for {customers} customer(s)",
-                next_step="look for wrong amounts in its table, or shorten its window",
-            )

@@ -52,6 +52,16 @@ class Coverage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """How the values of a tag are spread, from a sample of customers: which share has a value up to each of `edges` and
+    above the last (of numbers and days), or has each of `values` and another (of the rest); the last share has none."""
+
+    edges: tuple[float, ...]
+    values: tuple[str, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """What a reader of a snapshot should know of one of its tags: why it is null for everybody, or may mislead."""
 
@@ -62,12 +72,18 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotReport:
-    """A snapshot: whose tags, as of the beginning of which day, of which definitions (closures by tag)."""
+    """A snapshot: whose tags, as of the beginning of which day, of which definitions (closures by tag).
+
+    `drift`: the population stability index of a tag against the snapshot before, where that had the same definition:
+    below 0.1 nothing to see, from 0.25 on somebody should look.
+    """
 
     as_of: date
     run_id: RunId
     customers: int
     coverage: dict[str, Coverage]
     closures: dict[str, str]
+    distributions: dict[str, Distribution]
+    drift: dict[str, float]
     notes: tuple[Note, ...] = ()
     already_done: bool = False

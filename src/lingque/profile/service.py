@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from lingque.catalog.expressions.types import Kind
-from lingque.catalog.model import AggregateTag, Catalog, ListTag, ModelTag, Tag
+from lingque.catalog.model import AggregateTag, Catalog, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.hashing import Int64s, bucket_of
 from lingque.core.ids import run_id
 from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
-from lingque.profile.computing import SQL, Computation, Inputs
+from lingque.profile.aggregating import SQL, Aggregation, Kernels
+from lingque.profile.computing import Computation, Inputs
 from lingque.profile.contracts import (
     SNAPSHOT_RUN,
     SNAPSHOT_TABLE,
     Coverage,
+    Distribution,
     ListMembers,
     Note,
     Scorer,
     SnapshotReport,
 )
+from lingque.profile.counting import Counts, stability_index
+from lingque.profile.manual import given
 from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
@@ -38,11 +40,13 @@ from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables, Slice
 
 LinksAsOf = Callable[[Connection, Instant], pa.Table]
+OnceLinked = Callable[[Connection], Int64s]
 
 
 class Profile:
-    """Made by `bootstrap`. `links_as_of` says which parties make up a customer at a moment (`ingest` knows), `lists`
-    who is on a list (`govern`), `scorer` what the models say (`predict`)."""
+    """Made by `bootstrap`. `links_as_of` says which parties make up a customer at a moment, `once_linked` which ever
+    were linked (`ingest` knows), `lists` who is on a list (`govern`), `scorer` what the models say (`predict`). Without
+    `kernels` tags are computed by SQL."""
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Profile:
         database: Database,
         tables: DeltaTables,
         links_as_of: LinksAsOf,
+        once_linked: OnceLinked,
         audit: AuditTrail,
         clock: Clock,
         calendar: BusinessCalendar,
@@ -57,10 +62,12 @@ class Profile:
         session: Callable[[], Session],
         lists: ListMembers | None = None,
         scorer: Scorer | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self._database = database
         self._tables = tables
         self._links_as_of = links_as_of
+        self._once_linked = once_linked
         self._audit = audit
         self._clock = clock
         self._calendar = calendar
@@ -68,6 +75,7 @@ class Profile:
         self._session = session
         self._lists = lists
         self._scorer = scorer
+        self._kernels = kernels
 
     def snapshot(self, catalog: Catalog, as_of: date, *, actor: str) -> SnapshotReport:
         """Compute and publish every tag that does not look forward, as of the beginning of that day.
@@ -81,20 +89,32 @@ class Profile:
             inputs = self._inputs(connection, catalog, tags, at.moment)
             before = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
+            earlier = self._comparable(connection, as_of, closures)
         content = self._content(tags, closures, inputs)
         if before is not None and before.summary["content"] == content:
             return _report(before, as_of, already_done=True)
 
-        rows, notes = self._compute(catalog, tags, at, inputs)
-        rows = self._cluster(rows, as_of)
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
         target = Slice(table=SNAPSHOT_TABLE, name=as_of.isoformat(), order=("bucket", "customer_id"))
-        version = self._tables.commit(target, rows, run_id=run, published=visible)
+        counts = Counts(tags, earlier)
+        with self._session() as session:
+            computation = self._computation(session, catalog, at)
+            batches = computation.batches(tags, inputs)
+            file = session.write_batches(self._placed(counts.over(batches), as_of))
+            version = self._tables.commit(target, file, run_id=run, published=visible)
+        distributions = counts.distributions()
+        drift = {
+            name: stability_index(earlier[name], spread) for name, spread in distributions.items() if name in earlier
+        }
         summary = {
             "content": content,
-            "customers": rows.num_rows,
-            "coverage": {tag.name: dataclasses.asdict(_coverage(rows, tag)) for tag in tags},
-            "notes": [{"tag": note.tag, "reason": note.reason.name, "detail": note.detail} for note in notes],
+            "customers": counts.customers,
+            "distributions": {name: dataclasses.asdict(spread) for name, spread in distributions.items()},
+            "drift": drift,
+            "coverage": {name: dataclasses.asdict(entry) for name, entry in counts.coverage().items()},
+            "notes": [
+                {"tag": note.tag, "reason": note.reason.name, "detail": note.detail} for note in computation.notes
+            ],
         }
         finished = Run(
             run_id=run,
@@ -109,6 +129,18 @@ class Profile:
                 connection, actor=actor, act="run_tags", subject=as_of.isoformat(), detail={"run_id": run}
             )
         return _report(finished, as_of, already_done=False)
+
+    def _comparable(self, connection: Connection, as_of: date, closures: dict[str, str]) -> dict[str, Distribution]:
+        """The distributions of the snapshot before that day, of tags that were defined alike."""
+        days = [day for day in subjects_of(connection, kind=SNAPSHOT_RUN, beginning="") if day < as_of.isoformat()]
+        if not days:
+            return {}
+        report = self.find_snapshot(connection, date.fromisoformat(days[-1]))
+        return {
+            name: spread
+            for name, spread in report.distributions.items()
+            if report.closures.get(name) == closures.get(name)
+        }
 
     def find_snapshot(self, connection: Connection, as_of: date) -> SnapshotReport:
         """The newest snapshot of that day. Raises `NotFoundError` where there is none."""
@@ -185,15 +217,23 @@ class Profile:
         needed = _closure_of(catalog, names)
         with self._database.reading() as connection:
             inputs = self._inputs(connection, catalog, needed, at.moment)
-        rows, _ = self._compute(catalog, needed, at, inputs)
+        with self._session() as session:
+            rows = self._computation(session, catalog, at).run(needed, inputs)
         return rows.select(["customer_id", *names]).sort_by("customer_id").combine_chunks()
 
-    def _inputs(self, connection: Connection, catalog: Catalog, tags: Iterable[Tag], moment: Instant) -> Inputs:
+    def _inputs(self, connection: Connection, catalog: Catalog, tags: Sequence[Tag], moment: Instant) -> Inputs:
         versions = published_versions(connection)
         names = dict.fromkeys(tag.list.list for tag in tags if isinstance(tag, ListTag))
+        links = self._links_as_of(connection, moment)
+        customers = dict(
+            zip(links.column("party_id").to_pylist(), links.column("customer_id").to_pylist(), strict=True)
+        )
+        manual = [tag for tag in tags if isinstance(tag, ManualTag)]
         return Inputs(
             versions={table: version for table, version in versions.items() if table in catalog.contracts},
-            links=self._links_as_of(connection, moment),
+            links=links,
+            given={tag.name: given(connection, tag, customers, at=moment) for tag in manual},
+            once_linked=self._once_linked(connection),
             members={name: self._members(connection, name, moment) for name in names},
         )
 
@@ -212,18 +252,21 @@ class Profile:
             "closures": closures,
             "versions": dict(inputs.versions),
             "links": inputs.links.to_pylist(),
+            "given": {name: one.digest() for name, one in inputs.given.items()},
             "lists": {name: hashlib.sha256(ids.tobytes()).hexdigest() for name, ids in inputs.members.items()},
             "models": {name: self._scorer.version(name) if self._scorer else "" for name in models},
         }
 
-    def _compute(
-        self, catalog: Catalog, tags: Sequence[Tag], at: PointInTime, inputs: Inputs
-    ) -> tuple[pa.Table, list[Note]]:
-        with self._session() as session:
-            computation = Computation(
-                session=session, catalog=catalog, at=at, calendar=self._calendar, scorer=self._scorer
-            )
-            return computation.run(tags, inputs), computation.notes
+    def _computation(self, session: Session, catalog: Catalog, at: PointInTime) -> Computation:
+        aggregation = Aggregation(
+            session=session,
+            tables=self._tables,
+            buckets=self._buckets,
+            at=at,
+            calendar=self._calendar,
+            kernels=self._kernels,
+        )
+        return Computation(session=session, catalog=catalog, aggregation=aggregation, scorer=self._scorer)
 
     def _published(self, connection: Connection, statement: str, as_of: date, **parameters: int) -> pa.Table:
         self.find_snapshot(connection, as_of)
@@ -231,13 +274,12 @@ class Profile:
             session.add_versions({SNAPSHOT_TABLE: published_versions(connection)[SNAPSHOT_TABLE]})
             return session.ask(SQL[statement].sql, {"as_of": as_of, **parameters})
 
-    def _cluster(self, rows: pa.Table, as_of: date) -> pa.Table:
-        customers = rows.column("customer_id").to_numpy()
-        rows = rows.append_column("bucket", pa.array(bucket_of(customers, buckets=self._buckets), pa.int32()))
-        rows = rows.append_column("as_of", pa.array([as_of] * rows.num_rows, pa.date32()))
-        return rows.take(
-            pc.sort_indices(rows, [("bucket", "ascending"), ("customer_id", "ascending")])
-        ).combine_chunks()
+    def _placed(self, batches: Iterable[pa.Table], as_of: date) -> Iterator[pa.Table]:
+        """With the columns by which the table is clustered; the batches come in its order."""
+        for rows in batches:
+            buckets = bucket_of(rows.column("customer_id").to_numpy(), buckets=self._buckets)
+            day = pa.array(np.full(rows.num_rows, (as_of - date(1970, 1, 1)).days, np.int32)).cast(pa.date32())
+            yield rows.append_column("bucket", pa.array(buckets, pa.int32())).append_column("as_of", day)
 
 
 def needed_until(catalog: Catalog, tags: Iterable[Tag], as_of: date) -> dict[str, date]:
@@ -259,12 +301,6 @@ def _closure_of(catalog: Catalog, names: Iterable[str]) -> list[Tag]:
     return [other for name, other in catalog.tags.items() if name in needed]
 
 
-def _coverage(rows: pa.Table, tag: Tag) -> Coverage:
-    values = rows.column(tag.name)
-    true = int(pc.sum(values).as_py() or 0) if tag.type.kind is Kind.BOOLEAN else None
-    return Coverage(known=len(values) - values.null_count, true=true)
-
-
 def _report(run: Run, as_of: date, *, already_done: bool) -> SnapshotReport:
     return SnapshotReport(
         as_of=as_of,
@@ -272,6 +308,11 @@ def _report(run: Run, as_of: date, *, already_done: bool) -> SnapshotReport:
         customers=run.summary["customers"],
         coverage={name: Coverage(**entry) for name, entry in run.summary["coverage"].items()},
         closures=run.summary["content"]["closures"],
+        distributions={
+            name: Distribution(**{field: tuple(entry[field]) for field in ("edges", "values", "shares")})
+            for name, entry in run.summary.get("distributions", {}).items()  # the first releases counted none
+        },
+        drift=run.summary.get("drift", {}),
         notes=tuple(
             Note(tag=note["tag"], reason=Reason[note["reason"]], detail=note["detail"])
             for note in run.summary.get("notes", [])  # snapshots of the first release have none

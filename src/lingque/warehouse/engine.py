@@ -10,17 +10,20 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lingque.core.errors import WarehouseError
-from lingque.warehouse.bank_files import CsvForm, literal, load_csv, load_parquet, too_large
+from lingque.warehouse.bank_files import CsvForm, csv_columns, literal, load_csv, load_parquet, too_large, view_csv
 from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, SortedFile
 
 SCRATCH = ".scratch"
@@ -40,6 +43,7 @@ class Session:
         self._tables = tables
         self._scratch = _new_scratch(tables.root)
         self._connection = duckdb.connect()
+        self._sealed = False
         for statement in (
             f"SET memory_limit = '{memory_limit}'",
             f"SET threads = {threads}",
@@ -112,6 +116,32 @@ class Session:
             ) from error
         return SortedFile(path=path)
 
+    def write_batches(self, batches: Iterable[pa.Table]) -> SortedFile:
+        """Tables of equal columns, which come in order, as one Parquet file that belongs to the session."""
+        path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
+        writer: pq.ParquetWriter | None = None
+        with _full_disk_named(path):
+            for batch in batches:
+                if writer is None:
+                    writer = pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
+                writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
+            if writer is not None:
+                writer.close()
+        return SortedFile(path=path)
+
+    def spool(self, batches: Iterable[pa.Table]) -> Spool:
+        """Put tables of equal columns aside; they go when the session ends."""
+        path = self._scratch / f"spooled-{next(_NUMBERS)}.arrow"
+        writer: pa.RecordBatchFileWriter | None = None
+        with _full_disk_named(path), pa.OSFile(str(path), "wb") as target:
+            for batch in batches:
+                if writer is None:
+                    writer = pa.ipc.new_file(target, batch.schema)
+                writer.write_table(batch.combine_chunks())
+            if writer is not None:
+                writer.close()
+        return Spool(path)
+
     def add_csv(self, name: str, files: Mapping[str, Path], form: CsvForm) -> None:
         """Load CSV files in UTF-8 by the names to call them, every value as text, with `_file` and `_row` (from 1, the
         header not counted). Raises `SourceError` that names file and line, and repeats nothing of the content."""
@@ -138,8 +168,21 @@ class Session:
         finally:
             self._connection.unregister(_APPENDED)
 
-    def seal(self) -> None:
-        """From here on no statement can read or write a file outside the session's own folder, nor undo this."""
+    def csv_columns(self, label: str, file: Path, form: CsvForm) -> list[str]:
+        """The columns of a CSV file. Raises `SourceError`."""
+        return csv_columns(label, file, form)
+
+    def view_csv(self, name: str, label: str, file: Path, form: CsvForm) -> None:
+        """Name one CSV file without loading it; its `_row` is NULL."""
+        view_csv(self._connection, name, label, file, form)
+
+    def seal(self, *, readable: Sequence[Path] = ()) -> None:
+        """From here on no statement can read or write a file outside the session's own folder, but for reading these,
+        nor undo this. What is sealed stays as it is."""
+        if self._sealed:
+            return
+        self._sealed = True
+        self._connection.execute(f"SET allowed_paths = [{', '.join(literal(str(path)) for path in readable)}]")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
@@ -158,6 +201,57 @@ class Session:
             return self._connection.sql(sql, params=parameters or None).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
             raise too_large() from error
+
+
+class Spool:
+    """Tables that were put aside, as one table that is read a piece or some columns at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """These columns of all rows."""
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_file(source, options=_only(pa.ipc.open_file(source).schema, names))
+            return reader.read_all().select(list(names))
+
+    def batches(self) -> Iterator[pa.Table]:
+        """The rows in their order, a piece at a time."""
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield pa.Table.from_batches([reader.get_batch(number)])
+
+
+def _only(schema: pa.Schema, names: Sequence[str]) -> pa.ipc.IpcReadOptions:
+    return pa.ipc.IpcReadOptions(included_fields=sorted(schema.get_field_index(name) for name in names))
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot write {path}: {error.strerror or error}",
+            next_step="make room or mend the rights, then run the same command again: nothing was published",
+        ) from error
+
+
+class RowEngine:
+    """Answers statements over one Arrow table, `rows`, in the order of its rows. Used from several threads at once."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
+        self._lock = Lock()
+
+    def ask(self, sql: str, rows: pa.Table) -> pa.Table:
+        with self._lock:
+            self._connection.register("rows", rows)
+            try:
+                return self._connection.sql(sql).to_arrow_table()
+            finally:
+                self._connection.unregister("rows")
 
 
 _NUMBERS = count()

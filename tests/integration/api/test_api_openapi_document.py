@@ -42,7 +42,7 @@ def document(api: Calling) -> dict[str, Any]:
 def test_no_route_fails_and_every_answer_is_documented(api: Calling, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 45
+    assert len(operations) == 51
     for operation in operations:
         if mode is GenerationMode.NEGATIVE and not takes_anything(operation):
             continue
@@ -51,7 +51,9 @@ def test_no_route_fails_and_every_answer_is_documented(api: Calling, mode: Gener
 
 def who_may(path: str) -> str:
     """Each command meets a caller who gets through to it."""
-    if path.endswith("/approvals") or path.startswith(("/v1/customers", "/v1/legal-bases", "/v1/delegations")):
+    if path.endswith("/approvals") or path.startswith(
+        ("/v1/customers", "/v1/legal-bases", "/v1/delegations", "/v1/rights")
+    ):
         return "carl"
     if path.endswith(("/roles", "/password", "/keys", "{key_id}")):
         return "sam"
@@ -143,6 +145,12 @@ def test_operation_ids_are_the_names_of_what_is_done(document: dict[str, Any]) -
         "POST /v1/legal-bases": "record_legal_basis",
         "GET /p/{token}": "show_preferences",
         "POST /p/{token}": "change_preferences",
+        "GET /v1/rights/requests": "list_requests",
+        "POST /v1/rights/requests": "receive_request",
+        "GET /v1/rights/requests/{number}": "get_request",
+        "GET /v1/rights/requests/{number}/package": "get_package",
+        "POST /v1/rights/requests/{number}/answers": "answer_request",
+        "POST /v1/rights/requests/{number}/refusals": "refuse_request",
         "GET /u/{token}": "show_opt_out",
         "POST /u/{token}": "opt_out",
     }

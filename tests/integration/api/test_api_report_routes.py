@@ -24,7 +24,8 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.tables import deliveries
 from lingque.entry.api.app import create_app
 from lingque.flow import approve_campaign, plan_campaign, review_campaign, run_campaign
-from lingque.flow.lists import ListFile, upload_list
+from lingque.flow.customer_files import CustomerFile
+from lingque.flow.lists import upload_list
 from lingque.flow.story import somebody
 from lingque.testing import FixedClock
 
@@ -56,7 +57,7 @@ def ran(loaded_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         who = {user: person(application, user) for user in ("mia", "hua", "carl")}
         secret = folder / "secret.csv"
         secret.write_text(f"customer_no\n{WATCHED}\n", encoding="utf-8")
-        listed = ListFile(path=secret, column="customer_no", system="bank")
+        listed = CustomerFile(path=secret, column="customer_no", system="bank")
         put = upload_list(services, services.lists, "watched", listed, who["carl"], expires_on=None)
         assert not isinstance(put, Refusal)
         assert put.changed == 1

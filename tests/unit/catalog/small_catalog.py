@@ -122,6 +122,26 @@ outcome: buys
 }
 
 EVERYTHING = """\
+tag: hobby
+label: {zh: 爱好, en: Hobby}
+family: relationship
+manual: {type: text, allowed: [golf, 茶艺], valid_days: 30, classes: [personal], purposes: [marketing]}
+---
+tag: since_shop
+label: {zh: 上次消费以来, en: Since the last purchase}
+family: consumption
+from: transactions
+window: since category = 'shop'
+value: not_followed(category = 'shop', category <> 'shop', 3 days)
+---
+tag: shops_every_month
+label: {zh: 每月消费, en: Shops every month}
+family: consumption
+from: transactions
+window: last 3 calendar months
+clock: live
+value: every(month, sum(amount) > cny(100) and count(*) >= 2)
+---
 contract: products
 label: {zh: 产品, en: Products}
 kind: reference

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
 import pytest
-from expression_oracle import CNY, Expressions, Meant, rounded_half_away, rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingque.catalog.build import build_catalog
-from lingque.catalog.definitions import DataContract, TagDefinition
-from lingque.catalog.definitions.shared import LabelText
+from expression_oracle import CNY, Meant, rounded_half_away
+from lingque.catalog.expressions.parse import parse_derived
+from lingque.catalog.expressions.to_sql import row_sql
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
 from lingque.catalog.model import AggregateTag
-from lingque.catalog.yaml_files import Located
-from lingque.core.clock import BusinessCalendar, Instant
+from lingque.core.clock import Instant
 from lingque.core.money import INT64_MAX
 from lingque.profile.tag_sql import (
     PointInTime,
@@ -35,24 +31,30 @@ from lingque.profile.tag_sql import (
 )
 from lingque.warehouse.statements import statements
 from lingque.warehouse.subset import breaches
+from made_up_tags import (
+    AS_OF,
+    CALENDAR,
+    COLUMNS,
+    EXPRESSIONS,
+    LINKS,
+    MOMENT,
+    POPULATION,
+    WINDOWS,
+    Facts,
+    MadeUpTag,
+    aggregates,
+    alike,
+    customer_of,
+    facts_of,
+    instants,
+    known_rows,
+    made_up_tags,
+    tags_of,
+)
 
-CALENDAR = BusinessCalendar(ZoneInfo("Europe/Prague"))  # the windows below span the change of the clocks
-AS_OF = date(2026, 4, 1)
-MOMENT = CALENDAR.start_of(AS_OF)
 AT = PointInTime(as_of=AS_OF, moment=MOMENT, known_by=MOMENT)
-BOUNDS = {  # written out, so that the oracle does not share the arithmetic
-    "1 day": (date(2026, 3, 31), AS_OF),
-    "3 days": (date(2026, 3, 29), AS_OF),
-    "1 month": (date(2026, 3, 1), AS_OF),
-    "next 2 days": (AS_OF, date(2026, 4, 3)),
-}
-COLUMNS: dict[str, Type] = {"visits": INTEGER, "amount": CNY, "city": TEXT, "born": DATE, "active": BOOLEAN}
+BOUNDS = {name: WINDOWS[name] for name in ("1 day", "3 days", "1 month", "next 2 days")}
 ARROW = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), CNY: pa.int64(), TEXT: pa.string(), DATE: pa.date32()}
-EXPRESSIONS = Expressions(COLUMNS, as_of=AS_OF)
-LABEL = LabelText(zh="标签", en="Tag")
-EDGES = [CALENDAR.start_of(day) for bounds in BOUNDS.values() for day in bounds]
-instants = st.sampled_from(EDGES).flatmap(lambda edge: st.sampled_from([edge - 1, edge, edge + 1]))
-known = st.sampled_from([MOMENT - 2, MOMENT - 1, MOMENT, MOMENT + 1])
 
 
 @pytest.fixture(scope="module")
@@ -60,54 +62,6 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1")
         yield connection
-
-
-def contract(kind: str) -> DataContract:
-    columns: dict[str, dict[str, str]] = {
-        "no": {"type": "text", "role": "key"},
-        "customer_no": {"type": "text", "role": "party"},
-        "day": {"type": "date", "role": "event_time" if kind == "event" else "valid_from"},
-        "visits": {"type": "integer"},
-        "amount": {"type": "money", "currency": "CNY"},
-        "city": {"type": "text"},
-        "born": {"type": "date"},
-        "active": {"type": "boolean"},
-    }
-    return DataContract.model_validate(
-        {"contract": "facts_of_bank", "label": LABEL, "kind": kind, "load": "full", "columns": columns}
-    )
-
-
-def tags_of(kind: str, *definitions: dict[str, str]) -> list[AggregateTag]:
-    listed = [
-        TagDefinition.model_validate(
-            {"tag": f"tag_{number}", "label": LABEL, "family": "value", "from": "facts_of_bank"} | one
-        )
-        for number, one in enumerate(definitions)
-    ]
-    catalog = build_catalog([Located(definition=one, file="tags.yaml") for one in (contract(kind), *listed)])
-    tags = [catalog.tag(one.tag) for one in listed]
-    assert all(isinstance(tag, AggregateTag) for tag in tags)
-    return tags  # type: ignore[return-value]
-
-
-Facts = list[dict[str, Any]]
-
-
-def facts_of(*times: str) -> st.SearchStrategy[Facts]:
-    placed = {"party_id": st.integers(1, 4), **dict.fromkeys(times, instants), "known_at": known}
-    rows = st.tuples(rows_of(COLUMNS), st.fixed_dictionaries(placed)).map(lambda pair: pair[0] | pair[1])
-    # keys in no order, so that neither the table's order nor the order of arrival decides a tie
-    return st.lists(rows, max_size=12).flatmap(
-        lambda listed: st.permutations(range(len(listed))).map(
-            lambda keys: [row | {"row_key": key} for row, key in zip(listed, keys, strict=True)]
-        )
-    )
-
-
-LINKS = {2: 1}
-"""Party 2 belongs to customer 1; every other party is its own customer. Customer 9 has no rows at all."""
-POPULATION = (1, 3, 4, 9)
 
 
 def source_of(engine: duckdb.DuckDBPyConnection, reading: Reading, at: PointInTime) -> str:
@@ -148,79 +102,20 @@ def compute(
     return {row[0]: row[1:] for row in engine.execute(f"SELECT customer_id, {names} FROM ({typed})").fetchall()}
 
 
-def distinct(values: list[Any]) -> int:
-    return len(set(values))
+def seen(facts: Facts, customer: int, where: Meant) -> Facts:
+    rows = known_rows(facts, customer, time="valid_from")
+    return [row for row in rows if where.meaning(row) is True]
 
 
-MEANINGS: dict[str, Callable[[list[Any]], Any]] = {
-    "count": len,
-    "count_distinct": distinct,
-    "sum": sum,
-    "avg": lambda values: sum(values) / len(values) if values else None,
-    "min": lambda values: min(values, default=None),
-    "max": lambda values: max(values, default=None),
-    "first": lambda values: values[0] if values else None,
-    "last": lambda values: values[-1] if values else None,
-    "any": lambda values: any(values) if values else None,
-    "share": lambda values: sum(values) / len(values) if values else None,
-}
-
-
-def meant(function: str, operand: Meant, rows: Facts) -> Any:
-    """`rows` in the order of the tie rule."""
-    values = [value for value in map(operand.meaning, rows) if value is not None]
-    if function == "avg" and operand.type == CNY:
-        return rounded_half_away(sum(values), len(values)) if values else None
-    return MEANINGS[function](values)
-
-
-def seen(facts: Facts, customer: int, *, time: str, where: Meant, holds: Callable[[dict[str, Any]], bool]) -> Facts:
-    mine = [row for row in facts if LINKS.get(row["party_id"], row["party_id"]) == customer]
-    kept = [row for row in mine if row["known_at"] <= AT.known_by and holds(row) and where.meaning(row) is True]
-    return sorted(kept, key=lambda row: (row[time], row["known_at"], row["row_key"]))
-
-
-def alike(answer: Any, expected: Any) -> bool:
-    if isinstance(expected, float) and isinstance(answer, float):
-        return math.isclose(answer, expected, rel_tol=1e-12, abs_tol=1e-9)
-    return bool(answer == expected)
-
-
-NUMERIC = [INTEGER, NUMBER, CNY]
-ANY = [*NUMERIC, TEXT, DATE, BOOLEAN]
-TAKES = {
-    "count": ANY, "count_distinct": ANY, "sum": NUMERIC, "avg": NUMERIC, "min": ANY[:-1], "max": ANY[:-1], "first": ANY,
-    "last": ANY, "any": [BOOLEAN], "share": [BOOLEAN],
-}  # fmt: skip
-
-
-def drawn_tags(data: st.DataObject, windows: Sequence[str | None]) -> list[tuple[dict[str, str], str, Meant, Meant]]:
-    """Several tags at once: they share one statement and must not disturb each other."""
-    made = []
-    for number in range(data.draw(st.integers(1, 3))):
-        function = data.draw(st.sampled_from(sorted(TAKES)), label=f"function {number}")
-        operand = data.draw(st.sampled_from(TAKES[function]).flatmap(lambda kind: EXPRESSIONS.of(kind, 1)), label="of")
-        where = data.draw(EXPRESSIONS.of(BOOLEAN, 1), label="where")
-        window = data.draw(st.sampled_from(windows), label="window")
-        definition = {"value": f"{function}({operand.text})", "where": where.text}
-        made.append((definition | ({"window": window} if window else {}), function, operand, where))
-    return made
-
-
-@settings(max_examples=50)
-@given(data=st.data(), facts=facts_of("event_time"))
-def test_aggregates_over_a_window_of_events(
-    data: st.DataObject, facts: Facts, engine: duckdb.DuckDBPyConnection
-) -> None:
-    drawn = drawn_tags(data, list(BOUNDS))
-    answers = compute(engine, tags_of("event", *(one[0] for one in drawn)), facts)
+@settings(max_examples=150)
+@given(made=st.lists(made_up_tags(), min_size=1, max_size=3), facts=facts_of("event_time"))
+def test_whatever_a_tag_says_of_events(made: list[MadeUpTag], facts: Facts, engine: duckdb.DuckDBPyConnection) -> None:
+    answers = compute(engine, tags_of("event", *(one.definition for one in made)), facts)
     assert set(answers) == set(POPULATION)
-    for number, (definition, function, operand, where) in enumerate(drawn):
-        first, after = (CALENDAR.start_of(day) for day in BOUNDS[definition["window"]])
+    for number, tag in enumerate(made):
         for customer, values in answers.items():
-            holds = lambda row, first=first, after=after: first <= row["event_time"] < after  # noqa: E731
-            rows = seen(facts, customer, time="event_time", where=where, holds=holds)
-            assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
+            rows = known_rows(facts, customer)
+            assert alike(values[number], tag.meaning(rows)), (tag, customer, rows)
 
 
 def versions_of(times: st.SearchStrategy[int]) -> st.SearchStrategy[Facts]:
@@ -250,17 +145,20 @@ def holding(facts: Facts, moment: int) -> Facts:
 
 
 @settings(max_examples=50)
-@given(data=st.data(), facts=versions_of(instants))
+@given(
+    # several at once: they share one statement and must not disturb each other
+    made=st.lists(st.tuples(aggregates(), EXPRESSIONS.of(BOOLEAN, 1)), min_size=1, max_size=3),
+    facts=versions_of(instants),
+)
 def test_aggregates_over_states_as_they_stand_on_the_day(
-    data: st.DataObject, facts: Facts, engine: duckdb.DuckDBPyConnection
+    made: list[tuple[Meant, Meant]], facts: Facts, engine: duckdb.DuckDBPyConnection
 ) -> None:
-    drawn = drawn_tags(data, [None])
-    answers = compute(engine, tags_of("state", *(one[0] for one in drawn)), facts)
-    for number, (definition, function, operand, where) in enumerate(drawn):
-        for customer, values in answers.items():
+    tags = tags_of("state", *({"value": of.text, "where": where.text} for of, where in made))
+    for customer, values in compute(engine, tags, facts).items():
+        for value, (of, where) in zip(values, made, strict=True):
             # what held at the last instant before the day
-            rows = seen(holding(facts, MOMENT - 1), customer, time="valid_from", where=where, holds=lambda _: True)
-            assert alike(values[number], meant(function, operand, rows)), (definition, customer, rows)
+            rows = seen(holding(facts, MOMENT - 1), customer, where)
+            assert alike(value, of.meaning(rows)), (of, where, customer, rows)  # type: ignore[arg-type]
 
 
 # few, so that versions often begin on one day; on 29 March the clocks change
@@ -272,7 +170,7 @@ DAYS = [date(2026, 2, 28), *(date(2026, 3, day) for day in (1, 15, 28, 29, 30, 3
     data=st.data(),
     facts=versions_of(st.sampled_from(DAYS).map(CALENDAR.start_of)),
     window=st.sampled_from(list(BOUNDS)),
-    kind=st.sampled_from(NUMERIC),
+    kind=st.sampled_from([INTEGER, NUMBER, CNY]),
 )
 def test_an_average_over_time_is_the_average_of_what_held_on_each_day(
     data: st.DataObject, facts: Facts, window: str, kind: Type, engine: duckdb.DuckDBPyConnection
@@ -289,15 +187,11 @@ def test_an_average_over_time_is_the_average_of_what_held_on_each_day(
     for customer, (value, held) in answers.items():
         total: Any = 0
         for day in days:
-            rows = seen(
-                holding(facts, CALENDAR.start_of(day)), customer, time="valid_from", where=where, holds=lambda _: True
-            )
+            rows = seen(holding(facts, CALENDAR.start_of(day)), customer, where)
             total += sum(known for known in map(operand.meaning, rows) if known is not None)
         expected = rounded_half_away(total, len(days)) if kind == CNY else total / len(days)
         assert alike(value, expected), (definition, customer)
-        assert held == len(
-            [row for row in holding(facts, MOMENT - 1) if LINKS.get(row["party_id"], row["party_id"]) == customer]
-        )
+        assert held == len([row for row in holding(facts, MOMENT - 1) if customer_of(row) == customer])
 
 
 def fact(**changes: Any) -> dict[str, Any]:
@@ -427,3 +321,110 @@ def test_a_sum_that_does_not_fit_is_counted_and_never_wrapped(engine: duckdb.Duc
     with pytest.raises(AssertionError, match="overflow"):
         compute(engine, tags, facts)
     assert engine.execute(overflow_sql(*readings_of(tags))).fetchall() == [(1, 0)]
+
+
+def on_days(*numbers: int) -> list[dict[str, Any]]:
+    """Rows at the beginnings of days of March."""
+    return [{"event_time": CALENDAR.start_of(date(2026, 3, day))} for day in numbers]
+
+
+@pytest.mark.parametrize(
+    ("value", "rows", "expected"),
+    [
+        ("stddev(visits)", [{"visits": 1}], None),
+        ("stddev(visits)", [{"visits": 2}, {"visits": 4}, {}], 2**0.5),
+        ("stddev(amount)", [{"amount": 100}, {"amount": 201}], 71),  # 71.4
+        ("stddev(amount)", [{"amount": 10**15}, {"amount": 10**15 + 3}], 2),  # where a double is too coarse for squares
+        ("top(city)", [{"city": "b"}, {"city": "a"}, {"city": "b"}, {"city": "a"}, {"city": "c"}], "a"),
+        ("top(city)", [{"city": "京"}, {"city": "z"}], "z"),
+        ("top(city, amount)", [{"city": "a", "amount": 5}, *[{"city": "b", "amount": 3}] * 2], "b"),
+        ("top(city, amount)", [{"city": "a", "amount": -5}, {"city": "b"}], "b"),
+        ("top(city, visits)", [{"visits": 3}], None),
+        ("all(active)", [{"active": True}, {}], True),
+        ("all(active)", [{"active": True}, {"active": False}], False),
+        ("all(active)", [{}], None),
+        ("recency()", [{}, {"event_time": CALENDAR.start_of(date(2026, 3, 30))}], 1),
+        ("tenure()", [{}, {"event_time": CALENDAR.start_of(date(2026, 3, 29))}], 3),
+        ("trend(sum(amount))", [{"amount": 30}, {"amount": 20} | on_days(27)[0]], 1.5),
+        ("trend(sum(amount))", [{"amount": 30}], None),
+        ("trend(count(*))", on_days(27), 0.0),
+        ("every(day, count(*) > 0)", on_days(29, 30, 31), True),
+        ("every(day, count(*) > 0)", on_days(29, 31), False),
+        ("every(day, count(*) = 0)", [], False),
+        ("count_periods(day, sum(visits) = 0)", [{"visits": 1}], 2),
+        ("count_periods(day, max(visits) > 0)", [{"visits": 1}, {"event_time": MOMENT - 2 * 10**11}], 1),
+        ("not_followed(active, not active, 1 day)", [{"active": True, "event_time": MOMENT - 86_400_000_000}], True),
+        ("not_followed(active, not active, 1 day)", [{"active": True, "event_time": MOMENT - 86_399_999_999}], False),
+        ("not_followed(active, active, 1 day)",
+         [{"active": True, "event_time": MOMENT - 2 * 86_400_000_000 + at} for at in (0, 86_400_000_000)], True),
+        ("not_followed(active, city = 'x', 1 day)",
+         [{"active": True, "city": "x", "event_time": MOMENT - 2 * 86_400_000_000}], True),
+        ("not_followed(active, city = 'x', 1 day)",
+         [{"active": True, "event_time": MOMENT - 2 * 86_400_000_000},
+          {"city": "x", "event_time": MOMENT - 86_400_000_000}], False),
+        ("not_followed(active, city = 'x', 1 day)", [{"active": False}], False),
+    ],
+)  # fmt: skip
+def test_known_answers_of_measures(
+    value: str, rows: list[dict[str, Any]], expected: Any, engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": value, "window": "3 days"})
+    facts = [fact(**{"row_key": key} | row) for key, row in enumerate(rows)]
+    answer = compute(engine, tags, facts)[1][0]
+    assert answer == pytest.approx(expected, rel=1e-15) if isinstance(expected, float) else answer == expected
+    assert type(answer) is type(expected)
+
+
+def test_since_an_event_that_row_included_whatever_where_says(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of(
+        "event",
+        {"value": "sum(visits)", "window": "since city = 'salary'"},
+        {"value": "sum(visits)", "window": "since city = 'salary'", "where": "city is null"},
+        {"value": "count(*)", "window": "since city = 'never'"},
+    )
+    cities = ("salary", None, "salary", None, None)
+    facts = [fact(city=city, visits=10**key, row_key=key) for key, city in enumerate(cities)]
+    assert compute(engine, tags, facts)[1] == (11_100, 11_000, 0)
+
+
+def test_days_since_the_first_version_of_what_holds(engine: duckdb.DuckDBPyConnection) -> None:
+    tags = tags_of("state", {"value": "tenure()"}, {"value": "recency()"})
+    facts = [
+        fact(no=number, row_key=number, valid_from=CALENDAR.start_of(day))
+        for number, day in enumerate([date(2020, 4, 1), date(2026, 3, 1)])
+    ]
+    assert compute(engine, tags, facts)[1] == (2191, 31)
+
+
+@pytest.mark.parametrize("value", ["trend(sum(amount))", "every(day, sum(amount) > cny(1))"])
+def test_a_sum_inside_another_measure_that_does_not_fit_is_counted(
+    value: str, engine: duckdb.DuckDBPyConnection
+) -> None:
+    tags = tags_of("event", {"value": value, "window": "3 days"})
+    facts = [fact(amount=INT64_MAX, row_key=1), fact(amount=1, row_key=2)]
+    with pytest.raises(AssertionError, match="overflow"):
+        compute(engine, tags, facts)
+    assert engine.execute(overflow_sql(*readings_of(tags))).fetchall() == [(1,)]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=9), st.sampled_from([2, 3, 5, 10]))
+def test_where_a_value_stands_among_all(
+    engine: duckdb.DuckDBPyConnection, values: list[int | None], tiles: int
+) -> None:
+    names = {"visits": INTEGER}
+    tile, rank = (
+        row_sql(parse_derived(text, names)) for text in (f"ntile({tiles}, visits)", "percent_rank(visits * 2)")
+    )
+    sql = f"SELECT {tile}, {rank} FROM everybody ORDER BY _at"
+    assert breaches(sql) == []
+    engine.register("everybody", pa.table({"visits": pa.array(values, pa.int64()), "_at": list(range(len(values)))}))
+    known = [value for value in values if value is not None]
+    expected: list[tuple[Any, ...]] = []
+    for value in values:
+        if value is None:
+            expected.append((None, None))
+            continue
+        smaller = sum(other < value for other in known)
+        expected.append((1 + tiles * smaller // len(known), smaller / (len(known) - 1) if len(known) > 1 else 0.0))
+    assert engine.execute(sql).fetchall() == expected

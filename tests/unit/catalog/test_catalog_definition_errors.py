@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from small_catalog import Workspace
 
+from lingque.core.registries import DataClass
+
 CONTRACTS, TAGS, CAMPAIGN, SOURCES = (
     f"definitions/{name}.yaml" for name in ("contracts", "tags", "campaign", "sources")
 )
@@ -286,3 +288,83 @@ def test_a_mapping_may_use_its_own_common_tables(workspace: Workspace) -> None:
 def test_a_hostile_value_never_becomes_a_tag(workspace: Workspace, value: str) -> None:
     workspace.change(TAGS, "value: buys_next > 0", f"value: >-\n  {value}")
     assert workspace.problems()[0].field == "value"
+
+
+MORE = "definitions/more.yaml"
+OF_EVENTS = "tag: made\nlabel: {zh: 标签, en: Made}\nfamily: value\nfrom: transactions\n"
+OF_STATES = OF_EVENTS.replace("transactions", "accounts")
+DERIVED = "tag: made\nlabel: {zh: 标签, en: Made}\nfamily: value\n"
+
+
+@pytest.mark.parametrize(
+    ("definition", "field", "found", "allowed"),
+    [
+        (OF_EVENTS + "window: 5 weeks\nvalue: count(*)\n", "window", "5 weeks", "'last 3 calendar months'"),
+        (OF_EVENTS + "window: last 2000 calendar months\nvalue: count(*)\n", "window", "2000", "100 years at most"),
+        (OF_EVENTS + "window: since category\nvalue: count(*)\n", "window", "this is a text", "compare it"),
+        (OF_EVENTS + "window: since kategory = 'x'\nvalue: count(*)\n", "window", "no 'kategory'", "'category'?"),
+        (OF_EVENTS + "window: since\nvalue: count(*)\n", "window", "there is nothing here", "write an expression"),
+        (OF_EVENTS + "window: 90 days\nvalue: every(month, count(*) > 1)\n", "window", "not a whole number of months",
+         "'6 months' for months"),
+        (OF_EVENTS + "window: this month\nvalue: every(week, count(*) > 1)\n", "window", "longer on one day", ""),
+        (OF_EVENTS + "window: ever\nvalue: count_periods(year, count(*) > 1)\n", "window", "longer on one day", ""),
+        (OF_EVENTS + "window: 500 days\nvalue: every(day, count(*) > 1)\n", "window", "has 500 days", "400 periods"),
+        (OF_EVENTS + "window: 1 month\nvalue: every(mnth, count(*) > 1)\n", "value", "'mnth' is no period", "'month'?"),
+        (OF_EVENTS + "window: 1 month\nvalue: every(month, amount > cny(1))\n", "value", "is of single rows", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: every(month, true)\n", "value", "about aggregates of each period", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: every(month, count(*))\n", "value", "needs a condition", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: every(month, top(category) = 'x')\n", "value", "of a whole window", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: every(month, every(day, count(*) > 1))\n", "value", "never inside", ""),
+        (OF_EVENTS + "window: ever\nvalue: trend(count(*))\n", "window", "no window of the same length", "'3 months'"),
+        (OF_EVENTS + "window: 1 month\nvalue: trend(last(category))\n", "value", "needs numbers, this is a text", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: trend(amount)\n", "value", "'amount' is of single rows", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: trend(recency())\n", "value", "recency() has no trend", ""),
+        (OF_EVENTS + "window: next 30 days\nvalue: recency()\n", "window", "looks forward", "'ever'"),
+        (OF_EVENTS + "window: 1 month\nvalue: recency(amount)\n", "value", "recency() takes nothing", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: top(category, amount / amount)\n", "value", "weighs by whole", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: not_followed(category = 'a', category = 'b')\n", "value", "write", ""),
+        (OF_EVENTS + "window: 1 month\nvalue: not_followed(category = 'a', category = 'b', 2 months)\n", "value",
+         "takes 1 to 366 days", "3 days"),
+        (OF_EVENTS + "window: 1 month\nvalue: not_followed(category, category = 'b', 2 days)\n", "value",
+         "needs a condition, this is a text", ""),
+        (OF_STATES + "value: not_followed(score > 1, score > 2, 2 days)\n", "value", "states hold", "kind event"),
+        (OF_STATES + "window: ever\nvalue: time_avg(score)\n", "window", "has no beginning", "'1 month'"),
+        (OF_EVENTS + "window: ever\nclock: live\nvalue: count(*)\n", "clock", "everything there ever was", "'2 years'"),
+        (OF_EVENTS + "window: since category = 'x'\nclock: live\nvalue: count(*)\n", "clock", "ever was", ""),
+        (OF_EVENTS + "window: next 3 days\nclock: live\nvalue: count(*)\n", "clock", "looks forward", "make it daily"),
+        (OF_STATES + "clock: live\nvalue: count(*)\n", "clock", "states come once a day", "kind event"),
+        (DERIVED + "clock: live\nvalue: ntile(5, bookings)\n", "clock", "look at all customers", "make it daily"),
+        (DERIVED + "value: ntile(bookings, 5)\n", "value", "takes how many tiles first", ""),
+        (DERIVED + "value: ntile(1, bookings)\n", "value", "2 to 1000", ""),
+        (DERIVED + "value: percent_rank(spends)\n", "value", "values with an order, this is a boolean", ""),
+        (DERIVED + "clock: live\nvalue: buys_next + 1\n", "clock", "is live and looks forward", "make it daily"),
+        (DERIVED + "value: sum(bookings)\n", "value", "an aggregate stands only in the value of an aggregate tag", ""),
+        (DERIVED + "manual: {type: text}\nclock: live\n", "", "only a tag with a 'value' can be live", ""),
+        (DERIVED + "manual: {type: money}\n", "manual", "", "a tag of type money has a currency"),
+        (DERIVED + "manual: {type: integer, allowed: [a]}\n", "manual", "", "'allowed' goes with type text"),
+        (DERIVED + "manual: {type: text, classes: [identifier]}\n", "manual", "", "never to a tag"),
+        (DERIVED + "manual: {type: text}\nvalue: bookings\n", "", "a tag has one of", ""),
+    ],
+    ids=lambda value: value.replace(OF_EVENTS, "").replace(DERIVED, "")[:50] if isinstance(value, str) else None,
+)  # fmt: skip
+def test_a_wrong_measure_window_or_clock_is_named(
+    workspace: Workspace, definition: str, field: str, found: str, allowed: str
+) -> None:
+    workspace.write(MORE, definition)
+    problem = workspace.problems()[0]
+    assert problem.file == MORE
+    assert problem.field.startswith(field), str(problem)
+    assert found in str(problem), str(problem)
+    assert allowed in str(problem), str(problem)
+
+
+def test_a_live_tag_may_be_built_on_what_is_daily(workspace: Workspace) -> None:
+    workspace.write(
+        MORE,
+        DERIVED.replace("made", "tile") + "value: ntile(5, bookings)\n---\n"
+        + DERIVED.replace("made", "hobby") + "manual: {type: text, classes: [health]}\n---\n"
+        + DERIVED + "clock: live\nvalue: tile = 5 and hobby = 'golf'\n",
+    )  # fmt: skip
+    catalog = workspace.build()
+    assert catalog.tag("made").definition.clock == "live"
+    assert catalog.lineages["made"].classes & DataClass.HEALTH, "a manual tag tells what is in it"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingque.catalog.expressions.parse import parse_aggregate, parse_condition, parse_row_expression
+from lingque.catalog.expressions.parse import parse_condition, parse_measure, parse_row_expression
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type, money
 from lingque.core.errors import ExpressionError
 
@@ -76,8 +76,21 @@ NAMES: dict[str, Type] = {
         ("visits > 9223372036854775808", "does not fit into 64 bits", "9223372036854775808", ""),
         ("rate < 1e999", "is too large for a number", "1e999", ""),
         ("born > date '2026-02-30'", "'2026-02-30' is not a day", "'2026", "write date '2026-01-31'"),
-        ("born > timestamp '2026-01-01'", "the only cast is to a day", "'2026", "write date '2026-01-31'"),
-        ("visits::text = '1'", "the only cast is to a day", "visits", ""),
+        ("born > timestamp '2026-01-01'", "what is cast becomes integer, number, text or date", "'2026", ""),
+        ("visits::uuid = '1'", "what is cast becomes integer, number, text or date", "visits", ""),
+        ("cast(visits as decimal(5, 2)) > 1", "what is cast becomes integer, number, text or date", "visits", ""),
+        ("cast(amount as integer) > 1", "a money in CNY cannot become a integer", "amount", ""),
+        ("cast(visits as date) > as_of", "a integer cannot become a date", "visits", ""),
+        # functions
+        ("round(rate, 2) > 1", "round() takes one value, not 2 values", "", ""),
+        ("round(amount) > amount", "round() needs numbers, this is a money in CNY, which is exact", "amount", ""),
+        ("abs(city) > 1", "abs() needs numbers, this is a text", "city", ""),
+        ("year(visits) > 1", "year() needs a date, this is a integer", "visits", ""),
+        ("least(visits, city) > 1", "a integer and a text cannot be compared", "city", ""),
+        ("greatest(active, active)", "greatest() needs values with an order, this is a boolean", "active", ""),
+        ("ntile(5, visits) > 1", "ntile() looks at all customers", "", ""),
+        ("percent_rank(visits) > 1", "percent_rank() looks at all customers", "", ""),
+        ("rond(rate) > 1", "there is no function 'rond'", "rond", "did you mean 'round'?"),
         # what SQL has and the language has not
         ("(select 1) = visits", "'subquery' is not part of the language", "", ""),
         ("visits in (select 1)", "'in' needs a list of values", "visits", ""),
@@ -189,7 +202,7 @@ def test_a_wrong_expression_is_explained(text: str, message: str, at: str, next_
 )
 def test_a_wrong_aggregate_is_explained(text: str, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        parse_aggregate(text, NAMES)
+        parse_measure(text, NAMES)
     assert message in caught.value.message
 
 
@@ -222,7 +235,7 @@ def test_a_wrong_aggregate_is_explained(text: str, message: str) -> None:
     ],
 )
 def test_an_aggregate_has_the_type_of_what_it_tells(text: str, kind: Type) -> None:
-    assert parse_aggregate(text, NAMES).type == kind
+    assert parse_measure(text, NAMES).type == kind
 
 
 @pytest.mark.parametrize(

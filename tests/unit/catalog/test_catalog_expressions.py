@@ -10,14 +10,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from expression_oracle import CNY, COLUMNS, Expressions, Meant, Row, is_like, rounded_half_away, rows_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lingque.catalog.expressions.parse import parse_condition, parse_row_expression
+from expression_oracle import CNY, COLUMNS, Expressions, Meant, Row, is_like, rounded_half_away, rows_of
+from lingque.catalog.expressions.parse import parse_condition, parse_derived, parse_measure, parse_row_expression
+from lingque.catalog.expressions.to_python import row_function
 from lingque.catalog.expressions.to_sql import quote, row_sql
 from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Type
+from lingque.core.errors import WarehouseError
 from lingque.core.money import INT64_MAX
 from lingque.warehouse.subset import breaches
 
@@ -48,6 +50,12 @@ def ask(engine: duckdb.DuckDBPyConnection, text: str, rows: list[Row]) -> list[A
     return [value for (value,) in engine.execute(sql).fetchall()]
 
 
+def called(text: str, rows: list[Row]) -> list[Any]:
+    """The same by the Python function of one row."""
+    function = row_function(parse_row_expression(text, COLUMNS))
+    return [function(row, AS_OF) for row in rows]
+
+
 NOBODY: Row = dict.fromkeys(COLUMNS)
 rows = st.lists(rows_of(COLUMNS), min_size=2, max_size=5)
 
@@ -70,8 +78,11 @@ def test_an_operation_means_what_it_says(
     engine: duckdb.DuckDBPyConnection,
 ) -> None:
     meant = data.draw(strategy, label="expression")
-    assert parse_row_expression(meant.text, COLUMNS).type == kind
-    assert ask(engine, meant.text, rows) == [meant.meaning(row) for row in rows]
+    node = parse_row_expression(meant.text, COLUMNS)
+    assert node.type == kind
+    expected = [meant.meaning(row) for row in rows]
+    assert ask(engine, meant.text, rows) == expected
+    assert called(meant.text, rows) == expected
 
 
 @settings(max_examples=40)
@@ -151,12 +162,69 @@ def test_an_expression_reads_exactly_the_names_in_it(meant: Meant) -> None:
         ("years_between(date '2000-02-29', date '2001-02-28')", {}, 0),
         ("years_between(date '2000-02-29', date '2001-03-01')", {}, 1),
         ("years_between(born, as_of)", {}, None),
+        ("year(born)", {"born": date(1990, 3, 31)}, 1990),
+        ("month(born)", {"born": date(1990, 3, 31)}, 3),
+        ("day(born)", {"born": date(1990, 3, 31)}, 31),
+        ("month(born) = month(as_of)", {"born": date(1990, 3, 1)}, True),
+        ("year(born)", {}, None),
+        ("abs(visits)", {"visits": -3}, 3),
+        ("abs(amount - fee)", {"amount": 5, "fee": 7}, 2),
+        ("abs(rate)", {"rate": -0.5}, 0.5),
+        ("round(rate)", {"rate": 2.5}, 3.0),
+        ("round(rate)", {"rate": -2.5}, -3.0),
+        ("round(rate)", {"rate": 0.49999999999999994}, 0.0),
+        ("round(rate)", {"rate": 4503599627370497.5}, 4503599627370498.0),
+        ("round(visits)", {"visits": 5}, 5),
+        ("floor(rate)", {"rate": -0.5}, -1.0),
+        ("floor(visits / 2)", {"visits": 5}, 2.0),
+        ("ceil(rate)", {"rate": 0.5}, 1.0),
+        ("ceil(rate)", {}, None),
+        ("least(visits, calls)", {"visits": 3}, 3),
+        ("least(visits, calls)", {"visits": 3, "calls": 2}, 2),
+        ("least(visits, calls)", {}, None),
+        ("greatest(visits, rate)", {"visits": 3, "rate": 0.5}, 3.0),
+        ("greatest(city, 'B')", {"city": "ab"}, "ab"),
+        ("greatest(city, segment)", {"city": "z", "segment": "京"}, "京"),
+        ("cast(city as integer)", {"city": "-012"}, -12),
+        ("cast(city as integer)", {"city": "+7"}, 7),
+        ("cast(city as integer)", {"city": "7.5"}, None),
+        ("cast(city as integer)", {"city": " 7"}, None),
+        ("cast(city as integer)", {"city": "7\n"}, None),
+        ("cast(city as integer)", {"city": "٣"}, None),
+        ("cast(city as integer)", {"city": "9223372036854775807"}, INT64_MAX),
+        ("cast(city as integer)", {"city": "9223372036854775808"}, None),
+        ("cast(city as integer)", {"city": ""}, None),
+        ("cast(city as number)", {"city": "-1.5e3"}, -1500.0),
+        ("cast(city as number)", {"city": "0.1"}, 0.1),
+        ("cast(city as number)", {"city": ".5"}, 0.5),
+        ("cast(city as number)", {"city": "1e999"}, None),
+        ("cast(city as number)", {"city": "nan"}, None),
+        ("cast(city as number)", {"city": "Infinity"}, None),
+        ("cast(city as number)", {"city": "0x10"}, None),
+        ("cast(city as number)", {"city": "1_000"}, None),
+        ("cast(amount as number)", {"amount": 12345}, 123.45),
+        ("cast(visits as number)", {"visits": 2}, 2.0),
+        ("cast(rate as integer)", {"rate": -2.75}, -2),
+        ("cast(rate as integer)", {"rate": 2.75}, 2),
+        ("cast(rate as integer)", {"rate": 1e19}, None),
+        ("cast(rate as integer)", {"rate": -9223372036854775808.0}, -INT64_MAX - 1),
+        ("cast(active as integer)", {"active": True}, 1),
+        ("cast(active as text)", {"active": False}, "false"),
+        ("cast(visits as text)", {"visits": -5}, "-5"),
+        ("cast(born as text)", {"born": date(1990, 1, 2)}, "1990-01-02"),
+        ("cast(city as date)", {"city": "1990-01-02"}, date(1990, 1, 2)),
+        ("cast(city as date)", {"city": "1990-1-2"}, None),
+        ("cast(city as date)", {"city": "1990-02-30"}, None),
+        ("cast(city as date)", {"city": "0000-01-01"}, None),
+        ("cast(city as date)", {"city": "19900102"}, None),
+        ("cast(city as date)", {}, None),
     ],
 )
 def test_known_answers(text: str, row: Row, value: Any, engine: duckdb.DuckDBPyConnection) -> None:
-    (answer,) = ask(engine, text, [NOBODY | row])
-    assert answer == value
-    assert type(answer) is type(value)
+    for target in (lambda rows: ask(engine, text, rows), lambda rows: called(text, rows)):
+        (answer,) = target([NOBODY | row])
+        assert answer == value
+        assert type(answer) is type(value)
 
 
 @settings(max_examples=30)
@@ -167,6 +235,7 @@ def test_known_answers(text: str, row: Row, value: Any, engine: duckdb.DuckDBPyC
 def test_sharing_any_amount_is_exact(engine: duckdb.DuckDBPyConnection, minor: int, parts: int) -> None:
     row = NOBODY | {"amount": minor, "visits": parts}
     assert ask(engine, "amount / visits", [row]) == [rounded_half_away(minor, parts)]
+    assert called("amount / visits", [row]) == [rounded_half_away(minor, parts)]
 
 
 @settings(max_examples=30)
@@ -193,8 +262,26 @@ def test_the_day_is_needed_where_it_is_spoken_of() -> None:
 
 
 def test_an_overflow_is_an_error_and_never_another_number(engine: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(duckdb.OutOfRangeException):
-        ask(engine, "amount * 2", [NOBODY | {"amount": INT64_MAX}])
+    for text in ("amount * 2", "-amount - amount", "case when amount > cny(0) then amount + amount end"):
+        with pytest.raises(duckdb.OutOfRangeException):
+            ask(engine, text, [NOBODY | {"amount": INT64_MAX}])
+        with pytest.raises(WarehouseError, match="does not fit into 64 bits"):
+            called(text, [NOBODY | {"amount": INT64_MAX}])
+    lazy = "case when amount < cny(0) then amount * 2 else amount end"
+    assert called(lazy, [NOBODY | {"amount": INT64_MAX}]) == [INT64_MAX]
+
+
+def test_a_long_expression_is_no_deep_function() -> None:
+    text = " or ".join(f"visits = {number}" for number in range(100))
+    rows = [NOBODY | {"visits": number} for number in (0, 99, 100)] + [NOBODY]
+    assert called(text, rows) == [True, True, False, None]
+
+
+def test_one_row_says_nothing_of_all_customers_nor_of_many_rows() -> None:
+    with pytest.raises(TypeError, match="not an expression over one row"):
+        row_function(parse_derived("ntile(5, visits) = 5", COLUMNS))
+    with pytest.raises(TypeError, match="not an expression over one row"):
+        row_function(parse_measure("sum(visits)", COLUMNS))
 
 
 # an engine's text holds no zero character

@@ -12,11 +12,18 @@ from hypothesis import strategies as st
 
 from lingque.core.clock import (
     BusinessCalendar,
+    Complete,
+    Ever,
     Instant,
+    PeriodUnit,
     SystemClock,
+    ToDate,
     Window,
+    before,
     datetime_of,
     instant_of,
+    parse_window,
+    periods,
     shift,
 )
 
@@ -179,3 +186,97 @@ def test_windows_that_follow_each_other_share_no_instant(day: date, count: int, 
     instants = [(calendar.start_of(first), calendar.start_of(after)) for first, after in chain]
     assert all(before[1] == after[0] for before, after in pairwise(instants))
     assert all(first < after for first, after in instants)
+
+
+APRIL = date(2026, 4, 1)
+"""The day before it is the last of March and of the first quarter."""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "first", "after", "next_first", "next_after"),
+    [
+        ("this month", "this month", date(2026, 3, 1), APRIL, APRIL, date(2026, 4, 2)),
+        ("This  Quarter", "this quarter", date(2026, 1, 1), APRIL, APRIL, date(2026, 4, 2)),
+        ("this year", "this year", date(2026, 1, 1), APRIL, date(2026, 1, 1), date(2026, 4, 2)),
+        ("last 1 calendar month", "last 1 calendar month", date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 1), APRIL),
+        ("last 3 calendar months", "last 3 calendar months", date(2025, 12, 1), date(2026, 3, 1), date(2026, 1, 1),
+         APRIL),
+        ("last 2 calendar quarters", "last 2 calendar quarters", date(2025, 7, 1), date(2026, 1, 1), date(2025, 10, 1),
+         APRIL),
+        ("last 1 calendar years", "last 1 calendar year", date(2025, 1, 1), date(2026, 1, 1), date(2025, 1, 1),
+         date(2026, 1, 1)),
+        ("same month last year", "same month last year", date(2025, 3, 1), date(2025, 4, 1), date(2025, 4, 1),
+         date(2025, 5, 1)),
+        ("ever", "ever", date.min, APRIL, date.min, date(2026, 4, 2)),
+        ("2 months", "2 months", date(2026, 2, 1), APRIL, date(2026, 2, 2), date(2026, 4, 2)),
+        ("next 2 days", "next 2 days", APRIL, date(2026, 4, 3), date(2026, 4, 2), date(2026, 4, 4)),
+    ],
+)  # fmt: skip
+def test_every_kind_of_window(
+    text: str, shown: str, first: date, after: date, next_first: date, next_after: date
+) -> None:
+    window = parse_window(text)
+    assert str(window) == shown
+    assert parse_window(shown) == window
+    assert window.bounds(APRIL) == (first, after)
+    assert window.bounds(date(2026, 4, 2)) == (next_first, next_after)
+
+
+@pytest.mark.parametrize(
+    "text", ["last 3 months", "this week", "last 0 calendar months", "last 1201 calendar months", "last calendar month",
+             "last year", "forever", "same month", ""],
+)  # fmt: skip
+def test_what_is_no_window_of_any_kind_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match=r"'last 3 calendar months'|100 years at most"):
+        parse_window(text)
+
+
+rolling = st.builds(lambda count, unit, forward: Window(count=count, unit=unit, forward=forward), st.integers(1, 60),
+                    units, st.booleans())  # fmt: skip
+complete = st.builds(
+    lambda count, unit: Complete(count=count, unit=unit),
+    st.integers(1, 20),
+    st.sampled_from(["month", "quarter", "year"]),
+)
+
+
+@given(days, rolling | complete)
+def test_the_window_before_ends_where_the_window_begins(day: date, window: Window | Complete) -> None:
+    first, after = window.bounds(day)
+    earlier, end = before(window, day)
+    assert end == first
+    assert earlier < first < after
+    count, unit = window.length
+    if unit == "day":
+        assert (end - earlier).days == (after - first).days == count
+
+
+@given(days, rolling | complete, st.sampled_from(["day", "week", "month", "quarter", "year"]))
+def test_the_periods_of_a_window_are_all_of_it_without_gap_newest_first(
+    day: date, window: Window | Complete, unit: PeriodUnit
+) -> None:
+    count, of = window.length
+    size = {"day": 1, "week": 7, "month": 1, "quarter": 3, "year": 12}[unit]
+    if (of == "day") != (unit in ("day", "week")) or count % size:
+        with pytest.raises(ValueError, match="is not a whole number of"):
+            periods(window, unit, day)
+        return
+    found = periods(window, unit, day)
+    assert all(later[0] == earlier[1] for later, earlier in pairwise(found))
+    assert all(first < after for first, after in found)
+    assert (found[-1][0], found[0][1]) == window.bounds(day)
+
+
+@pytest.mark.parametrize("window", [ToDate(unit="month"), Ever()])
+def test_a_window_of_no_fixed_length_has_none_before_it_and_no_periods(window: ToDate | Ever) -> None:
+    with pytest.raises(ValueError, match="longer on one day than on another"):
+        before(window, APRIL)
+    with pytest.raises(ValueError, match="longer on one day than on another"):
+        periods(window, "month", APRIL)
+
+
+@given(calendars, st.integers(-60 * 366 * 86_400, 60 * 365 * 86_400))
+def test_a_day_can_be_told_from_an_instant_by_arithmetic(calendar: BusinessCalendar, second: int) -> None:
+    instant = Instant(second * 1_000_000)
+    ahead = [offset for begins, offset in calendar.offsets(date(2030, 1, 1)) if begins <= instant][-1]
+    assert date(1970, 1, 1) + timedelta(days=(instant + ahead) // 86_400_000_000) == calendar.day_of(instant)

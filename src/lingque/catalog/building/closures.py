@@ -14,7 +14,7 @@ from lingque.catalog.definitions import (
     TagDefinition,
 )
 from lingque.catalog.expressions.parse import columns_of
-from lingque.catalog.model import AggregateTag, DerivedTag, Key
+from lingque.catalog.model import AggregateTag, DerivedTag, Key, ListTag, ManualTag, ModelTag
 from lingque.core.hashing import digest_of
 
 
@@ -68,7 +68,9 @@ def _under_tag(draft: Draft, definition: TagDefinition) -> set[Key]:
             return {("contract", contract.contract)}
         case DerivedTag(inputs=inputs):
             return {("tag", name) for name in inputs}
-        case _ if definition.model is not None:
-            return {("model", definition.model)}
-        case _:
-            return {("list", definition.list or "")}
+        case ModelTag(model=model):
+            return {("model", model.model)}
+        case ListTag(list=listed):
+            return {("list", listed.list)}
+        case ManualTag():
+            return set()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from lingque.catalog.definitions import AnyDefinition, DataContract, kind_of, name_of
-from lingque.catalog.expressions.parse import parse_aggregate, parse_condition, parse_row_expression
-from lingque.catalog.expressions.tree import Aggregate, Node
+from lingque.catalog.expressions.parse import parse_condition, parse_derived, parse_measure
+from lingque.catalog.expressions.tree import Measure, Node
 from lingque.catalog.expressions.types import Kind, Type
 from lingque.catalog.model import Tag
 from lingque.catalog.yaml_files import Located
@@ -55,11 +55,11 @@ class Draft:
     def condition(self, entry: Located, field: str, text: str, names: Mapping[str, Type]) -> Node | None:
         return self._read(entry, field, text, names, parse_condition)
 
-    def row_expression(self, entry: Located, field: str, text: str, names: Mapping[str, Type]) -> Node | None:
-        return self._read(entry, field, text, names, parse_row_expression)
+    def derived(self, entry: Located, field: str, text: str, names: Mapping[str, Type]) -> Node | None:
+        return self._read(entry, field, text, names, parse_derived)
 
-    def aggregate(self, entry: Located, field: str, text: str, names: Mapping[str, Type]) -> Aggregate | None:
-        return self._read(entry, field, text, names, parse_aggregate)
+    def measure(self, entry: Located, field: str, text: str, names: Mapping[str, Type]) -> Measure | None:
+        return self._read(entry, field, text, names, parse_measure)
 
     def _read(
         self,

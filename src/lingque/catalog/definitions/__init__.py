@@ -9,7 +9,7 @@ from __future__ import annotations
 from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition, OfferDefinition
 from lingque.catalog.definitions.contracts import Column, DataContract
 from lingque.catalog.definitions.sources import FileRead, SourceDefinition, TableRead
-from lingque.catalog.definitions.tags import ListDefinition, ModelDefinition, TagDefinition
+from lingque.catalog.definitions.tags import ListDefinition, ManualValues, ModelDefinition, TagDefinition
 
 __all__ = [
     "KINDS",
@@ -20,6 +20,7 @@ __all__ = [
     "DataContract",
     "FileRead",
     "ListDefinition",
+    "ManualValues",
     "ModelDefinition",
     "OfferDefinition",
     "SourceDefinition",

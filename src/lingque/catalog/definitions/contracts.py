@@ -14,6 +14,8 @@ from lingque.catalog.definitions.shared import (
     LabelText,
     Name,
     PurposeName,
+    classes_of,
+    purposes_of,
 )
 from lingque.core.registries import DataClass, Purpose
 
@@ -68,11 +70,11 @@ class Column(Definition):
 
     @property
     def data_classes(self) -> DataClass:
-        return DataClass.union(DataClass[name.upper()] for name in self.classes)
+        return classes_of(self.classes)
 
     @property
     def purpose_set(self) -> frozenset[Purpose]:
-        return frozenset(Purpose[name.upper()] for name in self.purposes)
+        return purposes_of(self.purposes)
 
 
 class DataContract(Definition):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lingque.core.clock import Window
+from lingque.core.clock import Window, parse_window
 from lingque.core.labels import Label
 from lingque.core.money import EXPONENTS
+from lingque.core.registries import DataClass, Purpose
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -19,6 +21,18 @@ def _window(text: str) -> str:
     return text
 
 
+def _tag_window(text: str) -> str:
+    if since_condition(text) is None:
+        parse_window(text)
+    return text
+
+
+def since_condition(window: str) -> str | None:
+    """The condition of a window that begins with an event (`since kind = 'salary'`); None of any other window."""
+    word, _, condition = window.strip().partition(" ")
+    return condition.strip() if word.lower() == "since" else None
+
+
 def _currency(text: str) -> str:
     if text not in EXPONENTS:
         raise ValueError(f"unknown currency; known are {', '.join(EXPONENTS)}")
@@ -26,6 +40,9 @@ def _currency(text: str) -> str:
 
 
 WindowText = Annotated[str, AfterValidator(_window)]
+"""A rolling window."""
+TagWindowText = Annotated[str, AfterValidator(_tag_window)]
+"""Any window."""
 Currency = Annotated[str, AfterValidator(_currency)]
 PurposeName = Literal["service", "marketing", "risk", "sharing", "analytics"]
 DataClassName = Literal[
@@ -33,6 +50,14 @@ DataClassName = Literal[
 ]
 ChannelName = Literal["email", "sms", "rm_call"]
 ALL_PURPOSES: tuple[PurposeName, ...] = ("service", "marketing", "risk", "sharing", "analytics")
+
+
+def classes_of(names: Iterable[DataClassName]) -> DataClass:
+    return DataClass.union(DataClass[name.upper()] for name in names)
+
+
+def purposes_of(names: Iterable[PurposeName]) -> frozenset[Purpose]:
+    return frozenset(Purpose[name.upper()] for name in names)
 
 
 class Definition(BaseModel):

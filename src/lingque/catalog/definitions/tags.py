@@ -7,12 +7,53 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from lingque.catalog.definitions.shared import Definition, LabelText, Name, WindowText
+from lingque.catalog.definitions.shared import (
+    ALL_PURPOSES,
+    Currency,
+    DataClassName,
+    Definition,
+    LabelText,
+    Name,
+    PurposeName,
+    TagWindowText,
+    classes_of,
+    purposes_of,
+)
+from lingque.core.registries import DataClass, Purpose
+
+
+class ManualValues(Definition):
+    """What values people or files may give a tag, and for how long each is good."""
+
+    type: Literal["text", "integer", "number", "money", "date", "boolean"]
+    currency: Currency | None = None
+    allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
+    valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
+    classes: tuple[DataClassName, ...] = ("personal",)
+    purposes: tuple[PurposeName, ...] = ALL_PURPOSES
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.type == "money") != (self.currency is not None):
+            raise ValueError("a tag of type money has a currency, and no other has one")
+        if self.allowed and self.type != "text":
+            raise ValueError("'allowed' goes with type text")
+        if "identifier" in self.classes:
+            raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
+        return self
+
+    @property
+    def data_classes(self) -> DataClass:
+        return classes_of(self.classes)
+
+    @property
+    def purpose_set(self) -> frozenset[Purpose]:
+        return purposes_of(self.purposes)
 
 
 class TagDefinition(Definition):
     """An aggregate tag (`from`, `value`, mostly `window` and `where`), a derived one (`value` over tags), the score of
-    a `model`, or membership of a `list`."""
+    a `model`, membership of a `list`, or values given by people or files (`manual`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
@@ -25,17 +66,23 @@ class TagDefinition(Definition):
     owner: str = ""
     source: Name | None = Field(default=None, alias="from")
     where: str = ""
-    window: WindowText | None = None
+    window: TagWindowText | None = None
     value: str = ""
     model: Name | None = None
     list: Name | None = None
+    manual: ManualValues | None = None
+    clock: Literal["daily", "live"] = Field(
+        default="daily", description="daily: the value of the newest snapshot; live: worked out when it is asked for"
+    )
 
     @model_validator(mode="after")
     def _form(self) -> Self:
         if self.source is None and (self.where or self.window):
             raise ValueError("'where' and 'window' go with 'from'; a derived tag has only a value")
-        if sum([bool(self.value), self.model is not None, self.list is not None]) != 1:
-            raise ValueError("a tag has one of 'value', 'model' and 'list'")
+        if sum([bool(self.value), *(one is not None for one in (self.model, self.list, self.manual))]) != 1:
+            raise ValueError("a tag has one of 'value', 'model', 'list' and 'manual'")
+        if self.clock == "live" and not self.value:
+            raise ValueError("only a tag with a 'value' can be live; scores, lists and manual tags are daily")
         if self.source is not None and not self.value:
             raise ValueError("'from' goes with 'value'")
         if self.tag in RESERVED_TAGS:

@@ -1,79 +1,31 @@
 """From text to a typed tree. What is not in the language is refused with the character and a suggestion.
 
-sqlglot reads the text; this module decides what may be said and what type it has, and nothing after it needs
-to look at the text again.
+sqlglot reads the text; `rows` and `measures` decide what may be said and what type it has, and nothing after them
+needs to look at the text again.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from datetime import date
-from typing import Literal, cast, get_args
-
 import sqlglot
 from sqlglot import exp
 
-from lingque.catalog.expressions import typing_rules as rules
-from lingque.catalog.expressions.spans import parsed, span_of
-from lingque.catalog.expressions.text import Text
-from lingque.catalog.expressions.tree import (
-    Aggregate,
-    AggregateName,
-    AsOf,
-    Binary,
-    Call,
-    Case,
-    Coalesce,
-    Constant,
-    Name,
-    Node,
-    OneOf,
-    Shifted,
-    Unary,
-    fixed_day,
-)
-from lingque.catalog.expressions.types import (
-    BOOLEAN,
-    DATE,
-    INTEGER,
-    NULL,
-    NUMBER,
-    TEXT,
-    Kind,
-    Type,
-    money,
-)
-from lingque.core.errors import ExpressionError, nearest
-from lingque.core.money import EXPONENTS, INT64_MAX, Money
-
-Names = Mapping[str, Type]
-_FAR_DAYS = (date(1900, 1, 1), date(2200, 1, 1))
-"""Between them lies every day that a snapshot may be of."""
-
-AGGREGATES: tuple[AggregateName, ...] = get_args(AggregateName)
-AS_OF = "as_of"
-"""The day of the snapshot, in every expression."""
-
-_ARITHMETIC: dict[type[exp.Expr], Literal["+", "-", "*", "/"]] = {
-    exp.Add: "+",
-    exp.Sub: "-",
-    exp.Mul: "*",
-    exp.Div: "/",
-}
-_COMPARISON: dict[type[exp.Expr], Literal["=", "<>", "<", "<=", ">", ">="]] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
+from lingque.catalog.expressions.measures import MeasureReader
+from lingque.catalog.expressions.rows import AGGREGATES, AS_OF, Names, RowReader
+from lingque.catalog.expressions.spans import parsed
+from lingque.catalog.expressions.tree import Aggregate, Measure, Node, NotFollowed, PerPeriod, Trend
+from lingque.catalog.expressions.types import Kind
+from lingque.core.errors import ExpressionError
 
 
 def parse_row_expression(text: str, names: Names) -> Node:
-    """An expression over one row: a filter, a derived tag, an eligibility. Raises `ExpressionError`."""
-    return _Reader(text, names, aggregates=False).read()
+    """An expression over one row: a filter, an eligibility. Raises `ExpressionError`."""
+    return RowReader(text, names).read()
+
+
+def parse_derived(text: str, names: Names) -> Node:
+    """An expression over one customer's tags, which may look at where the customer stands among all. Raises
+    `ExpressionError`."""
+    return RowReader(text, names, among_all=True).read()
 
 
 def parse_condition(text: str, names: Names) -> Node:
@@ -88,10 +40,10 @@ def parse_condition(text: str, names: Names) -> Node:
     return node
 
 
-def parse_aggregate(text: str, names: Names) -> Aggregate:
-    """One aggregate over a customer's rows, such as `sum(amount)`. Raises `ExpressionError`."""
-    node = _Reader(text, names, aggregates=True).read()
-    if not isinstance(node, Aggregate):
+def parse_measure(text: str, names: Names) -> Measure:
+    """What is said of a customer's rows together, such as `sum(amount)`. Raises `ExpressionError`."""
+    node = MeasureReader(text, names).read()
+    if not isinstance(node, Aggregate | PerPeriod | Trend | NotFollowed):
         raise ExpressionError(
             "the value of an aggregate tag is one aggregate",
             text=text,
@@ -106,285 +58,3 @@ def columns_of(text: str) -> frozenset[str]:
         return frozenset(column.name for column in parsed(text).find_all(exp.Column)) - {AS_OF}
     except (sqlglot.errors.ParseError, sqlglot.errors.TokenError, RecursionError):
         return frozenset()  # reported with its place when the expression itself is read
-
-
-class _Reader(Text):
-    """Turns one sqlglot tree into ours."""
-
-    def __init__(self, text: str, names: Names, *, aggregates: bool) -> None:
-        super().__init__(text)
-        self.names = names
-        self.aggregates = aggregates
-
-    def read(self) -> Node:
-        if not self.text.strip():
-            raise ExpressionError("there is nothing here", text=self.text, next_step="write an expression, or 'true'")
-        try:
-            return self.node(parsed(self.text))
-        except sqlglot.errors.ParseError as error:
-            details = error.errors or [{}]
-            raise ExpressionError(
-                f"cannot be read: {details[0].get('description', 'it is not one expression')}",
-                text=self.text,
-                position=self.offset(details[0].get("line", 1), details[0].get("col", 1)),
-            ) from error
-        except sqlglot.errors.TokenError as error:
-            quote = max(self.text.rfind("'"), self.text.rfind('"'), 0)
-            raise ExpressionError("cannot be read: a quote is open", text=self.text, position=quote) from error
-        except RecursionError as error:
-            raise ExpressionError(
-                "is nested too deeply", text=self.text, next_step="use several derived tags"
-            ) from error
-
-    def node(self, tree: exp.Expr) -> Node:
-        for kinds, make in _READERS:
-            if isinstance(tree, kinds):
-                node = make(self, tree)
-                # what the parser noted and nobody read would change the meaning in silence
-                unread = sorted(key for key, value in tree.args.items() if value and key not in _READ)
-                self.require(not unread, f"'{tree.key}' with '{', '.join(unread)}' is not part of the language", tree)
-                return node
-        raise self.error(f"'{tree.key}' is not part of the language", tree, next_step="see the expression reference")
-
-    def name(self, tree: exp.Expr) -> Node:
-        qualifier = tree.text("table")
-        self.require(not qualifier, f"a name stands alone, without '{qualifier}.' before it", tree)
-        if tree.name == AS_OF:
-            return AsOf(type=DATE, position=self.position(tree))
-        if tree.name not in self.names:
-            raise self.error(f"there is no '{tree.name}' here", tree, next_step=nearest(tree.name, list(self.names)))
-        return Name(type=self.names[tree.name], position=self.position(tree), name=tree.name)
-
-    def literal(self, tree: exp.Expr) -> Node:
-        position = self.position(tree)
-        if tree.args.get("is_string"):
-            return Constant(type=TEXT, position=position, value=str(tree.this))
-        if str(tree.this).isdigit():
-            self.require(int(tree.this) <= INT64_MAX, f"{tree.this} does not fit into 64 bits", tree)
-            return Constant(type=INTEGER, position=position, value=int(tree.this))
-        self.require(math.isfinite(float(tree.this)), f"{tree.this} is too large for a number", tree)
-        return Constant(type=NUMBER, position=position, value=float(tree.this))
-
-    def boolean(self, tree: exp.Expr) -> Node:
-        return Constant(type=BOOLEAN, position=self.position(tree), value=bool(tree.this))
-
-    def null(self, tree: exp.Expr) -> Node:
-        return Constant(type=NULL, position=self.position(tree), value=None)
-
-    def date(self, tree: exp.Expr) -> Node:
-        operand = tree.this
-        target = tree.args.get("to")
-        is_date = isinstance(tree, exp.Date) or (target is not None and target.this is exp.DataType.Type.DATE)
-        if not is_date or not isinstance(operand, exp.Literal) or not operand.is_string:
-            raise self.error("the only cast is to a day", tree, next_step="write date '2026-01-31'")
-        try:
-            value = rules.iso_day(operand.this)
-        except ValueError as error:
-            raise self.error(str(error), tree, next_step="write date '2026-01-31'") from error
-        return Constant(type=DATE, position=self.position(tree), value=value)
-
-    def inner(self, tree: exp.Expr) -> Node:
-        return self.node(tree.this)
-
-    def unary(self, tree: exp.Expr) -> Node:
-        operand = self.node(tree.this)
-        if isinstance(tree, exp.Neg):
-            self.require(operand.type.kind in rules.SIGNED, f"a {operand.type} has no negative", tree)
-            return Unary(type=operand.type, position=operand.position, operator="-", operand=operand)
-        self.require(operand.type.kind is Kind.BOOLEAN, f"'not' needs true or false, this is a {operand.type}", tree)
-        return Unary(type=BOOLEAN, position=operand.position, operator="not", operand=operand)
-
-    def is_null(self, tree: exp.Expr) -> Node:
-        self.require(isinstance(tree.expression, exp.Null), "'is' goes with null only", tree)
-        operand = self.node(tree.this)
-        operator: Literal["is null", "is not null"] = "is not null" if tree.args.get("negate") else "is null"
-        return Unary(type=BOOLEAN, position=operand.position, operator=operator, operand=operand)
-
-    def logic(self, tree: exp.Expr) -> Node:
-        left, right = self.node(tree.this), self.node(tree.expression)
-        word: Literal["and", "or"] = "and" if isinstance(tree, exp.And) else "or"
-        for side in (left, right):
-            self.require(side.type.kind in rules.LOGICAL, f"'{word}' needs true or false, this is a {side.type}", side)
-        return Binary(type=BOOLEAN, position=left.position, operator=word, left=left, right=right)
-
-    def comparison(self, tree: exp.Expr) -> Node:
-        left, right = self.node(tree.this), self.node(tree.expression)
-        self.comparable(left, right)
-        return Binary(type=BOOLEAN, position=left.position, operator=_COMPARISON[type(tree)], left=left, right=right)
-
-    def arithmetic(self, tree: exp.Expr) -> Node:
-        if isinstance(tree.expression, exp.Interval):
-            return self.shifted(tree, tree.expression)
-        left, right = self.node(tree.this), self.node(tree.expression)
-        operator = _ARITHMETIC[type(tree)]
-        result = rules.arithmetic(operator, left.type, right.type)
-        if isinstance(result, str):
-            raise self.error(result, right)
-        return Binary(type=result, position=left.position, operator=operator, left=left, right=right)
-
-    def shifted(self, tree: exp.Expr, span: exp.Interval) -> Node:
-        day = self.node(tree.this)
-        self.require(isinstance(tree, exp.Add | exp.Sub), "a span is added to a date or taken from it", span)
-        self.require(day.type.kind is Kind.DATE, f"a span goes with a date, this is a {day.type}", day)
-        found = span_of(span)
-        if isinstance(found, str):
-            raise self.error(found, span, next_step="write 30 days, 12 months or 2 years")
-        count, unit = found
-        shifted = Shifted(
-            type=DATE,
-            position=day.position,
-            operand=day,
-            count=count if isinstance(tree, exp.Add) else -count,
-            unit=unit,
-        )
-        try:
-            fixed = {fixed_day(shifted, probe) for probe in _FAR_DAYS} != {None}
-        except (ValueError, OverflowError) as error:
-            raise self.error("this leaves the calendar", span, next_step="write a smaller span") from error
-        if unit != "day" and not fixed:
-            raise self.error(
-                f"{unit}s are added to as_of only, not to the dates of rows",
-                span,
-                next_step="write days here, or move the span to the other side: x > as_of - 12 months",
-            )
-        return shifted
-
-    def span(self, tree: exp.Expr) -> Node:
-        raise self.error("a span stands only after a date and + or -", tree, next_step="write as_of + 30 days")
-
-    def case(self, tree: exp.Expr) -> Node:
-        self.require(tree.this is None, "'case' is followed by 'when' and a condition", tree)
-        branches = tuple((self.node(branch.this), self.node(branch.args["true"])) for branch in tree.args["ifs"])
-        position = branches[0][0].position
-        default = tree.args.get("default")
-        otherwise = Constant(type=NULL, position=position, value=None) if default is None else self.node(default)
-        for condition, _ in branches:
-            kind = condition.type
-            self.require(kind.kind in rules.LOGICAL, f"'when' needs true or false, this is a {kind}", condition)
-        kind = self.common([*(value for _, value in branches), otherwise])
-        return Case(type=kind, position=position, branches=branches, otherwise=otherwise)
-
-    def years_between(self, tree: exp.Expr) -> Node:
-        arguments = tuple(self.node(argument) for argument in tree.expressions)
-        self.require(len(arguments) == 2, f"years_between() takes two dates, not {len(arguments)} values", tree)
-        for argument in arguments:
-            self.require(
-                argument.type.kind is Kind.DATE, f"years_between() needs dates, this is a {argument.type}", argument
-            )
-        return Call(type=INTEGER, position=self.position(tree), function="years_between", arguments=arguments)
-
-    def like(self, tree: exp.Expr) -> Node:
-        left, right = self.node(tree.this), self.node(tree.expression)
-        for side in (left, right):
-            self.require(side.type.kind is Kind.TEXT, f"'like' needs text, this is a {side.type}", side)
-        like = Binary(type=BOOLEAN, position=left.position, operator="like", left=left, right=right)
-        if tree.args.get("negate"):
-            return Unary(type=BOOLEAN, position=left.position, operator="not", operand=like)
-        return like
-
-    def between(self, tree: exp.Expr) -> Node:
-        self.require(not tree.args.get("symmetric"), "'between' takes the lower value first", tree)
-        operand = self.node(tree.this)
-        low, high = self.node(tree.args["low"]), self.node(tree.args["high"])
-        self.comparable(operand, low)
-        self.comparable(operand, high)
-        at = operand.position
-        above = Binary(type=BOOLEAN, position=at, operator=">=", left=operand, right=low)
-        below = Binary(type=BOOLEAN, position=at, operator="<=", left=operand, right=high)
-        return Binary(type=BOOLEAN, position=at, operator="and", left=above, right=below)
-
-    def one_of(self, tree: exp.Expr) -> Node:
-        self.require(bool(tree.expressions), "'in' needs a list of values", tree)
-        operand = self.node(tree.this)
-        choices = tuple(self.node(choice) for choice in tree.expressions)
-        for choice in choices:
-            self.require(isinstance(choice, Constant), "'in' takes plain values only", choice)
-            self.comparable(operand, choice)
-        self.common(choices)
-        return OneOf(type=BOOLEAN, position=operand.position, operand=operand, choices=choices)
-
-    def coalesce(self, tree: exp.Expr) -> Node:
-        choices = tuple(self.node(choice) for choice in (tree.this, *tree.expressions))
-        return Coalesce(type=self.common(choices), position=choices[0].position, choices=choices)
-
-    def call(self, tree: exp.Expr) -> Node:
-        name = tree.name.lower()
-        if name.upper() in EXPONENTS:
-            return self.money(tree, name.upper())
-        if name in AGGREGATES:
-            return self.aggregate(tree)
-        if name == "years_between":
-            return self.years_between(tree)
-        known = [*AGGREGATES, "coalesce", "years_between", *(code.lower() for code in EXPONENTS)]
-        raise self.error(f"there is no function '{name}'", tree, next_step=nearest(name, known))
-
-    def money(self, tree: exp.Expr, currency: str) -> Node:
-        literal = tree.expressions[0] if len(tree.expressions) == 1 else None
-        if not isinstance(literal, exp.Literal) or literal.is_string:
-            raise self.error(f"{currency.lower()}(…) takes one number, such as {currency.lower()}(50000)", tree)
-        try:
-            amount = Money.parse(str(literal.this), currency)
-        except (ValueError, OverflowError) as error:
-            raise self.error(str(error), literal) from error
-        return Constant(type=money(currency), position=self.position(tree), value=amount.minor)
-
-    def aggregate(self, tree: exp.Expr) -> Node:
-        self.require(
-            self.aggregates,
-            "an aggregate stands only in the value of an aggregate tag, and never inside another",
-            tree,
-        )
-        name = tree.name.lower() if isinstance(tree, exp.Anonymous) else tree.key
-        arguments = list(tree.iter_expressions())
-        self.require(len(arguments) < 2, f"{name}() takes one thing to work on, not {len(arguments)}", tree)
-        argument = arguments[0] if arguments else None
-        if isinstance(tree, exp.Any):  # to the parser it is a word before brackets
-            self.require(isinstance(argument, exp.Paren), "any() takes one condition", tree)
-            argument = cast(exp.Paren, argument).this
-        if isinstance(argument, exp.Distinct):
-            self.require(name == "count" and len(argument.expressions) == 1, "only count takes distinct", tree)
-            name, argument = "count_distinct", argument.expressions[0]
-        position = self.position(tree)
-        if isinstance(argument, exp.Star):
-            self.require(name == "count", f"{name}(*) means nothing", tree)
-            return Aggregate(type=INTEGER, position=position, function="count", operand=None)
-        self.require(isinstance(argument, exp.Expr), f"{name}() needs something to work on", tree)
-        self.aggregates = False
-        operand = self.node(cast(exp.Expr, argument))
-        self.aggregates = True
-        result = rules.aggregate(name, operand.type)
-        if isinstance(result, str):
-            raise self.error(result, operand)
-        return Aggregate(type=result, position=position, function=cast(AggregateName, name), operand=operand)
-
-
-_READ = frozenset(
-    {
-        "this", "expression", "expressions", "low", "high", "to", "is_string", "negate", "big_int", "typed", "safe",
-        "ifs", "default",
-    }
-)  # fmt: skip
-"""The parts of sqlglot's trees that are read here, or say nothing about the meaning."""
-
-_Make = Callable[[_Reader, exp.Expr], Node]
-_READERS: tuple[tuple[tuple[type[exp.Expr], ...], _Make], ...] = (
-    ((exp.Column,), _Reader.name),
-    ((exp.Literal,), _Reader.literal),
-    ((exp.Boolean,), _Reader.boolean),
-    ((exp.Null,), _Reader.null),
-    ((exp.Paren,), _Reader.inner),
-    ((exp.Not, exp.Neg), _Reader.unary),
-    ((exp.Is,), _Reader.is_null),
-    ((exp.And, exp.Or), _Reader.logic),
-    (tuple(_COMPARISON), _Reader.comparison),
-    (tuple(_ARITHMETIC), _Reader.arithmetic),
-    ((exp.Like,), _Reader.like),
-    ((exp.Between,), _Reader.between),
-    ((exp.In,), _Reader.one_of),
-    ((exp.Coalesce,), _Reader.coalesce),
-    ((exp.Case,), _Reader.case),
-    ((exp.Interval,), _Reader.span),
-    ((exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.First, exp.Last, exp.Any), _Reader.aggregate),
-    ((exp.Cast, exp.Date, exp.DateStrToDate), _Reader.date),
-    ((exp.Anonymous,), _Reader.call),
-)

@@ -1,11 +1,12 @@
-"""`30 days` in an expression: how a whole number before a unit becomes one thing to the parser."""
+"""Where the language differs from sqlglot's: `30 days` is one thing, `number` a type, `all` and `ntile` functions."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import sqlglot
 from sqlglot import Dialect, exp
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 Unit = Literal["day", "month", "year"]
@@ -19,10 +20,16 @@ LONGEST: dict[Unit, int] = {"day": 36_525, "month": 1_200, "year": 100}
 _DUCKDB = Dialect.get_or_raise("duckdb")
 
 
+class _Parser(DuckDBParser):
+    """sqlglot's, without the function that it knows with other arguments."""
+
+    FUNCTIONS: ClassVar[Any] = {name: make for name, make in DuckDBParser.FUNCTIONS.items() if name != "NTILE"}
+
+
 def parsed(text: str) -> exp.Expr:
     """The text as sqlglot's tree, spans as `exp.Interval`. Raises what sqlglot raises."""
     tokens = _DUCKDB.tokenize(text)
-    trees = [tree for tree in _DUCKDB.parser().parse(_with_spans(tokens), text) if tree is not None]
+    trees = [tree for tree in _Parser(dialect=_DUCKDB).parse(_with_spans(tokens), text) if tree is not None]
     if len(trees) != 1:
         end = next((token for token in tokens if token.token_type is TokenType.SEMICOLON), None)
         raise sqlglot.errors.ParseError.new(
@@ -34,14 +41,18 @@ def parsed(text: str) -> exp.Expr:
 def _with_spans(tokens: list[Token]) -> list[Token]:
     made: list[Token] = []
     for at, token in enumerate(tokens):
-        unit = tokens[at + 1].text.lower() if at + 1 < len(tokens) else ""
+        following = tokens[at + 1].text.lower() if at + 1 < len(tokens) else ""
         written = bool(made) and made[-1].token_type is TokenType.INTERVAL
-        if token.token_type is TokenType.NUMBER and unit in UNITS and not written:
+        if token.token_type is TokenType.NUMBER and following in UNITS and not written:
             made.append(
                 Token(
                     TokenType.INTERVAL, "interval", line=token.line, col=token.col, start=token.start, end=token.start
                 )
             )
+        if token.text.lower() == "number" and made and made[-1].token_type in (TokenType.ALIAS, TokenType.DCOLON):
+            token = Token(TokenType.DOUBLE, "double", line=token.line, col=token.col, start=token.start, end=token.end)
+        if following == "(" and token.text.lower() == "all":  # else a word before an argument, which is passed over
+            token = Token(TokenType.VAR, "all", line=token.line, col=token.col, start=token.start, end=token.end)
         made.append(token)
     return made
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from datetime import date
 
 from lingque.catalog.expressions.tree import (
     Aggregate,
+    AmongAll,
     AsOf,
     Binary,
     Call,
     Case,
+    Cast,
     Coalesce,
     Constant,
     Name,
@@ -20,18 +24,25 @@ from lingque.catalog.expressions.tree import (
     fixed_day,
 )
 from lingque.catalog.expressions.types import Kind
+from lingque.core.money import EXPONENTS
 
 INT64 = "BIGINT"
-_PLAIN = {"count": "count", "avg": "avg", "min": "min", "max": "max", "any": "bool_or"}
+INTEGER_TEXT = r"^[+-]?[0-9]{1,40}\z"
+NUMBER_TEXT = r"^[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\z"
+DAY_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
+"""What a text may look like that is cast: the same in every target."""
+_ENGINE_TYPES = {Kind.INTEGER: INT64, Kind.NUMBER: "DOUBLE", Kind.TEXT: "VARCHAR", Kind.DATE: "DATE"}
+_PLAIN = {"count": "count", "avg": "avg", "min": "min", "max": "max", "any": "bool_or", "all": "bool_and"}
 """Aggregates that are one function of the engine."""
 
 
-def row_sql(node: Node, *, as_of: date | None = None) -> str:
+def row_sql(node: Node, *, as_of: date | None = None, aggregate: Callable[[Aggregate], str] | None = None) -> str:
     """SQL of a row expression. Every operation is bracketed, so that no precedence is left to an engine.
 
-    `as_of` is the day of the snapshot; `TypeError` where the expression speaks of it and it is not given.
+    `as_of` is the day of the snapshot; `TypeError` where the expression speaks of it and it is not given. `aggregate`
+    writes the aggregates of a condition of periods.
     """
-    return _Writer(as_of).row(node)
+    return _Writer(as_of, aggregate).row(node)
 
 
 def aggregate_sql(node: Aggregate, *, filter_sql: str, order_sql: str, as_of: date | None = None) -> str:
@@ -42,6 +53,8 @@ def aggregate_sql(node: Aggregate, *, filter_sql: str, order_sql: str, as_of: da
     """
     keep = f" FILTER (WHERE {filter_sql})"
     if node.operand is None:
+        if node.function != "count":
+            raise TypeError(f"{node.function}() reads the time of rows, not a value")
         return f"count(*){keep}"
     operand = row_sql(node.operand, as_of=as_of)
     # rows without a value are no news: they are passed over
@@ -53,6 +66,8 @@ def aggregate_sql(node: Aggregate, *, filter_sql: str, order_sql: str, as_of: da
             return f"COALESCE(sum({operand}){keep}, 0)"
         case "avg" if node.type.kind is Kind.MONEY:
             return _rounded_half_away(f"sum({operand}){keep}", f"count({operand}){keep}")
+        case "stddev":
+            return _deviation(node, operand, keep)
         case "first":
             return f"arg_min({operand}, {order_sql}){present}"
         case "last":
@@ -87,8 +102,9 @@ def quote(name: str) -> str:
 
 
 class _Writer:
-    def __init__(self, as_of: date | None) -> None:
+    def __init__(self, as_of: date | None, aggregate: Callable[[Aggregate], str] | None) -> None:
         self.as_of = as_of
+        self.aggregate = aggregate
 
     def row(self, node: Node) -> str:
         match node:
@@ -115,9 +131,17 @@ class _Writer:
                 return self.called(node)
 
     def called(self, node: Node) -> str:
-        if not isinstance(node, Call):
-            raise TypeError(f"{type(node).__name__} is not a row expression")
-        return _years_between(*(self.row(argument) for argument in node.arguments))
+        match node:
+            case Call():
+                return _call(node, [self.row(argument) for argument in node.arguments])
+            case Cast():
+                return _cast(node, self.row(node.operand))
+            case AmongAll():
+                return _among_all(node, self.row(node.operand))
+            case Aggregate() if self.aggregate is not None:
+                return self.aggregate(node)
+            case _:
+                raise TypeError(f"{type(node).__name__} is not a row expression")
 
     def listed(self, nodes: tuple[Node, ...]) -> str:
         return ", ".join(self.row(node) for node in nodes)
@@ -160,6 +184,63 @@ def _division(node: Binary, left: str, right: str) -> str:
     if node.type.kind is Kind.MONEY:
         return _rounded_half_away(left, right)
     return f"(CAST({left} AS DOUBLE) / NULLIF(CAST({right} AS DOUBLE), 0))"
+
+
+def _call(node: Call, arguments: list[str]) -> str:
+    match node.function:
+        case "years_between":
+            return _years_between(*arguments)
+        case "year" | "month" | "day":
+            return f"CAST(EXTRACT({node.function.upper()} FROM {arguments[0]}) AS {INT64})"
+        case "round" | "floor" | "ceil" if node.type.kind is Kind.INTEGER:
+            return arguments[0]
+        case "least" | "greatest" if node.type.kind is Kind.NUMBER:
+            converted = ", ".join(f"CAST({argument} AS DOUBLE)" for argument in arguments)
+            return f"{node.function.upper()}({converted})"
+        case _:
+            return f"{node.function.upper()}({', '.join(arguments)})"
+
+
+def _cast(node: Cast, operand: str) -> str:
+    """Texts are matched against a pattern first: engines differ in what else they take for a number or a day."""
+    match node.operand.type.kind, node.type.kind:
+        case Kind.TEXT, Kind.INTEGER:
+            return f"(CASE WHEN regexp_matches({operand}, '{INTEGER_TEXT}') THEN TRY_CAST({operand} AS {INT64}) END)"
+        case Kind.TEXT, Kind.NUMBER:
+            number = f"TRY_CAST({operand} AS DOUBLE)"
+            finite = f"abs({number}) <= CAST({sys.float_info.max!r} AS DOUBLE)"
+            return f"(CASE WHEN regexp_matches({operand}, '{NUMBER_TEXT}') AND {finite} THEN {number} END)"
+        case Kind.TEXT, Kind.DATE:
+            day = f"regexp_matches({operand}, '{DAY_TEXT}') AND {operand} >= '0001'"
+            return f"(CASE WHEN {day} THEN TRY_CAST({operand} AS DATE) END)"
+        case Kind.NUMBER, Kind.INTEGER:
+            return f"TRY_CAST(CASE WHEN {operand} < 0 THEN ceil({operand}) ELSE floor({operand}) END AS {INT64})"
+        case Kind.MONEY, Kind.NUMBER:
+            return f"(CAST({operand} AS DOUBLE) / CAST({10.0 ** EXPONENTS[node.operand.type.currency]} AS DOUBLE))"
+        case _, target:
+            return f"CAST({operand} AS {_ENGINE_TYPES[target]})"
+
+
+def _among_all(node: AmongAll, operand: str) -> str:
+    smaller = f"(rank() OVER (ORDER BY {operand} NULLS LAST) - 1)"
+    count = f"count({operand}) OVER ()"
+    if node.function == "ntile":
+        standing = f"CAST(1 + ({node.tiles} * {smaller}) // NULLIF({count}, 0) AS {INT64})"
+    else:
+        standing = f"COALESCE(CAST({smaller} AS DOUBLE) / NULLIF(CAST({count} - 1 AS DOUBLE), 0), 0)"
+    return f"(CASE WHEN {operand} IS NOT NULL THEN {standing} END)"
+
+
+def _deviation(node: Aggregate, operand: str, keep: str) -> str:
+    """√((n·Σx² − (Σx)²) / (n·(n − 1))); of whole numbers and money from exact sums."""
+    if node.operand is None or node.operand.type.kind is Kind.NUMBER:
+        return f"stddev_samp({operand}){keep}"
+    n = f"CAST(count({operand}){keep} AS HUGEINT)"
+    total = f"CAST(sum({operand}){keep} AS HUGEINT)"
+    squares = f"sum(CAST({operand} AS HUGEINT) * {operand}){keep}"
+    spread = f"CAST({n} * {squares} - {total} * {total} AS DOUBLE)"
+    value = f"sqrt({spread} / NULLIF(CAST({n} * ({n} - 1) AS DOUBLE), 0))"
+    return f"CAST(floor({value} + 0.5) AS {INT64})" if node.type.kind is Kind.MONEY else value
 
 
 def _years_between(first: str, second: str) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from lingque.catalog.expressions.types import Kind, Type
-from lingque.core.clock import shift
+from lingque.core.clock import PeriodUnit, shift
 
 Value = bool | int | float | str | None
 
@@ -110,10 +110,24 @@ class Case(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cast(Node):
+    """The operand as `type`; null where it cannot be. Money becomes a number of major units."""
+
+    operand: Node
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
+
+CallName = Literal["years_between", "year", "month", "day", "abs", "round", "floor", "ceil", "least", "greatest"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Call(Node):
     """A function of values of one row."""
 
-    function: Literal["years_between"]
+    function: CallName
     arguments: tuple[Node, ...]
 
     @property
@@ -121,21 +135,108 @@ class Call(Node):
         return self.arguments
 
 
+PopulationName = Literal["ntile", "percent_rank"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmongAll(Node):
+    """Where a customer's value stands among those of all customers: `tiles` is of `ntile` only, else 0."""
+
+    function: PopulationName
+    operand: Node
+    tiles: int
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
+
 AggregateName = Literal[
-    "count", "count_distinct", "sum", "avg", "min", "max", "first", "last", "any", "share", "time_avg"
-]
+    "count", "count_distinct", "sum", "avg", "stddev", "min", "max", "first", "last", "top", "any", "all", "share",
+    "recency", "tenure", "time_avg",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate(Node):
-    """One aggregate over the rows of one customer in a window. `operand` is None only for `count(*)`."""
+    """One aggregate over the rows of one customer in a window.
+
+    `operand` is None only for `count(*)`, `recency()` and `tenure()`; `weight` (whole numbers or money) is of
+    `top(value, weight)` only.
+    """
 
     function: AggregateName
     operand: Node | None
+    weight: Node | None = None
 
     @property
     def parts(self) -> tuple[Node, ...]:
-        return () if self.operand is None else (self.operand,)
+        return tuple(part for part in (self.operand, self.weight) if part is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerPeriod(Node):
+    """Is the condition true in every period of the window, or in how many of them.
+
+    The leaves of `condition` are aggregates, constants and `as_of`. Which periods: `Window.periods`. A period whose
+    condition is unknown counts as one in which it is not true; a customer without any row in the window has none.
+    """
+
+    function: Literal["every", "count_periods"]
+    unit: PeriodUnit
+    condition: Node
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.condition,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend(Node):
+    """The value over the window ÷ the value over the window before it (`Window.before`): a number.
+
+    Null where either is null or the earlier is 0.
+    """
+
+    of: Aggregate
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotFollowed(Node):
+    """Has some row with `first` true in the window no row with `then` true in the `days` × 24 hours after it?
+
+    After it: later in the order of rows, and not later than those hours. Only rows of the window are looked at, and a
+    row counts only once its hours are over at the window's end. Over no rows null.
+    """
+
+    first: Node
+    then: Node
+    days: int
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return (self.first, self.then)
+
+
+Measure = Aggregate | PerPeriod | Trend | NotFollowed
+"""The value of an aggregate tag."""
+
+_ZERO = frozenset({"count", "count_distinct", "sum", "time_avg", "count_periods"})
+
+
+def of_nothing(measure: Measure) -> bool | int | None:
+    """What a measure is over no rows."""
+    match measure:
+        case PerPeriod(function="every"):
+            return False
+        case Aggregate() | PerPeriod() if measure.function in _ZERO:
+            return 0
+        case _:
+            return None
 
 
 def walk(node: Node) -> Iterator[Node]:

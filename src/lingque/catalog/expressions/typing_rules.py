@@ -70,11 +70,11 @@ def aggregate(function: str, operand: Type) -> Type | str:
     """The type of an aggregate over operands of that type."""
     if function in ("count", "count_distinct"):
         return INTEGER
-    if function in ("any", "share"):
+    if function in ("any", "all", "share"):
         if operand.kind is not Kind.BOOLEAN:
             return f"{function}() needs a condition, this is a {operand}"
-        return BOOLEAN if function == "any" else NUMBER
-    if function in ("sum", "avg", "time_avg"):
+        return NUMBER if function == "share" else BOOLEAN
+    if function in ("sum", "avg", "stddev", "time_avg"):
         if operand.kind not in NUMERIC:
             return f"{function}() needs numbers, this is a {operand}"
         return NUMBER if function != "sum" and operand.kind is not Kind.MONEY else operand
@@ -83,6 +83,40 @@ def aggregate(function: str, operand: Type) -> Type | str:
     if function in ("min", "max") and operand.kind not in _ORDERED:
         return f"{function}() needs values with an order, this is a {operand}"
     return operand
+
+
+def is_ordered(kind: Type) -> bool:
+    return kind.kind in _ORDERED
+
+
+def call(function: str, operand: Type) -> Type | str:
+    """The type of a function of values of that type; those that take several kinds together stand elsewhere."""
+    if function in ("years_between", "year", "month", "day"):
+        return INTEGER if operand.kind is Kind.DATE else f"{function}() needs {_dates(function)}, this is a {operand}"
+    if operand.kind not in NUMERIC:
+        return f"{function}() needs numbers, this is a {operand}"
+    if function != "abs" and operand.kind is Kind.MONEY:
+        return f"{function}() needs numbers, this is a {operand}, which is exact; write cast(… as number) around it"
+    return operand
+
+
+def _dates(function: str) -> str:
+    return "dates" if function == "years_between" else "a date"
+
+
+def not_cast(operand: Type, target: Type) -> str:
+    """Why nothing of that type can become one of the other, or nothing."""
+    if operand.kind in _CASTS[target.kind]:
+        return ""
+    return f"a {operand} cannot become a {target}"
+
+
+_CASTS = {
+    Kind.INTEGER: {Kind.INTEGER, Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN},
+    Kind.NUMBER: {Kind.INTEGER, Kind.NUMBER, Kind.TEXT, Kind.MONEY},
+    Kind.TEXT: {Kind.INTEGER, Kind.TEXT, Kind.DATE, Kind.BOOLEAN},  # engines write numbers differently
+    Kind.DATE: {Kind.TEXT, Kind.DATE},
+}
 
 
 def iso_day(text: str) -> str:

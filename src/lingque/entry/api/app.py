@@ -25,6 +25,7 @@ from lingque.entry.api import (
     people,
     preference_page,
     reports,
+    rights,
     sessions,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     data.router,
     definitions.router,
+    rights.router,
     opt_out_page.router,
     preference_page.router,
 )

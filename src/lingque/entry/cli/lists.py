@@ -15,7 +15,8 @@ from lingque.core.clock import datetime_of
 from lingque.core.labels import Label, Language
 from lingque.entry import show
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.flow.lists import ListFile, ListShown, remove_from_list, show_lists, upload_list
+from lingque.flow.customer_files import CustomerFile
+from lingque.flow.lists import ListShown, remove_from_list, show_lists, upload_list
 from lingque.govern.lists import CustomerLists, MatchReport
 
 lists_app = typer.Typer(name="lists", help="Who is to be kept out, and whom to ask.", no_args_is_help=True)
@@ -52,10 +53,10 @@ def upload(
         lingque lists upload vip vip.csv --column customer_no --system core_banking --expires 2027-01-01 --as lan
     """
     with opened(workspace, user) as session, session.application.writing() as services:
-        source = ListFile(path=file, column=column, system=system)
+        source = CustomerFile(path=file, column=column, system=system)
         day = None if expires is None else expires.date()
         done = upload_list(services, _lists(session.application), name, source, session.actor, expires_on=day)
-        _print(accepted(done, session.language), session.language, Label(zh="新加入名单", en="newly on the list"),
+        print_report(accepted(done, session.language), session.language, Label(zh="新加入名单", en="newly on the list"),
                Label(zh="原已在名单", en="on it already"))  # fmt: skip
 
 
@@ -75,9 +76,9 @@ def remove(
         lingque lists remove do_not_call settled.csv --column customer_no --system core_banking --as min
     """
     with opened(workspace, user) as session, session.application.writing() as services:
-        source = ListFile(path=file, column=column, system=system)
+        source = CustomerFile(path=file, column=column, system=system)
         done = remove_from_list(services, _lists(session.application), name, source, session.actor)
-        _print(accepted(done, session.language), session.language, Label(zh="移出名单", en="taken off"),
+        print_report(accepted(done, session.language), session.language, Label(zh="移出名单", en="taken off"),
                Label(zh="原不在名单", en="not on it"))  # fmt: skip
 
 
@@ -107,7 +108,8 @@ def _lists(application: Application) -> CustomerLists:
     return CustomerLists(application.vault, services.clock, services.calendar)
 
 
-def _print(report: MatchReport, language: Language, changed: Label, already: Label) -> None:
+def print_report(report: MatchReport, language: Language, changed: Label, already: Label) -> None:
+    """What became of the rows of a file of customers."""
     made = show.table("", "", "行号" if language == "zh" else "rows of the file")
     made.columns[1].justify = "right"
     made.add_row(Label(zh="文件行数", en="rows").in_language(language), f"{report.rows:,}", "")

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from lingque.entry import show
+from lingque.entry import show, show_tag
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
 from lingque.flow.intake import catalog_of, run_tags
+from lingque.flow.tags import backfill_tags, newest_snapshot
+from lingque.profile.explaining import explained
 
 tags_app = typer.Typer(name="tags", help="Compute and look at tags.", no_args_is_help=True)
 
@@ -43,3 +45,51 @@ def list_(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
     """
     with opened(workspace, user) as session:
         console.print(show.tags(catalog_of(session.application.services), session.language))
+
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the tag.")]
+
+
+@tags_app.command("show")
+def show_command(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """One tag: its definition, and its coverage, distribution and drift in the newest snapshot.
+
+    Examples:
+
+        lingque tags show monthly_income --as otto
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        console.print(show_tag.tag(catalog_of(services), name, newest_snapshot(services), session.language))
+
+
+@tags_app.command("explain")
+def explain(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """How one tag is computed: by which kernel and with which tags, or why by SQL; and the columns it is built on.
+
+    Examples:
+
+        lingque tags explain monthly_income --as otto
+    """
+    with opened(workspace, user) as session:
+        catalog = catalog_of(session.application.services)
+        console.print(show_tag.explanation(catalog, name, explained(catalog, name), session.language))
+
+
+@tags_app.command("backfill")
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")],
+    user: UserOption,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """The snapshots of many days, each from what was known by then. Started again, it goes on where it was.
+
+    Examples:
+
+        lingque tags backfill --from 1994-03-01 --to 1994-03-30 --as otto
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        for outcome in backfill_tags(services, first.date(), last.date(), session.actor):
+            report = accepted(outcome, session.language)
+            console.print(f"{report.as_of} {report.customers:,}{' ✓' if report.already_done else ''}", highlight=False)

@@ -1,0 +1,192 @@
+"""Aggregate tags for every customer, some buckets at a time: by kernels, and by SQL what they cannot compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lingque.catalog.definitions import DataContract
+from lingque.catalog.expressions.to_sql import quote
+from lingque.catalog.expressions.tree import of_nothing
+from lingque.catalog.model import AggregateTag
+from lingque.core.clock import BusinessCalendar
+from lingque.core.errors import WarehouseError
+from lingque.core.hashing import Int64s, bucket_of
+from lingque.profile.kernel.columns import TextAnswers
+from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.kernel.files import Buckets, TableFiles, ranges
+from lingque.profile.kernel.planning import plan_of
+from lingque.profile.kernel.segments import Links
+from lingque.profile.kernel.walking import Walker
+from lingque.profile.tag_sql import (
+    PointInTime,
+    Reading,
+    aggregates_sql,
+    overflow_sql,
+    readings_of,
+    rows_sql,
+    typed_sql,
+    versions_sql,
+)
+from lingque.warehouse.engine import Session
+from lingque.warehouse.statements import statements
+from lingque.warehouse.tables import DeltaTables
+
+SQL = statements("lingque.profile")
+WORKERS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """What computing by kernels takes: where compiled ones are kept, and what answers conditions on texts."""
+
+    cache: KernelCache
+    answers: TextAnswers
+
+
+@dataclass(kw_only=True)
+class Aggregation:
+    """Aggregate tags as of one point in time. `kernels` None: all of it by SQL, as the referee."""
+
+    session: Session
+    tables: DeltaTables
+    buckets: int
+    at: PointInTime
+    calendar: BusinessCalendar
+    kernels: Kernels | None
+
+    def batches(
+        self, tags: Sequence[AggregateTag], versions: Mapping[str, int], linked: Links, population: Int64s
+    ) -> Iterator[pa.Table]:
+        """`customer_id` and the tags, in the order of buckets and customers; at least one batch.
+
+        The session knows the tables, `links` and `parties`; `linked` are the links again. Raises `WarehouseError`.
+        """
+        by_kernel, by_sql = self._split(tags, versions)
+        for reading in by_sql:
+            self._compute(reading)
+        home = bucket_of(population, buckets=self.buckets)
+        order = np.lexsort((population, home))
+        population, home = population[order], home[order]
+        for _, files, walker in by_kernel if len(linked.parties) else ():
+            files.bring_home(linked, _read(walker))
+        rows = max((files.rows for _, files, _ in by_kernel), default=0)
+        wanted = ranges(self.buckets, rows=rows, customers=len(population))
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
+            waiting: list[list[Future[pa.Table]]] = []
+            for number, buckets in enumerate(wanted):
+                while len(waiting) < len(wanted) and len(waiting) <= number + WORKERS:
+                    ahead = wanted[len(waiting)]
+                    waiting.append([pool.submit(_walked, one, ahead, linked) for one in by_kernel])
+                first, after = np.searchsorted(home, buckets)
+                found = [future.result() for future in waiting[number]]
+                waiting[number] = []
+                yield self._together(tags, population[first:after], by_sql, found)
+
+    def _split(
+        self, tags: Sequence[AggregateTag], versions: Mapping[str, int]
+    ) -> tuple[list[tuple[Reading, TableFiles, Walker]], list[Reading]]:
+        by_kernel: list[tuple[Reading, TableFiles, Walker]] = []
+        by_sql: list[Reading] = []
+        for reading in readings_of(tags):
+            contract = reading.contract
+            if reading.how != "events" or self.kernels is None:
+                by_sql.append(reading)
+                continue
+            paths = self.tables.files(contract.contract, versions[contract.contract])
+            texts = [name for name, column in contract.stored.items() if _is_text(contract, name)]
+            files = TableFiles(contract.contract, paths, texts=texts, buckets=self.buckets)
+            lacking = [name for name in contract.stored if not files.present(name)]
+            plan = plan_of(contract, reading.tags, lacking=lacking)
+            if plan.kernels:
+                walker = Walker(
+                    plan=plan,
+                    at=self.at,
+                    calendar=self.calendar,
+                    cache=self.kernels.cache,
+                    answers=self.kernels.answers,
+                )
+                by_kernel.append((reading, files, walker))
+            if plan.by_sql:
+                rest = tuple(tag for tag, _ in plan.by_sql)
+                by_sql.append(Reading(contract=contract, how="events", tags=rest))
+        return by_kernel, by_sql
+
+    def _compute(self, reading: Reading) -> None:
+        self.session.add_relation(reading.name, aggregates_sql(reading, self._source(reading), self.at, self.calendar))
+        _refuse_overflow(self.session.ask(overflow_sql(reading)).to_pylist()[0])
+
+    def _source(self, reading: Reading) -> str:
+        """Events are read where they stand; what holds, and how long, is worked out once for all tags on it."""
+        if reading.how == "events":
+            return f"({self.rows(reading.contract)})"
+        if reading.how == "intervals":
+            self.add_versions(reading.source, reading.contract, "intervals", {"known_by": self.at.known_by})
+        elif reading.contract.kind == "party" and self.at.known_by == self.at.moment:
+            return "parties"
+        else:
+            parameters = {"moment": self.at.moment, "known_by": self.at.known_by}
+            self.add_versions(reading.source, reading.contract, "current_versions", parameters)
+        return quote(reading.source)
+
+    def add_versions(self, name: str, contract: DataContract, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Name what holds, or held, by the rows of a contract."""
+        self.session.add_relation(name, versions_sql(self.rows(contract), SQL[statement].sql), parameters)
+
+    def rows(self, contract: DataContract) -> str:
+        """The rows of a contract, with all columns that it has now."""
+        return rows_sql(contract, self.session.columns(contract.contract))
+
+    def _together(
+        self, tags: Sequence[AggregateTag], customers: Int64s, by_sql: Sequence[Reading], found: Sequence[pa.Table]
+    ) -> pa.Table:
+        made: dict[str, Any] = {"customer_id": pa.array(customers)}
+        if by_sql:
+            self.session.add_arrow("_customers", pa.table(made))
+            rows = self.session.ask(typed_sql("_customers", by_sql)).sort_by("customer_id")
+            found = [rows, *found]
+        by_name = {tag.name: tag for tag in tags}
+        for table in found:
+            places = _places(table.column("customer_id").to_numpy(), customers)
+            for name in table.column_names[1:]:
+                values = table.column(name).take(places)
+                nothing = of_nothing(by_name[name].value)
+                made[name] = values if nothing is None else pc.fill_null(values, nothing)
+        return pa.table({"customer_id": made["customer_id"], **{tag.name: made[tag.name] for tag in tags}})
+
+
+def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, links: Links) -> pa.Table:
+    _, files, walker = one
+    rows, parts = files.read(buckets, _read(walker))
+    return walker.walk(rows, links, parts=parts)
+
+
+def _read(walker: Walker) -> list[str]:
+    return ["party_id", "event_time", "known_at", "row_key", *walker.columns]
+
+
+def _places(known: Int64s, customers: Int64s) -> pa.Array:
+    """Where each customer stands among those known in ascending order; null where it does not."""
+    if len(known) == 0:
+        return pa.nulls(len(customers), pa.int64())
+    places = np.minimum(np.searchsorted(known, customers), len(known) - 1)
+    return pa.array(places, pa.int64(), mask=known[places] != customers)
+
+
+def _is_text(contract: DataContract, name: str) -> bool:
+    return contract.columns[name].type == "text" and contract.columns[name].role != "reference"
+
+
+def _refuse_overflow(counts: Mapping[str, Any]) -> None:
+    for tag, customers in counts.items():
+        if customers:
+            raise WarehouseError(
+                f"tag '{tag}' does not fit into 64 bits for {customers} customer(s)",
+                next_step="look for wrong amounts in its table, or shorten its window",
+            )

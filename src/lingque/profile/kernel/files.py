@@ -1,0 +1,139 @@
+"""The rows of a table, a range of buckets at a time, from all its files.
+
+Every file stands by bucket, customer and time, and its statistics say which buckets a row group holds, so a range is
+read without the rest. Several files together are one base with later days behind it, in any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lingque.core.errors import WarehouseError
+from lingque.core.hashing import Int64s, bucket_of
+from lingque.profile.kernel.segments import Links
+
+ROWS_AT_ONCE = 3_000_000
+"""Of one table, in each of the workers: some 300 MB with twenty columns."""
+CUSTOMERS_AT_ONCE = 250_000
+
+Buckets = tuple[int, int]
+"""First bucket inside, first bucket after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    path: Path
+    metadata: pq.FileMetaData
+    groups: tuple[Buckets, ...]
+
+
+class TableFiles:
+    """The files of one table. `texts` are read as codes with a dictionary. Used from several threads at once."""
+
+    def __init__(self, table: str, paths: Sequence[Path], *, texts: Sequence[str], buckets: int) -> None:
+        self.table = table
+        self._buckets = buckets
+        self._texts = list(texts)
+        self._files = [self._opened(path) for path in paths]
+        self._links: Links | None = None
+        self._moved: pa.Table | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(int(file.metadata.num_rows) for file in self._files)
+
+    def present(self, column: str) -> bool:
+        """Does every file have the column?"""
+        return all(column in file.metadata.schema.to_arrow_schema().names for file in self._files)
+
+    def bring_home(self, links: Links, columns: Sequence[str]) -> None:
+        """Find the rows that stand in another bucket than their customer's, because the party was found to be somebody
+        else's (or nobody else's) after they were stored: `read` then gives them where they belong."""
+        found: list[pa.Table] = []
+        for file in self._files:
+            for number in range(len(file.groups)):
+                where = self._group(file, [number], ["party_id", "bucket"])
+                home = self._home(where, links)
+                away = np.flatnonzero(home != where.column("bucket").to_numpy())
+                if len(away):
+                    rows = self._group(file, [number], [*columns, "bucket"]).take(pa.array(away))
+                    place = rows.column_names.index("bucket")
+                    rows = rows.set_column(place, "bucket", pa.array(home[away], pa.int32()))
+                    found.append(rows)
+        self._moved = pa.concat_tables(found, promote_options="permissive") if found else None
+        self._links = links if found else None
+
+    def read(self, wanted: Buckets, columns: Sequence[str]) -> tuple[pa.Table, tuple[int, ...]]:
+        """The rows of those buckets, and where each file's begin. `WarehouseError` where a file is not in order."""
+        tables: list[pa.Table] = []
+        parts: list[int] = []
+        count = 0
+        for rows in self._of(wanted, [*columns, "bucket"]):
+            if rows.num_rows:
+                tables.append(rows.drop_columns(["bucket"]))
+                parts.append(count)
+                count += rows.num_rows
+        if not tables:
+            return pa.table({name: pa.array([], pa.int64()) for name in columns}), ()
+        return pa.concat_tables(tables, promote_options="permissive"), tuple(parts)
+
+    def _of(self, wanted: Buckets, columns: list[str]) -> Iterator[pa.Table]:
+        for file in self._files:
+            groups = [n for n, (first, after) in enumerate(file.groups) if first < wanted[1] and after > wanted[0]]
+            if groups:
+                yield self._at_home(self._cut(self._group(file, groups, columns), wanted, file.path))
+        if self._moved is not None:
+            buckets = self._moved.column("bucket").to_numpy()
+            here = np.flatnonzero((buckets >= wanted[0]) & (buckets < wanted[1]))
+            for row in here:  # each is a part of its own: they stand in no order
+                yield self._moved.slice(row, 1).select([n for n in columns if n in self._moved.column_names])
+
+    def _cut(self, rows: pa.Table, wanted: Buckets, path: Path) -> pa.Table:
+        buckets = rows.column("bucket").to_numpy()
+        if bool(np.any(buckets[1:] < buckets[:-1])):
+            raise WarehouseError(
+                f"{path.name} of {self.table} is not in the order of buckets",
+                next_step="this is a fault of Lingque: please report it with the command you ran",
+            )
+        first, after = np.searchsorted(buckets, wanted)
+        return rows.slice(first, after - first)
+
+    def _at_home(self, rows: pa.Table) -> pa.Table:
+        if self._links is None:
+            return rows
+        at_home = self._home(rows, self._links) == rows.column("bucket").to_numpy()
+        return rows if bool(np.all(at_home)) else rows.filter(pa.array(at_home))
+
+    def _group(self, file: _File, groups: list[int], columns: Sequence[str]) -> pa.Table:
+        with pq.ParquetFile(file.path, metadata=file.metadata, memory_map=True, read_dictionary=self._texts) as opened:
+            names = set(file.metadata.schema.to_arrow_schema().names)
+            return opened.read_row_groups(groups, columns=[c for c in columns if c in names], use_threads=False)
+
+    def _home(self, rows: pa.Table, links: Links) -> Int64s:
+        customers = links.customers_of(rows.column("party_id").to_numpy())
+        return bucket_of(customers, buckets=self._buckets).astype(np.int64)
+
+    def _opened(self, path: Path) -> _File:
+        metadata = pq.read_metadata(path)
+        place = metadata.schema.to_arrow_schema().names.index("bucket")
+        groups = []
+        for number in range(metadata.num_row_groups):
+            statistics = metadata.row_group(number).column(place).statistics
+            known = statistics is not None and statistics.has_min_max
+            groups.append((int(statistics.min), int(statistics.max) + 1) if known else (0, self._buckets))
+        return _File(path=path, metadata=metadata, groups=tuple(groups))
+
+
+def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
+    """Ranges of buckets that fit into memory, in order."""
+    wanted = max(-(-rows // ROWS_AT_ONCE), -(-customers // CUSTOMERS_AT_ONCE), 1)
+    count = min(buckets, wanted)
+    edges = [number * buckets // count for number in range(count + 1)]
+    return list(pairwise(edges))

@@ -1,0 +1,398 @@
+"""The text of what is kept while walking one customer's rows, and of what a tag is at the border of its window.
+
+Rows come from the newest to the oldest. What is kept only ever grows, so at the moment when the walk passes the
+beginning of a window, it is what the window holds: one set of sums serves all windows that end at the same moment
+(a `Gate`). Tags that ask the same of the same rows share what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from lingque.catalog.expressions.tree import (
+    Aggregate,
+    Name,
+    Node,
+    NotFollowed,
+    names_in,
+    walk,
+)
+from lingque.catalog.expressions.types import Kind
+from lingque.profile.kernel.logic import FALSE, TRUE, both
+from lingque.profile.kernel.needs import Needs, UnsupportedError, shape
+from lingque.profile.kernel.row_code import RowCode
+
+HOURS_24 = 86_400_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """Which rows are counted: those before `end` (a place among the ends), of these those since the last row for which
+    `since` is true, and of `period` (a place among the borders) only what came after the last border."""
+
+    end: int
+    since: int | None = None
+    period: int | None = None
+
+
+@dataclass(kw_only=True)
+class Kept:
+    """What one thing that is kept needs: how it begins, and what a row does to it."""
+
+    name: str
+    begin: list[str]
+    step: Callable[[RowCode], None]
+
+
+@dataclass(kw_only=True)
+class Block:
+    """Everything that is kept of the same rows."""
+
+    gate: Gate
+    where: Node
+    check: int
+    kept: dict[Hashable, Kept] = field(default_factory=dict)
+
+
+class Measuring:
+    """What one kernel keeps."""
+
+    def __init__(self, needs: Needs) -> None:
+        self.needs = needs
+        self.blocks: dict[Hashable, Block] = {}
+        self.sinces: list[Node] = []
+        self.stamps: list[tuple[int, str]] = []
+        """Per array of one entry for each code: of which code, and its name."""
+        self.ordered: set[int] = set()
+        """The codes whose order is that of their values."""
+        self.checks: list[set[str]] = []
+        """Which tags an overflow is told of, by its number."""
+        self._count = 0
+
+    def since(self, condition: Node) -> int:
+        shapes = [shape(one) for one in self.sinces]
+        if shape(condition) not in shapes:
+            self.sinces.append(condition)
+            return len(self.sinces) - 1
+        return shapes.index(shape(condition))
+
+    def block(self, gate: Gate, where: Node, tag: str) -> Block:
+        key = (gate, shape(where))
+        if key not in self.blocks:
+            self.blocks[key] = Block(gate=gate, where=where, check=self.check(tag))
+        found = self.blocks[key]
+        self.checks[found.check].add(tag)
+        return found
+
+    def check(self, tag: str) -> int:
+        """A number under which an overflow can be told."""
+        self.checks.append({tag})
+        return len(self.checks) - 1
+
+    # What is kept
+
+    def count(self, block: Block) -> str:
+        return self._keep(block, "count", ["{0} = 0"], lambda name, row: row.line(f"{name} += 1"))
+
+    def present(self, block: Block, operand: Node) -> str:
+        def step(name: str, row: RowCode) -> None:
+            _if(row, _known(self, row, operand), f"{name} += 1")
+
+        return self._keep(block, ("present", shape(operand)), ["{0} = 0"], step)
+
+    def trues(self, block: Block, condition: Node) -> str:
+        def step(name: str, row: RowCode) -> None:
+            _if(row, row.true(condition), f"{name} += 1")
+
+        return self._keep(block, ("true", shape(condition)), ["{0} = 0"], step)
+
+    def falses(self, block: Block, condition: Node) -> str:
+        def step(name: str, row: RowCode) -> None:
+            _if(row, row.false(condition), f"{name} += 1")
+
+        return self._keep(block, ("false", shape(condition)), ["{0} = 0"], step)
+
+    def total(self, block: Block, operand: Node) -> str:
+        """Exactly: `<name>h` × 2³² + `<name>l`. Of numbers: `<name>h` and what rounding lost of it, `<name>l`."""
+
+        def step(name: str, row: RowCode) -> None:
+            value = row.value(operand)
+            if operand.type.kind is Kind.NUMBER:  # Neumaier, "Rundungsfehleranalyse einiger Verfahren …" (1974)
+                lines = [
+                    f"{name}t = {name}h + {value}",
+                    f"{name}l += ({name}h - {name}t) + {value} if abs({name}h) >= abs({value}) "
+                    f"else ({value} - {name}t) + {name}h",
+                    f"{name}h = {name}t",
+                ]
+            else:
+                high = row.kept(("high", shape(operand)), f"{value} >> 32")
+                low = row.kept(("low", shape(operand)), f"{value} & 4294967295")
+                lines = [f"{name}h += {high}", f"{name}l += {low}"]
+            _if(row, row.known(operand), *lines)
+
+        zero = "0.0" if operand.type.kind is Kind.NUMBER else "0"
+        return self._keep(block, ("total", shape(operand)), [f"{{0}}h = {zero}", f"{{0}}l = {zero}"], step)
+
+    def extreme(self, block: Block, operand: Node, *, least: bool) -> str:
+        """`<name>v`, where `<name>k` is true."""
+        sign = "<" if least else ">"
+
+        def step(name: str, row: RowCode) -> None:
+            value = _value(self, row, operand, ordered=True)
+            condition = f"(not {name}k or {value} {sign} {name}v)"
+            known = _known(self, row, operand)
+            _if(
+                row, condition if known == TRUE else f"{known} and {condition}", f"{name}v = {value}", f"{name}k = True"
+            )
+
+        return self._keep(block, ("least" if least else "most", shape(operand)), _value_begins(operand), step)
+
+    def newest(self, block: Block, operand: Node) -> str:
+        def step(name: str, row: RowCode) -> None:
+            known, value = _known(self, row, operand), _value(self, row, operand)
+            _if(row, _not(known, f"{name}k"), f"{name}v = {value}", f"{name}k = True")
+
+        return self._keep(block, ("newest", shape(operand)), _value_begins(operand), step)
+
+    def oldest(self, block: Block, operand: Node) -> str:
+        def step(name: str, row: RowCode) -> None:
+            value = _value(self, row, operand)
+            _if(row, _known(self, row, operand), f"{name}v = {value}", f"{name}k = True")
+
+        return self._keep(block, ("oldest", shape(operand)), _value_begins(operand), step)
+
+    def newest_time(self, block: Block) -> str:
+        def step(name: str, row: RowCode) -> None:
+            _if(row, f"not {name}k", f"{name}v = t", f"{name}k = True")
+
+        return self._keep(block, "newest time", ["{0}v = 0", "{0}k = False"], step)
+
+    def oldest_time(self, block: Block) -> str:
+        def step(name: str, row: RowCode) -> None:
+            row.line(f"{name}v = t")
+            row.line(f"{name}k = True")
+
+        return self._keep(block, "oldest time", ["{0}v = 0", "{0}k = False"], step)
+
+    def distinct(self, block: Block, operand: Node) -> str:
+        """A stamp per code says for which customer it was last seen: nothing is cleared between customers."""
+        if block.gate.period is not None:
+            raise UnsupportedError("count_distinct() per period")
+        code = self._code(operand)
+
+        def step(name: str, row: RowCode) -> None:
+            _if(
+                row,
+                f"d{code}[r] < sizes[{code}] and {name}s[d{code}[r]] != c + 1",
+                f"{name}s[d{code}[r]] = c + 1",
+                f"{name} += 1",
+            )
+
+        name = self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
+        self._stamp(code, f"{name}s")
+        return name
+
+    def top(self, block: Block, operand: Node) -> str:
+        """Which code occurs most often, of equals the least: counts only grow, so the best so far is the best."""
+        if block.gate.period is not None:
+            raise UnsupportedError("top() per period")
+        code = self._code(operand)
+        self.ordered.add(code)
+
+        def step(name: str, row: RowCode) -> None:
+            row.line(f"{name}i = np.int64(d{code}[r])")
+            row.line(f"if {name}i < sizes[{code}]:")
+            row.line(f"    if {name}s[{name}i] != c + 1:")
+            row.line(f"        {name}s[{name}i] = c + 1")
+            row.line(f"        {name}y[{name}i] = 0")
+            row.line(f"    {name}y[{name}i] += 1")
+            row.line(f"    {name}n = {name}y[{name}i]")
+            row.line(f"    if {name}n > {name}b or ({name}n == {name}b and {name}i < {name}v):")
+            row.line(f"        {name}b = {name}n")
+            row.line(f"        {name}v = {name}i")
+            row.line(f"        {name}k = True")
+
+        begins = ["{0}b = 0", "{0}v = 0", "{0}k = False"]
+        name = self._keep(block, ("top", shape(operand)), begins, step)
+        self._stamp(code, f"{name}s")
+        self._stamp(code, f"{name}y")
+        return name
+
+    def not_followed(self, block: Block, measure: NotFollowed) -> str:
+        span = measure.days * HOURS_24
+
+        def step(name: str, row: RowCode) -> None:
+            open_ = f"({name}q < 0 or {name}q - t > {span}) and t + {span} <= ends[{block.gate.end}]"
+            _if(row, f"{row.true(measure.first)} and {open_}", f"{name} = True")
+            _if(row, row.true(measure.then), f"{name}q = t")
+
+        key = ("not followed", shape(measure))
+        return self._keep(block, key, ["{0} = False", "{0}q = -1"], step)
+
+    def _keep(self, block: Block, key: Hashable, begin: list[str], step: Callable[[str, RowCode], None]) -> str:
+        found = block.kept.get(key)
+        if found is None:
+            self._count += 1
+            name = f"a{self._count}"
+            found = Kept(name=name, begin=[one.format(name) for one in begin], step=lambda row: step(name, row))
+            block.kept[key] = found
+        return found.name
+
+    def _stamp(self, code: int, name: str) -> None:
+        if (code, name) not in self.stamps:
+            self.stamps.append((code, name))
+
+    def _code(self, operand: Node) -> int:
+        """The place of the code of a column, or of a text worked out of one column of texts."""
+        names = [part for part in walk(operand) if isinstance(part, Name)]
+        if not isinstance(operand, Name) and (
+            operand.type.kind is not Kind.TEXT or len(names_in(operand)) != 1 or names[0].type.kind is not Kind.TEXT
+        ):
+            raise UnsupportedError("values told apart that are more than one column")
+        if operand.type.kind is Kind.BOOLEAN:
+            raise UnsupportedError("the commonest of true and false")
+        return self.needs.code(operand)
+
+
+def _value_begins(operand: Node) -> list[str]:
+    return [f"{{0}}v = {'0.0' if operand.type.kind is Kind.NUMBER else '0'}", "{0}k = False"]
+
+
+def _value(measuring: Measuring, row: RowCode, operand: Node, *, ordered: bool = False) -> str:
+    if operand.type.kind is not Kind.TEXT:
+        return row.value(operand)
+    code = measuring._code(operand)
+    if ordered:
+        measuring.ordered.add(code)
+    return row.kept(("code", code), f"np.int64(d{code}[r])")
+
+
+def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
+    if operand.type.kind is not Kind.TEXT:
+        return row.known(operand)
+    code = measuring._code(operand)
+    return row.kept(("coded", code), f"d{code}[r] < sizes[{code}]")
+
+
+def _not(known: str, flag: str) -> str:
+    return f"not {flag}" if known == TRUE else f"{known} and not {flag}"
+
+
+def _if(row: RowCode, condition: str, *lines: str) -> None:
+    if condition == FALSE:
+        return
+    pad = "" if condition == TRUE else "    "
+    if condition != TRUE:
+        row.line(f"if {condition}:")
+    for line in lines:
+        row.line(pad + line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What a measure is at a border: text of the value, and of whether it is known."""
+
+    value: str
+    known: str
+
+
+class Settling(RowCode):
+    """What is asked at a border: an expression whose leaves are aggregates of one block."""
+
+    def __init__(self, measuring: Measuring, block: Block, tag: str, *, indent: int) -> None:
+        super().__init__(measuring.needs, indent=indent, check=measuring.check(tag))
+        self._measuring, self._block = measuring, block
+
+    def aggregate(self, node: Aggregate) -> Settled:
+        """The value of one aggregate of the block."""
+        keep, block, x = self._measuring, self._block, node.operand
+        if x is None:
+            return self._of_rows(node)
+        match node.function:
+            case "count" | "count_distinct":
+                return self._counted(node.function, x)
+            case "sum":
+                return self._sum(keep.total(block, x), x)
+            case "avg":
+                return self._avg(keep.total(block, x), keep.present(block, x), x)
+            case "any" | "all" | "share":
+                return self._of_truth(node.function, keep.trues(block, x), keep.falses(block, x))
+            case _:
+                name = self._one_of_them(node, x)
+                return Settled(value=f"{name}v", known=f"{name}k")
+
+    def _one_of_them(self, node: Aggregate, x: Node) -> str:
+        """The name of what is kept where the value of one row is wanted."""
+        keep, block = self._measuring, self._block
+        match node.function:
+            case "min" | "max":
+                return keep.extreme(block, x, least=node.function == "min")
+            case "first":
+                return keep.oldest(block, x)
+            case "last":
+                return keep.newest(block, x)
+            case "top" if node.weight is None:
+                return keep.top(block, x)
+            case _:
+                raise UnsupportedError("top() by weight" if node.weight is not None else f"{node.function}()")
+
+    def _counted(self, function: str, x: Node) -> Settled:
+        keep, block = self._measuring, self._block
+        if function == "count":
+            return Settled(value=keep.present(block, x), known=TRUE)
+        if x.type.kind is Kind.BOOLEAN:
+            true, false = keep.trues(block, x), keep.falses(block, x)
+            return Settled(value=f"((1 if {true} > 0 else 0) + (1 if {false} > 0 else 0))", known=TRUE)
+        return Settled(value=keep.distinct(block, x), known=TRUE)
+
+    def _of_rows(self, node: Aggregate) -> Settled:
+        if node.function == "count":
+            return Settled(value=self._measuring.count(self._block), known=TRUE)
+        keep = self._measuring.newest_time if node.function == "recency" else self._measuring.oldest_time
+        name = keep(self._block)
+        if self._block.gate.period is not None:
+            raise UnsupportedError(f"{node.function}() per period")
+        return Settled(value=f"{name}v", known=f"{name}k")
+
+    def _sum(self, name: str, x: Node) -> Settled:
+        if x.type.kind is Kind.NUMBER:
+            return Settled(value=f"({name}h + {name}l)", known=TRUE)
+        self.line(f"if not fits({name}h, {name}l):")
+        self.line(f"    failed[{self.check}] = 1")
+        return Settled(value=f"joined({name}h, {name}l)", known=TRUE)
+
+    def _avg(self, name: str, count: str, x: Node) -> Settled:
+        known = f"({count} > 0)"
+        match x.type.kind:
+            case Kind.NUMBER:
+                value = f"({name}h + {name}l) / {count}"
+            case Kind.MONEY:
+                value = f"mean({name}h, {name}l, {count})"
+            case _:
+                value = f"as_number({name}h, {name}l) / {count}"
+        zero = "0" if x.type.kind is Kind.MONEY else "0.0"
+        return Settled(value=f"({value} if {count} > 0 else {zero})", known=known)
+
+    def _of_truth(self, function: str, true: str, false: str) -> Settled:
+        known = f"({true} + {false} > 0)"
+        match function:
+            case "any":
+                return Settled(value=f"(1 if {true} > 0 else 0)", known=known)
+            case "all":
+                return Settled(value=f"(1 if {false} == 0 else 0)", known=known)
+            case _:
+                return Settled(value=f"({true} / ({true} + {false}) if {true} + {false} > 0 else 0.0)", known=known)
+
+    def _truth(self, node: Node, *, wanted: bool) -> str:
+        if isinstance(node, Aggregate):
+            found = self.aggregate(node)
+            value = self.kept(("settled", shape(node)), found.value)
+            return both(found.known, f"({value} {'!=' if wanted else '=='} 0)")
+        return super()._truth(node, wanted=wanted)
+
+    def _value(self, node: Node) -> str:
+        return self.aggregate(node).value if isinstance(node, Aggregate) else super()._value(node)
+
+    def _known(self, node: Node) -> str:
+        return self.aggregate(node).known if isinstance(node, Aggregate) else super()._known(node)

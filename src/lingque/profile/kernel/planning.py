@@ -1,0 +1,46 @@
+"""Which tags of a table a kernel can compute, and which go together into one function.
+
+Tags that ask the same of the same rows share what is kept, so they belong together; and when one tag changes, only the
+function that holds it is compiled again. So what a tag asks of a row decides by its digest where it belongs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+
+from lingque.catalog.definitions import DataContract
+from lingque.catalog.model import AggregateTag
+from lingque.profile.kernel.needs import UnsupportedError, shape
+from lingque.profile.kernel.plan import Plan
+from lingque.profile.kernel.source import kernel_of
+
+TAGS_PER_KERNEL = 24
+"""More make a compilation long, fewer walk the rows more often."""
+
+
+def plan_of(contract: DataContract, tags: Sequence[AggregateTag], *, lacking: Collection[str] = ()) -> Plan:
+    """The plan of tags over the events of one table. `lacking`: required columns that older rows do not have."""
+    nullable = frozenset(name for name, column in contract.stored.items() if not column.is_required or name in lacking)
+    able: list[AggregateTag] = []
+    by_sql: list[tuple[AggregateTag, str]] = []
+    for tag in tags:
+        try:
+            kernel_of([tag], nullable)
+        except UnsupportedError as reason:
+            by_sql.append((tag, str(reason)))
+        else:
+            able.append(tag)
+    kernels = tuple(kernel_of(group, nullable) for group in _groups(able))
+    return Plan(contract=contract, kernels=kernels, by_sql=tuple(by_sql))
+
+
+def _groups(tags: Sequence[AggregateTag]) -> list[list[AggregateTag]]:
+    count = 1
+    while count * TAGS_PER_KERNEL < len(tags):
+        count *= 2
+    groups: dict[int, list[AggregateTag]] = {}
+    for tag in tags:
+        asked = hashlib.sha256(repr(shape(tag.where)).encode()).digest()
+        groups.setdefault(asked[0] * count // 256, []).append(tag)
+    return [groups[place] for place in sorted(groups)]

@@ -1,0 +1,159 @@
+"""Rows in, tags out: the one function for a bucket, for a batch of a cluster, and for a single customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lingque.catalog.expressions.tree import Aggregate, Trend, names_in
+from lingque.catalog.expressions.types import Kind
+from lingque.catalog.model import AggregateTag
+from lingque.core.clock import BusinessCalendar
+from lingque.core.errors import WarehouseError
+from lingque.core.hashing import Int64s
+from lingque.profile.kernel.columns import Coded, Columns, TextAnswers
+from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.kernel.plan import Kernel, Plan, Slot
+from lingque.profile.kernel.segments import Links, Rows, Segments, segments_of
+from lingque.profile.tag_sql import PointInTime
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walker:
+    """Computes the tags of one plan as of one point in time. Used from several threads at once."""
+
+    plan: Plan
+    at: PointInTime
+    calendar: BusinessCalendar
+    cache: KernelCache
+    answers: TextAnswers
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The stored columns that the kernels read, besides `party_id`, `event_time` and `known_at`."""
+        names: dict[str, None] = {}
+        for kernel in self.plan.kernels:
+            for node in (*kernel.needs.numbers, *kernel.needs.codes):
+                names |= dict.fromkeys(sorted(names_in(node)))
+            names |= dict.fromkeys(kernel.needs.tests)
+        return tuple(names)
+
+    def walk(self, table: pa.Table, links: Links, *, parts: tuple[int, ...] = (0,)) -> pa.Table:
+        """`customer_id` (ascending) and each tag, for every customer with rows here.
+
+        `parts`: where the rows of each file begin. Within one they stand by customer and time. Raises `WarehouseError`
+        where they do not, and where a value does not fit into 64 bits.
+        """
+        rows = Rows(
+            party=_integers(table, "party_id"),
+            time=_integers(table, "event_time"),
+            known=_integers(table, "known_at"),
+            key=_integers(table, "row_key") if "row_key" in table.column_names else None,
+            parts=parts,
+        )
+        found = segments_of(rows, links, table=self.plan.contract.contract)
+        time, known = (_followed(array, found.again) for array in (rows.time, rows.known))
+        columns = Columns(table, again=found.again, as_of=self.at.as_of, answers=self.answers)
+        made: dict[str, pa.Array] = {"customer_id": pa.array(found.customers)}
+        for kernel in self.plan.kernels:
+            made |= self._run(kernel, found, columns, time, known)
+        return pa.table(made)
+
+    def _run(
+        self, kernel: Kernel, found: Segments, columns: Columns, time: Int64s, known: Int64s
+    ) -> dict[str, pa.Array]:
+        arguments, codes = columns.arguments(kernel)
+        moments = kernel.moments(self.at, self.calendar)
+        count = len(found.customers)
+        values = {
+            real: np.zeros((sum(slot.real is real for slot in kernel.slots), count), np.float64 if real else np.int64)
+            for real in (False, True)
+        }
+        have = {real: np.zeros(array.shape, np.uint8) for real, array in values.items()}
+        failed = np.zeros(len(kernel.checks) + 1, np.int64)
+        self.cache.compiled(kernel)(
+            found.first, found.starts, found.stops, time, known, False, self.at.known_by, max(moments.ends),
+            moments.begins, moments.which, moments.ends, moments.days,
+            np.array([len(code.values) for code in codes], np.int64),
+            values[False], values[True], have[False], have[True], failed, *arguments,
+        )  # fmt: skip
+        refuse_overflow(kernel, failed)
+        slots: dict[str, list[Slot]] = {}
+        for slot in kernel.slots:
+            slots.setdefault(slot.tag, []).append(slot)
+        arrays = {
+            tag.name: [(values[slot.real][slot.row], have[slot.real][slot.row] != 0, slot) for slot in slots[tag.name]]
+            for tag in kernel.tags
+        }
+        return {tag.name: self._finished(tag, arrays[tag.name], codes) for tag in kernel.tags}
+
+    def _finished(
+        self, tag: AggregateTag, parts: list[tuple[NDArray[Any], NDArray[np.bool_], Slot]], codes: list[Coded]
+    ) -> pa.Array:
+        values, known, slot = parts[0]
+        if isinstance(tag.value, Trend):
+            earlier, also, _ = parts[1]
+            known = known & also & (earlier != 0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = values.astype(np.float64) / earlier.astype(np.float64)
+            return pa.array(values, pa.float64(), mask=~known)
+        if slot.code is not None:
+            return _decoded(codes[slot.code], values, known)
+        if isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure"):
+            return pa.array(days_until(self.at.as_of, values, self.calendar), pa.int64(), mask=~known)
+        return _typed(values, known, tag.type.kind)
+
+
+def days_until(as_of: date, instants: Int64s, calendar: BusinessCalendar) -> Int64s:
+    """Whole business days from each instant's day to that day."""
+    changes = calendar.offsets(as_of + timedelta(days=1))
+    begins = np.array([begin for begin, _ in changes], np.int64)
+    offsets = np.array([offset for _, offset in changes], np.int64)
+    places = np.maximum(np.searchsorted(begins, instants, side="right") - 1, 0)
+    days: Int64s = (as_of - date(1970, 1, 1)).days - (instants + offsets[places]) // _DAY
+    return days
+
+
+def _typed(values: NDArray[Any], known: NDArray[np.bool_], kind: Kind) -> pa.Array:
+    match kind:
+        case Kind.BOOLEAN:
+            return pa.array(values != 0, pa.bool_(), mask=~known)
+        case Kind.DATE:
+            return pa.array(values.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())
+        case Kind.NUMBER:
+            return pa.array(values, pa.float64(), mask=~known)
+        case _:
+            return pa.array(values, pa.int64(), mask=~known)
+
+
+def _decoded(code: Coded, values: Int64s, known: NDArray[np.bool_]) -> pa.Array:
+    return pc.take(code.values, pa.array(values, pa.int64(), mask=~known))
+
+
+def _integers(table: pa.Table, name: str) -> Int64s:
+    column = table.column(name)
+    return np.ascontiguousarray(column.to_numpy(), np.int64)
+
+
+def _followed(array: Int64s, again: Int64s) -> Int64s:
+    return np.concatenate([array, array[again]]) if len(again) else array
+
+
+def refuse_overflow(kernel: Kernel, failed: Int64s) -> None:
+    """`WarehouseError` that names the tags whose values did not fit."""
+    if not failed.any():
+        return
+    tags = sorted({tag for number in np.flatnonzero(failed) for tag in kernel.checks[number]})
+    names = ", ".join(f"'{tag}'" for tag in tags)
+    raise WarehouseError(
+        f"{'tag' if len(tags) == 1 else 'one of the tags'} {names} does not fit into 64 bits",
+        next_step="look for wrong amounts in its table, or shorten its window",
+    )

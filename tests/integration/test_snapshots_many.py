@@ -1,0 +1,115 @@
+"""Snapshots of many days: backfill, drift, what is computed how; and rows that stand where they should not."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tiny_bank import AS_OF, CUSTOMERS, OTTO, Bank, account_no, customer_no, load_all, transactions
+
+from lingque.bootstrap import Application
+from lingque.core.errors import NotFoundError, WarehouseError
+from lingque.flow import apply
+from lingque.flow.intake import catalog_of
+from lingque.flow.tags import backfill_tags, newest_snapshot
+from lingque.profile.contracts import SnapshotReport
+from lingque.profile.explaining import explained
+from lingque.store.runs import published_versions
+
+DAYS = (date(2026, 5, 30), AS_OF)
+
+
+def reports(loaded: Application) -> list[SnapshotReport]:
+    found = list(backfill_tags(loaded.services, *DAYS, OTTO))
+    assert all(isinstance(one, SnapshotReport) for one in found)
+    return found  # type: ignore[return-value]
+
+
+def test_a_backfill_makes_each_day_once(loaded: Application) -> None:
+    first = reports(loaded)
+    assert [one.as_of.day for one in first] == [30, 31, 1]
+    again = reports(loaded)
+    assert [one.already_done for one in again] == [True, True, True]
+    assert [one.run_id for one in again] == [one.run_id for one in first]
+    newest = newest_snapshot(loaded.services)
+    assert newest is not None
+    assert newest.as_of == AS_OF
+
+
+def test_a_backfill_of_no_day_is_refused(loaded: Application) -> None:
+    with pytest.raises(NotFoundError, match="no day from 2026-06-02 to 2026-06-01"):
+        list(backfill_tags(loaded.services, date(2026, 6, 2), AS_OF, OTTO))
+
+
+def test_drift_is_nothing_where_nothing_changed_and_told_where_much_did(bank: Bank, loaded: Application) -> None:
+    *_, last = reports(loaded)
+    assert abs(last.drift["transactions_12m"]) < 0.01
+    later = date(2026, 6, 2)
+    rows = [(f"L{n}", customer_no(n), account_no(n), "2026-06-01", "credit", "fee", "7.00", "7.00") for n in range(60)]
+    bank.deliver("transactions", rows, later)
+    load_all(loaded.services)
+    (changed,) = backfill_tags(loaded.services, later, later, OTTO)
+    assert isinstance(changed, SnapshotReport)
+    assert changed.drift["transactions_12m"] > 0.25
+    assert abs(sum(changed.distributions["transactions_12m"].shares) - 1) < 1e-9
+
+
+def test_a_tag_that_is_defined_anew_is_not_compared(bank: Bank, loaded: Application) -> None:
+    reports(loaded)
+    bank.replace_in("tags", "where: category = 'salary'", "where: category = 'rent'")
+    apply(loaded.services, OTTO)
+    *_, last = reports(loaded)
+    assert "salary_3m" in last.drift  # the day before was computed anew as well
+    (_, alone) = reports(loaded)[:2]
+    assert alone.already_done
+
+
+def test_what_computes_a_tag_is_told(loaded: Application) -> None:
+    catalog = catalog_of(loaded.services)
+    salary = explained(catalog, "salary_3m")
+    assert (salary.how, len(salary.digest)) == ("kernel", 32)
+    assert explained(catalog, "accounts_held").how == "sql"
+    assert explained(catalog, "idle_money").how == "derived"
+    assert "salary_3m" in {*explained(catalog, "transactions_12m").together, "salary_3m"}
+
+
+def broken(loaded: Application, order: list[tuple[str, str]]) -> None:
+    """The transactions' file, as if something else had written it in another order."""
+    services = loaded.services
+    with services.database.reading() as connection:
+        version = published_versions(connection)["transactions"]
+    (path,) = services.tables.files("transactions", version)
+    rows = pq.read_table(path)
+    pq.write_table(rows.take(pa.compute.sort_indices(rows, order)), Path(path))
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ([("bucket", "ascending"), ("customer_id", "ascending"), ("event_time", "descending")], "order of time"),
+        ([("bucket", "descending"), ("customer_id", "ascending"), ("event_time", "ascending")], "order of buckets"),
+    ],
+)
+def test_a_file_out_of_order_is_refused_and_never_read_wrongly(
+    order: list[tuple[str, str]], says: str, bank: Bank, loaded: Application
+) -> None:
+    extra = ("EXTRA", customer_no(1), account_no(1), "2026-05-02", "credit", "fee", "1.00", "1.00")
+    bank.deliver("transactions", [*transactions(), extra])
+    load_all(loaded.services)
+    broken(loaded, order)
+    with pytest.raises(WarehouseError, match=says):
+        list(backfill_tags(loaded.services, AS_OF, AS_OF, OTTO))
+
+
+def test_a_table_without_rows_gives_nothing_to_everybody(bank: Bank, loaded: Application) -> None:
+    bank.deliver("transactions", [])
+    load_all(loaded.services)
+    (report,) = backfill_tags(loaded.services, AS_OF, AS_OF, OTTO)
+    assert isinstance(report, SnapshotReport)
+    with loaded.services.database.reading() as connection:
+        rows = loaded.services.profile.tags_of(connection, AS_OF).to_pylist()
+    assert len(rows) == CUSTOMERS
+    assert {(row["salary_3m"], row["latest_balance"]) for row in rows} == {(0, None)}
