@@ -270,6 +270,8 @@ def _viewed(connection: Connection, picture: Picture, version: int, definitions:
 
 
 def _stamp(connection: Connection) -> tuple[int, int]:
+    if not connection.in_transaction():
+        connection.begin()  # what goes to the driver directly begins no transaction, and all is to be one view
     # straight to the driver: asked before every permit, and a statement object costs more than the answer
     cursor = connection.connection.cursor()
     try:

@@ -59,6 +59,12 @@ TABLE: dict[str, dict[str, str]] = {
     "record_legal_basis": {"compliance_officer": "b"},
     "approve_definitions": {"compliance_officer": "b"},
     "delegate": {"compliance_officer": "b", "consumer_protection_reviewer": "b"},
+    "handle_customer_requests": {"compliance_officer": "b"},
+    "check_audit": {"compliance_officer": "b", "audit_administrator": "b"},
+    "manage_keys": {"security_administrator": "b"},
+    "run_retention": {"compliance_officer": "b"},
+    "back_up": {"system_administrator": "b"},
+    "assign_tags": {"campaign_manager": "b", "analyst": "b"},
 }
 LETTER = {"b": ScopeKind.BANK, "o": ScopeKind.ORGANISATION, "w": ScopeKind.OWN}
 CITY, BRANCH, ELSEWHERE, STAFF = "C1", "B1", "B9", "S7"
