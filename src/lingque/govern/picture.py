@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, select
 
+from lingque.core.clock import END_OF_TIME
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Reason
 from lingque.core.registries import DataClass, Purpose
@@ -104,8 +105,7 @@ class Picture:
         """Of these customers, or of all."""
         wanted = None if only is None else sorted(only)
         who = _read(connection, select(subjects.c.customer_id, subjects.c.birth_date), wanted)
-        ids = np.array(who["customer_id"], dtype=np.int64)
-        births = np.array(who["birth_date"], dtype="datetime64[D]").astype(np.int64)  # NaT becomes NEVER
+        ids, births = who["customer_id"], who["birth_date"]
         customers, places = np.unique(ids, return_inverse=True)
         born = np.full(len(customers), UNKNOWN, dtype=np.int64)
         np.maximum.at(born, places, births)
@@ -297,8 +297,7 @@ def _facts(
 ) -> Facts:
     """Rows about parties as facts about their customers, by customer, moment and the order in which they came."""
     joined = query.add_columns(subjects.c.customer_id).join_from(party.table, subjects, subjects.c.party_id == party)
-    read = _read(connection, joined, only)
-    columns = {name: _column(name, values, codes) for name, values in read.items()}
+    columns = _read(connection, joined, only, codes)
     at = np.searchsorted(customers, columns.pop("customer_id"))
     moment = columns["acted_at"] if "acted_at" in columns else columns["added_at"]
     ranked = np.lexsort((columns.pop(order), moment, at))
@@ -307,19 +306,23 @@ def _facts(
     return Facts(at=at, starts=starts, columns={name: values[ranked] for name, values in columns.items()})
 
 
-def _read(connection: Connection, query: Select[Any], only: list[int] | None) -> dict[str, list[Any]]:
-    """Columns by name; `only` limits them to those customers."""
+def _read(
+    connection: Connection, query: Select[Any], only: list[int] | None, codes: dict[str, int] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Columns by name; `only` limits them to those customers. Made into arrays a part at a time: objects take room."""
     limited = query if only is None else query.where(subjects.c.customer_id.in_(only))
     rows = connection.execute(limited)
     names = list(rows.keys())
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for part in rows.partitions(_ROWS_AT_ONCE):
-        for name, values in zip(names, zip(*part, strict=True), strict=True):
-            columns[name].extend(values)
-    return columns
+    parts = [
+        [_column(name, values, codes) for name, values in zip(names, zip(*part, strict=True), strict=True)]
+        for part in rows.partitions(_ROWS_AT_ONCE)
+    ]
+    if not parts:
+        return {name: _column(name, (), codes) for name in names}
+    return {name: np.concatenate([part[place] for part in parts]) for place, name in enumerate(names)}
 
 
-def _column(name: str, values: list[Any], codes: dict[str, int] | None) -> NDArray[Any]:
+def _column(name: str, values: Sequence[Any], codes: dict[str, int] | None) -> NDArray[Any]:
     match name:
         case "channel" if codes is not None:
             return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int64)
@@ -328,8 +331,9 @@ def _column(name: str, values: list[Any], codes: dict[str, int] | None) -> NDArr
         case "tag" | "list_name":
             return np.array(values, dtype=object)
         case "expires_at":
-            forever = np.iinfo(np.int64).max  # END_OF_TIME, as an open end
-            return np.array([forever if value is None else value for value in values], dtype=np.int64)
+            return np.array([END_OF_TIME if value is None else value for value in values], dtype=np.int64)
+        case "birth_date":
+            return np.array(values, dtype="datetime64[D]").astype(np.int64)  # none becomes NEVER, as NaT is
         case _:
             return np.array(values, dtype=np.int64)
 

@@ -61,6 +61,8 @@ def consents_of(
             acted_at=_instant(row[acted_on], calendar),
             wording_version=row["wording_version"],
             evidence=row["evidence"],
+            expires_at=None if (ends := row.get("expires_on")) is None else calendar.start_of(ends),
+            by_guardian=bool(row.get("by_guardian")),
             # with the content: a statement that was corrected is a new word of the customer
             # salted: whoever knows how keys look could try them all
             origin=run_id(

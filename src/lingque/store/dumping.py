@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, LargeBinary, Table, func, insert, select, text
+from sqlalchemy import Column, Connection, Date, LargeBinary, Table, delete, func, insert, select, text
 
 from lingque.store.schema import METADATA
 
@@ -31,7 +31,9 @@ def dump(connection: Connection, folder: Path) -> dict[str, int]:
 
 
 def load(connection: Connection, folder: Path) -> dict[str, int]:
-    """Fill an empty database of the same schema; rows per table."""
+    """Fill a database of the same schema in which nobody has worked yet; rows per table."""
+    for table in reversed(METADATA.sorted_tables):
+        connection.execute(delete(table))  # what migrations put there is in the files too
     counts: dict[str, int] = {}
     for table in METADATA.sorted_tables:
         counts[table.name] = 0

@@ -129,6 +129,13 @@ class DataContract(Definition):
             raise ValueError(f"table names kept for the platform: {', '.join(sorted(RESERVED_TABLES))}")
         return self
 
+    @model_validator(mode="after")
+    def _said_besides(self) -> Self:
+        for name, kind in CONSENT_ALSO.items():
+            if self.kind == "consent" and name in self.columns and self.columns[name].type != kind:
+                raise ValueError(f"column {name} of a contract of kind consent has the type {kind}")
+        return self
+
     def with_role(self, role: str) -> tuple[str, ...]:
         """The names of the columns that have the role."""
         return tuple(name for name, column in self.columns.items() if column.role == role)
@@ -150,6 +157,9 @@ class DataContract(Definition):
 
 CONSENT_COLUMNS = frozenset({"purpose", "channel", "data_classes", "action", "wording_version", "evidence"})
 """What a consent statement says; `data_classes` as `personal|financial`, empty for all."""
+
+CONSENT_ALSO = {"expires_on": "date", "by_guardian": "boolean"}
+"""What a statement may say besides: the day from which on it does not hold any more, and that a guardian made it."""
 
 LIST_COLUMNS = frozenset({"list", "expires_on"})
 """What a member of a customer list says: on which list, and until which day (empty: as the list's definition says)."""

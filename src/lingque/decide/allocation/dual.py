@@ -33,10 +33,11 @@ Watch = Callable[[Pass, Float64s], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """Prices of the rows (rows,), and the pass over everybody that they lead to."""
+    """Prices of the rows (rows,), the pass over everybody that they lead to, and the curvature (rows, rows) there."""
 
     rows: Float64s
     passed: Pass
+    curvature: Float64s
 
 
 def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch, start: Float64s | None = None) -> Prices:
@@ -140,15 +141,19 @@ def newton(
     rounds: int,
     goal: float,
     sample: Problem | None = None,
+    curvature: Float64s | None = None,
     watch: Watch = lambda *_: False,
 ) -> Prices:
-    """At most so many Newton steps; the Hessian is that of `sample` (the problem itself unless given)."""
+    """At most so many Newton steps; the Hessian is that of `sample` (the problem itself unless given).
+
+    A `curvature` that is known from before is used instead, and only mended.
+    """
     sample = problem if sample is None else sample
     growth = problem.customers / max(sample.customers, 1)
     passed = run_pass(problem, prices)
     if watch(passed, prices) or not len(prices):
-        return Prices(rows=prices, passed=passed)
-    hessian, age = _hessian(sample, prices) * growth, 0
+        return Prices(rows=prices, passed=passed, curvature=np.zeros((len(prices), len(prices))))
+    hessian, age = _hessian(sample, prices) * growth if curvature is None else curvature, 0
     reach = np.ones(len(prices))
     for _ in range(rounds):
         gradient = problem.limits - passed.usage
@@ -156,7 +161,7 @@ def newton(
         step = _box_step(hessian, gradient, prices, reach * scale)
         foretold = -float(gradient @ step + 0.5 * step @ hessian @ step)
         if foretold <= 0.1 * goal * abs(passed.bound):
-            if age == 0:
+            if age == 0 or curvature is not None:
                 break
             hessian, age = _hessian(sample, prices) * growth, 0
             continue
@@ -173,9 +178,9 @@ def newton(
             prices, passed = tried, there
         if watch(there, tried):
             break
-        if age > 8:
+        if age > 8 and curvature is None:
             hessian, age = _hessian(sample, prices) * growth, 0
-    return Prices(rows=prices, passed=passed)
+    return Prices(rows=prices, passed=passed, curvature=hessian)
 
 
 def _scale(prices: Float64s) -> Float64s:

@@ -25,6 +25,8 @@ WINDOW = 40_000
 customers."""
 CURVED_BY = 4_000
 """Customers by whom the curvature is measured, which takes a pass per row."""
+CURVED_EVERY = 10
+"""Steps after which it is measured again; in between every step mends it."""
 
 
 class PriceController:
@@ -41,6 +43,8 @@ class PriceController:
         self._rooms = np.empty(0) if problem.staff is None else problem.staff.rooms.copy()
         self._expected = expected
         self._window: list[Problem] = [problem]
+        self._steered = 0
+        self._curvature: Float64s | None = None
 
     @property
     def left(self) -> Float64s:
@@ -90,10 +94,14 @@ class PriceController:
             staff=None if window.staff is None else window.staff.with_rooms(self._rooms * share),
         )
         some = asked
-        if asked.customers > CURVED_BY:
+        if self._steered % CURVED_EVERY == 0 and asked.customers > CURVED_BY:
             drawn = np.random.default_rng(seed).choice(asked.customers, CURVED_BY, replace=False)
             some = asked.part(np.sort(drawn), share=CURVED_BY / asked.customers)
-        found = newton(asked, self.prices, rounds=3, goal=1e-5, sample=some)
+        known = self._curvature if self._steered % CURVED_EVERY else None
+        curvature = None if known is None else known * window.customers
+        found = newton(asked, self.prices, rounds=2, goal=1e-5, sample=some, curvature=curvature)
+        self._steered += 1
+        self._curvature = found.curvature / window.customers
         self.prices, self.staff_prices = found.rows, found.passed.staff_prices
 
 
