@@ -74,6 +74,7 @@ NAMES: dict[str, Type] = {
         ("amount > cny(visits)", "cny(…) takes one number", "cny", ""),
         ("amount > cny(99999999999999999999)", "does not fit into 64 bits", "9999", ""),
         ("visits > 9223372036854775808", "does not fit into 64 bits", "9223372036854775808", ""),
+        ("rate < 0E", "'0E' is not a number", "0E", "write 0.5"),
         ("rate < 1e999", "is too large for a number", "1e999", ""),
         ("born > date '2026-02-30'", "'2026-02-30' is not a day", "'2026", "write date '2026-01-31'"),
         ("born > timestamp '2026-01-01'", "what is cast becomes integer, number, text or date", "'2026", ""),

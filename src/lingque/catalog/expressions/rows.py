@@ -126,8 +126,12 @@ class RowReader(Text):
         if str(tree.this).isdigit():
             self.require(int(tree.this) <= INT64_MAX, f"{tree.this} does not fit into 64 bits", tree)
             return Constant(type=INTEGER, position=position, value=int(tree.this))
-        self.require(math.isfinite(float(tree.this)), f"{tree.this} is too large for a number", tree)
-        return Constant(type=NUMBER, position=position, value=float(tree.this))
+        try:
+            number = float(tree.this)
+        except ValueError as error:
+            raise self.error(f"'{tree.this}' is not a number", tree, next_step="write 0.5 or 5e-1") from error
+        self.require(math.isfinite(number), f"{tree.this} is too large for a number", tree)
+        return Constant(type=NUMBER, position=position, value=number)
 
     def boolean(self, tree: exp.Expr) -> Node:
         return Constant(type=BOOLEAN, position=self.position(tree), value=bool(tree.this))
