@@ -14,7 +14,7 @@ from lingque.core.reasons import Reason
 from lingque.core.registries import SENSITIVE, DataClass, Purpose
 from lingque.entry.cli import app
 from lingque.govern.access import PERMISSIONS
-from lingque.govern.contracts import Action, Role
+from lingque.govern.contracts import Action, Role, ScopeKind
 from lingque.settings import Settings
 from lingque.warehouse.statements import all_statements
 from lingque.warehouse.subset import BANNED_FUNCTIONS
@@ -85,13 +85,23 @@ def registries() -> str:
     return "\n".join(lines) + "\n"
 
 
+_REACH = {ScopeKind.BANK: "bank", ScopeKind.ORGANISATION: "organisation", ScopeKind.OWN: "own"}
+
+
 def access() -> str:
     """The permission matrix."""
+    lines = [
+        "# Who may do what\n",
+        "Denied unless it stands here. A cell says with which scope a role may: over the whole bank, over an",
+        "organisation and all under it, or over one's own customers ([access](../concepts/access.md)).\n",
+    ]
     roles = list(Role)
-    lines = ["# Who may do what\n", "Denied unless there is a ✓.\n"]
     lines += ["| action | " + " | ".join(role.value for role in roles) + " |", "|---" * (len(roles) + 1) + "|"]
     for action in Action:
-        cells = ["✓" if action in PERMISSIONS[role] else "" for role in roles]
+        cells = [
+            ", ".join(word for kind, word in _REACH.items() if kind in PERMISSIONS[role].get(action, ()))
+            for role in roles
+        ]
         lines.append(f"| `{action.value}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -20,8 +20,10 @@ from pydantic_settings import (
 )
 
 from lingque.core.errors import ConfigurationError
+from lingque.core.registries import Purpose
 
 FILE = "lingque.toml"
+ClassName = Literal["personal", "financial", "credit_bureau", "health", "location", "biometric", "minor", "identifier"]
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -80,6 +82,23 @@ class WarehouseSection(BaseModel):
     )
 
 
+class VaultSection(BaseModel):
+    """`[vault]`: how identifiers are sealed. Cipher and digest are fixed for good once the workspace is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cipher: Literal["aes-256-gcm", "sm4-gcm"] = Field(default="aes-256-gcm", description="what seals identifiers")
+    digest: Literal["sha-256", "sm3"] = Field(
+        default="sha-256", description="what blind indexes and the audit trail's chain are made with"
+    )
+    key_store: str = Field(
+        default="file", description="where the master keys are: file, environment, or a key store of another package"
+    )
+    master_keys: SecretStr = Field(
+        default=SecretStr(""), description="for the key store 'environment': set it by the environment, not in the file"
+    )
+
+
 class SmtpSection(BaseModel):
     """`[smtp]`: the mail server that takes what the bank sends."""
 
@@ -126,12 +145,76 @@ class ContactSection(BaseModel):
         return self
 
 
+class RightsSection(BaseModel):
+    """`[rights]`: how customers' requests are answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deadline_days: int = Field(default=30, ge=1, le=90, description="days in which a customer's request is answered")
+    legal_hold: tuple[str, ...] = Field(
+        default=("decisions",),
+        description="tables of the data plane that a law keeps from erasure, by surrogate; 'vault': the identity too, "
+        "so that every erasure becomes a restriction",
+    )
+
+
+class RetentionSection(BaseModel):
+    """`[retention]`: for how long what is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: dict[str, int] = Field(
+        default={"idempotent_answers/service": 30, "quarantine/service": 180, "corrections/service": 180},
+        description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
+        "its purposes, one that is not named for ever",
+    )
+
+    @field_validator("keep")
+    @classmethod
+    def _rules(cls, rules: dict[str, int]) -> dict[str, int]:
+        for rule, days in rules.items():
+            table, _, purpose = rule.partition("/")
+            if not table or purpose.upper() not in Purpose.__members__:
+                known = ", ".join(one.name.lower() for one in Purpose)
+                raise ValueError(f"'{rule}' is not a table and a purpose such as transactions/marketing ({known})")
+            if days < 1:
+                raise ValueError(f"'{rule}' must be kept for a day at least")
+        return rules
+
+
 class FileDropSection(BaseModel):
     """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str = Field(default="outgoing", description="that folder, in the workspace; only its owner may read it")
+
+
+class AccessSection(BaseModel):
+    """`[access]`: how people sign in, and how it is known whose customer is whose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    idle_minutes: int = Field(default=15, ge=1, le=1440, description="a session without a request ends after so long")
+    session_hours: int = Field(default=12, ge=1, le=168, description="a session ends after so long in any case")
+    password_memory_mib: int = Field(default=64, ge=8, le=4096, description="memory that one guess at a password costs")
+    branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
+    manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
+
+
+class ApprovalsSection(BaseModel):
+    """`[approvals]`: what takes more than one approver. A campaign without a hold-out always takes two."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    second_above_customers: int | None = Field(default=None, ge=0, description="a larger audience takes two approvers")
+    second_above_cost: int | None = Field(
+        default=None, ge=0, description="contacts that cost more take two approvers; in minor units (fen)"
+    )
+    second_for_classes: tuple[ClassName, ...] = Field(
+        default=(), description="a campaign that looks at data of these classes takes two approvers"
+    )
+    definitions: bool = Field(default=False, description="definitions are approved before they are applied")
 
 
 class Settings(BaseSettings):
@@ -142,10 +225,15 @@ class Settings(BaseSettings):
     workspace: WorkspaceSection = WorkspaceSection()
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
+    vault: VaultSection = VaultSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
     file_drop: FileDropSection = FileDropSection()
+    rights: RightsSection = RightsSection()
+    access: AccessSection = AccessSection()
+    approvals: ApprovalsSection = ApprovalsSection()
+    retention: RetentionSection = RetentionSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

@@ -9,11 +9,17 @@ import numpy as np
 from sqlalchemy import Connection
 
 from lingque.core.clock import Instant
+from lingque.core.errors import VaultError
 from lingque.core.hashing import Int64s
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Batch, Message, Recalled, Receipt
-from lingque.govern.contracts import Flags, Permit
-from lingque.govern.key_store import KEY_BYTES
+from lingque.govern.ciphers import Lock, Suite, seal, unseal
+from lingque.govern.contracts import AuditTrail, Flags, Home, Permit
+from lingque.govern.key_store import Wrapped
+from lingque.govern.keyring import Keyring
+from lingque.govern.vault import Vault
+from lingque.store.database import Database
 
 
 class FixedClock:
@@ -31,13 +37,41 @@ class FixedClock:
 
 
 class MemoryKeyStore:
-    """A key store without a file. The same key for the same `seed`."""
+    """A key store as a KMS is one: its master keys never leave it. The same keys for the same `seed`."""
 
     def __init__(self, seed: int = 1) -> None:
-        self._key = seed.to_bytes(KEY_BYTES, "big")
+        self._seed = seed
+        self._count = 1
 
-    def master_key(self) -> bytes:
-        return self._key
+    def add_key(self) -> str:
+        """A new master key, which wraps from now on."""
+        self._count += 1
+        return self.current()
+
+    def current(self) -> str:
+        return f"memory/{self._seed}/{self._count}"
+
+    def wrap(self, key: bytes, *, place: str) -> Wrapped:
+        return Wrapped(master_key=self.current(), sealed=seal(self._lock(self._count), key, place))
+
+    def unwrap(self, wrapped: Wrapped, *, place: str) -> bytes:
+        beginning, _, number = wrapped.master_key.rpartition("/")
+        if beginning != f"memory/{self._seed}" or not 1 <= int(number) <= self._count:
+            raise VaultError(f"there is no master key {wrapped.master_key} here", next_step="use the store that has it")
+        return unseal(self._lock(int(number)), wrapped.sealed, place)
+
+    def _lock(self, number: int) -> Lock:
+        return Suite().lock(self._seed.to_bytes(16, "big") + number.to_bytes(16, "big"))
+
+
+def memory_vault(database: Database, audit: AuditTrail) -> Vault:
+    """A vault on that database whose master key is in memory; the same every time it is asked for."""
+    keyring = Keyring(MemoryKeyStore(), Suite())
+    with database.transaction() as connection:
+        keyring.create(connection)
+    with database.reading() as connection:
+        keyring.load(connection)
+    return Vault(keyring, audit)
 
 
 @dataclass
@@ -139,3 +173,14 @@ class MemoryAddresses:
         if permit.customer_id in known:
             return known[permit.customer_id]
         return Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {permit.customer_id} has none")
+
+
+@dataclass
+class MemoryHomes:
+    """Where customers belong, by customer: (branch, staff number). Whoever is not in it belongs nowhere."""
+
+    home_of_customer: Mapping[int, tuple[str, str]]
+
+    def home_of(self, connection: Connection, customer_id: CustomerId) -> Home:
+        branch, manager = self.home_of_customer.get(customer_id, ("", ""))
+        return Home(branch=branch, manager=manager)

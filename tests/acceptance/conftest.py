@@ -1,47 +1,12 @@
-"""Runs the installed command as a user does."""
+"""A terminal in an empty home, and the files of a real bank."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-PROJECT = Path(__file__).parents[2]
-COMMAND = Path(sys.executable).parent / "lingque"
-
-
-@dataclass(frozen=True)
-class Shell:
-    """A terminal in a folder, without anything of the developer's own environment."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    def __call__(self, *arguments: str, exit_code: int = 0, timeout: float = 120) -> str:
-        """Run `lingque`, check the exit code, and give what it printed (both streams)."""
-        return self.run([str(COMMAND), *arguments], exit_code=exit_code, timeout=timeout)
-
-    def run(self, command: list[str], *, exit_code: int = 0, timeout: float = 120) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=dict(self.environment),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        printed = done.stdout + done.stderr
-        assert done.returncode == exit_code, f"{' '.join(command)} → {done.returncode}\n{printed}"
-        return printed
-
-    def at(self, folder: Path, **more: str) -> Shell:
-        return Shell(folder, {**self.environment, **more})
+from shell import COMMAND, PROJECT, Shell
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +17,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         "HOME": str(home),
         "COLUMNS": "140",
         "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parent / "same_surrogates"),
+        "LINGQUE_CONTACT__QUIET_FROM": "",
+        "LINGQUE_CONTACT__QUIET_TO": "",
     }
     return Shell(home, environment)
 

@@ -5,6 +5,7 @@ The way is walked once; each test looks at another part of what was printed and 
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import shutil
@@ -13,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from shell import PROJECT, Shell
 
-from conftest import PROJECT, Shell
 from lingque.entry.mailbox import Mailbox, ReceivedMail, open_mailbox
 
 AS_OF = "1994-03-30"
@@ -41,7 +42,7 @@ def walked(shell: Shell, berka_files: Path, tmp_path_factory: pytest.TempPathFac
         bank = shell.at(workspace, LINGQUE_WORKSPACE__LANDING=str(berka_files), LINGQUE_SMTP__PORT=str(port))
 
         def step(name: str, *arguments: str, exit_code: int = 0) -> None:
-            result.printed[name] = bank(*arguments, exit_code=exit_code)
+            result.printed[name] = bank.in_this_process(*arguments, exit_code=exit_code)
             result.commands.add(shlex.join(["lingque", *arguments]))
 
         campaign = ("campaign", "run", "spring_loans", "--as", "eva")
@@ -147,15 +148,33 @@ def test_a_mail_says_who_sends_it_what_it_costs_and_how_to_refuse(walked: Walked
 
 
 def test_no_effect_is_claimed_where_nobody_was_contacted(walked: Walked) -> None:
-    found = re.findall(r"interval ([+-][\d.]+) pp to ([+-][\d.]+) pp", walked.printed["report"])
+    """Nobody in the files got a mail: the draw divides those who take a loan as an urn does, and the report says so.
+
+    One interval in twenty leaves zero out; what the report says follows the interval. That the groups differ by more
+    than the draw explains is told with a chance of at most 1e-6 of being wrong, for whatever draw.
+    """
+    report = walked.printed["report"]
+    found = re.findall(r"interval ([+-][\d.]+) pp to ([+-][\d.]+) pp", report)
     low, high = (float(bound) for bound in found[0])
-    assert low < 0 < high
-    assert "no effect that can be told from chance" in walked.printed["report"]
+    assert ("no effect that can be told from chance" in report) == (low < 0 < high)
+    (contacted, takers), (held_out, others) = (groups(report)[name] for name in ("contacted", "held out"))
+    assert tail_of_the_draw(takers, contacted, takers + others, contacted + held_out) > 5e-7
     assert "OUTCOME_NOT_YET_KNOWN" in walked.printed["report early"]
 
 
+def tail_of_the_draw(found: int, drawn: int, marked: int, units: int) -> float:
+    """How likely at least so few, or at least so many, are found among those drawn; the smaller of the two."""
+    ways = [math.comb(marked, n) * math.comb(units - marked, drawn - n) for n in range(min(marked, drawn) + 1)]
+    return min(sum(ways[: found + 1]), sum(ways[found:])) / math.comb(units, drawn)
+
+
+def test_the_tail_of_a_draw_is_that_of_the_urn() -> None:
+    """Of ten, of whom four are marked, five are drawn: 252 ways, 6 of them with none or with all of the four."""
+    assert [tail_of_the_draw(found, 5, 4, 10) for found in (0, 1, 4)] == pytest.approx([6 / 252, 66 / 252, 6 / 252])
+
+
 def test_a_model_says_how_well_it_does_and_what_it_cannot_say(walked: Walked) -> None:
-    """Customers are drawn by ids that are random in each workspace, so the bounds are wide."""
+    """Customers are drawn by their ids; for whatever draw the bounds are more than four standard errors away."""
     for printed in (walked.printed["train"], walked.printed["card"]):
         (found,) = re.findall(r"AUC\s+([\d.]+) \[([\d.]+), ([\d.]+)\]\s+([\d.]+) \[", printed)
         auc, low, high, baseline = (float(number) for number in found)

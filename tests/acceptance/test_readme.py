@@ -10,8 +10,7 @@ from smtplib import SMTP
 from subprocess import DEVNULL, PIPE, Popen
 
 import httpx
-
-from conftest import COMMAND, PROJECT, Shell
+from shell import COMMAND, PROJECT, Shell
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -30,7 +29,7 @@ def test_the_tour_can_be_walked(shell: Shell, tmp_path: Path) -> None:
     assert len(tour) > 10
     for line in of_make:  # these run this very test; that the targets exist is what can be tested here
         shell.at(PROJECT).run(["make", "--dry-run", line.split()[1]])
-    printed = shell.at(tmp_path).run(["bash", "-euxc", "\n".join(tour)], timeout=240)
+    printed = shell.at(tmp_path).run(["bash", "-euxc", "\n".join(tour)], timeout=1200)
     assert "ROLE_NOT_ALLOWED" in printed
     assert "OUTCOME_NOT_YET_KNOWN" in printed
     assert "TOO_FEW_EXAMPLES" in printed
@@ -75,7 +74,7 @@ def test_serve_answers(shell: Shell, tmp_path: Path) -> None:
             server.terminate()
 
 
-def _first_answer(port: int, path: str, seconds: float = 20) -> int:
+def _first_answer(port: int, path: str, seconds: float = 120) -> int:
     end = time.monotonic() + seconds
     while True:
         try:

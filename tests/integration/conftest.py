@@ -13,10 +13,13 @@ import psycopg
 import pytest
 from killing import Workers
 from sqlalchemy.engine import make_url
-from tiny_bank import Bank, make_defined, make_loaded, make_queued, make_sent
+from surrogates import same_surrogates
+from tiny_bank import NOW, Bank, make_defined, make_loaded, make_queued, make_sent
 
 from lingque.bootstrap import Application
+from lingque.core.clock import instant_of
 from lingque.store.database import Database
+from lingque.testing import FixedClock
 
 URL = "LINGQUE_CONTROL__URL"
 SERVER = "LINGQUE_TEST_POSTGRES"
@@ -102,6 +105,21 @@ class Controls:
         """A hundred databases on the disk take longer to remove at the end than each on its own."""
         if url.startswith("postgresql"):
             self._postgres().drop(url)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def at_ten_in_the_morning() -> Iterator[None]:
+    """What a test does not say is the same at every hour: a command run at night would send nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lingque.bootstrap.SystemClock", lambda: FixedClock(instant_of(NOW)))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is drawn by surrogate is the same in every run of a test."""
+    with same_surrogates(request.node.nodeid):
+        yield
 
 
 @pytest.fixture(scope="session")

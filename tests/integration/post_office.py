@@ -32,9 +32,8 @@ from lingque.govern.audit import Audit
 from lingque.govern.contracts import ConsentEntry, OptOut, Permit, PermitAsk, PermitSet, Subject
 from lingque.govern.opt_out import OptOutLinks
 from lingque.govern.permits import PermitOffice
-from lingque.govern.vault import Vault
 from lingque.store.database import Database
-from lingque.testing import FixedClock, MemoryAddresses, MemoryKeyStore, MemoryLedger
+from lingque.testing import FixedClock, MemoryAddresses, MemoryLedger, memory_vault
 
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 MINUTE = 60_000_000
@@ -81,7 +80,7 @@ class Post:
         self.calendar = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
         self.audit = Audit(self.clock)
         self.office = Office(PermitOffice(self.clock, self.calendar))
-        self.vault = Vault(MemoryKeyStore(), self.audit)
+        self.vault = memory_vault(self.database, self.audit)
         self.opt_outs = OptOutLinks(self.vault, self.office.office, self.audit)
         everybody = range(1, self.customers + 1)
         self.addresses = MemoryAddresses(
@@ -99,6 +98,7 @@ class Post:
             audit=self.audit,
             sender=Sender(name="示例银行", contact="95555", opt_out_base="http://bank.example"),
             clock=self.clock,
+            calendar=self.calendar,
             batch_size=batch_size,
         )
 

@@ -24,17 +24,19 @@ from tiny_bank import (
 )
 
 from lingque.bootstrap import Application
-from lingque.core.errors import ChannelError
+from lingque.core.errors import ChannelError, NotFoundError
+from lingque.core.labels import LANGUAGES
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.tables import contact_ledger
 from lingque.deliver.contracts import Fates, Message
 from lingque.deliver.tables import deliveries
 from lingque.engage.contracts import Plan
-from lingque.engage.service import history_of, newest_plan, plan_of_wave
+from lingque.engage.explain import explain
+from lingque.engage.service import history_of, newest_plan, plan_of, waves_of
 from lingque.engage.tables import contacts
 from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
-from lingque.flow.intake import apply, run_tags
+from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.messages import send_messages
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
@@ -166,6 +168,17 @@ def test_a_pause_holds_what_is_left_and_a_resumed_run_sends_it(bank: Bank, loade
     assert state(services) == "rolled_out"
 
 
+def test_whoever_sends_the_last_message_ends_the_wave(bank: Bank, loaded: Application) -> None:
+    services = loaded.services
+    approve(services)
+    bank.channel.before_send = After(5, lambda: pause_campaign(services, CAMPAIGN, MIN))
+    run_campaign(services, CAMPAIGN, LIN)
+    resume_campaign(services, CAMPAIGN, LIN)
+    send_messages(services, LIN)
+    assert bank.channel.transmissions == len(contacted(services))
+    assert state(services) == "rolled_out"
+
+
 def test_a_stop_cancels_what_is_left_and_frees_its_place(bank: Bank, loaded: Application) -> None:
     services = loaded.services
     approve(services)
@@ -255,7 +268,7 @@ def test_one_approval_covers_the_waves_to_come(bank: Bank, loaded: Application) 
     assert again.plan is not None
     with services.database.reading() as connection:
         steps = history_of(connection, second.plan.wave_id)
-        assert plan_of_wave(connection, again.plan.wave_id).state == "rolled_out"
+        assert plan_of(connection, CAMPAIGN, again.plan.wave_id).state == "rolled_out"
     assert [(step.state, step.by) for step in steps[:3]] == [
         ("simulated", "lin"), ("reviewed", "hua"), ("approved", "min"),
     ]  # fmt: skip
@@ -274,6 +287,76 @@ def test_a_changed_definition_ends_the_standing_approval(bank: Bank, loaded: App
     assert reason_of(second.outcome) is Reason.NOT_APPROVED
     assert second.plan is not None
     assert second.plan.state == "simulated"
+
+
+def test_a_stop_ends_the_standing_approval_until_people_approve_again(bank: Bank, loaded: Application) -> None:
+    services = changed(bank, loaded, MONTHLY)
+    approve(services)
+    bank.channel.before_send = After(5, lambda: stop_campaign(services, CAMPAIGN, MIN, comment="complaints"))
+    list(run_due(services, AS_OF, LIN))
+    bank.channel.before_send = lambda _message: None
+    second_month(bank, services)
+    for _ in range(2):  # asked again, it is not forgotten
+        (second,) = run_due(services, NEXT, LIN)
+        assert reason_of(second.outcome) is Reason.NOT_APPROVED
+    assert bank.channel.transmissions == 5
+    with services.database.reading() as connection:
+        plan = newest_plan(connection, CAMPAIGN)
+    review_campaign(services, CAMPAIGN, HUA, digest=plan.digest)
+    approve_campaign(services, CAMPAIGN, MIN, digest=plan.digest)
+    (again,) = run_due(services, NEXT, LIN)
+    assert isinstance(again.outcome, Fates)
+    assert again.outcome.sent == bank.channel.transmissions - 5 > 0
+
+
+def test_while_one_wave_is_paused_no_other_begins(bank: Bank, loaded: Application) -> None:
+    services = changed(bank, loaded, MONTHLY)
+    approve(services)
+    bank.channel.before_send = After(5, lambda: pause_campaign(services, CAMPAIGN, MIN))
+    list(run_due(services, AS_OF, LIN))
+    bank.channel.before_send = lambda _message: None
+    second_month(bank, services)
+    (second,) = run_due(services, NEXT, LIN)
+    assert reason_of(second.outcome) is Reason.WRONG_STATE
+    assert second.plan is None
+    assert bank.channel.transmissions == 5
+    assert isinstance(resume_campaign(services, CAMPAIGN, LIN), Plan)
+    (second,) = run_due(services, NEXT, LIN)
+    assert isinstance(second.outcome, Fates)
+    with services.database.reading() as connection:
+        assert [wave.state for wave in waves_of(connection, CAMPAIGN)] == ["rolled_out", "rolled_out"]
+
+
+def test_a_stop_reaches_the_wave_before_too(bank: Bank, loaded: Application) -> None:
+    services = changed(bank, loaded, MONTHLY)
+    approve(services)
+    bank.channel.before_send = After(5, lambda: pause_campaign(services, CAMPAIGN, MIN))
+    list(run_due(services, AS_OF, LIN))
+    second_month(bank, services)
+    assert isinstance(plan_campaign(services, CAMPAIGN, NEXT, LIN), Plan)
+    assert isinstance(stop_campaign(services, CAMPAIGN, MIN), Plan)
+    with services.database.reading() as connection:
+        assert [wave.state for wave in waves_of(connection, CAMPAIGN)] == ["stopped", "stopped"]
+        assert connection.execute(select(deliveries).where(deliveries.c.status == "queued")).first() is None
+
+
+def test_an_earlier_wave_is_still_told_of(bank: Bank, loaded: Application) -> None:
+    services = changed(bank, loaded, MONTHLY)
+    approve(services)
+    list(run_due(services, AS_OF, LIN))
+    second_month(bank, services)
+    list(run_due(services, NEXT, LIN))
+    with services.database.reading() as connection:
+        second, first = waves_of(connection, CAMPAIGN)
+    for wave in (first, second):
+        report = report_campaign(services, CAMPAIGN, MIN, wave=wave.wave_id)
+        assert isinstance(report, CampaignReport)
+        assert (report.plan.as_of, report.fates.sent) == (wave.as_of, dict(report.waterfall)["contacted"])
+    newest = report_campaign(services, CAMPAIGN, MIN)
+    assert isinstance(newest, CampaignReport)
+    assert newest.plan.wave_id == second.wave_id
+    with pytest.raises(NotFoundError, match="has no wave 99"):
+        report_campaign(services, CAMPAIGN, MIN, wave=99)
 
 
 def test_on_other_days_nothing_is_due(bank: Bank, loaded: Application) -> None:
@@ -339,6 +422,14 @@ def test_a_channel_is_filled_and_no_more(bank: Bank, loaded: Application) -> Non
     plan = approve(services)
     assert plan.forecast.to_contact == 7
     assert plan.forecast.refusals["NO_CAPACITY"] == len(LAWFUL) - 7 - plan.forecast.to_hold_out
+    (limit,) = plan.forecast.limits
+    assert (limit.channel, limit.capacity, limit.contacts) == ("email", 7, 7)
+    assert plan.forecast.best_possible is not None
+    assert plan.forecast.best_possible >= plan.forecast.expected_profit
+    assert limit.price > 0, "one more mail would earn something"
+    said = {language: dict(explain(plan, catalog_of(services), language)) for language in LANGUAGES}
+    assert "capacity 7, 0 left" in said["en"]["allocation"]
+    assert "容量 7，余 0" in said["zh"]["分配"]
     run_campaign(services, CAMPAIGN, LIN)
     assert len(contacted(services)) == bank.channel.transmissions == 7
     assert dict(plan.forecast.waterfall)["chosen"] == 7 + plan.forecast.to_hold_out

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 from sqlalchemy import select, update
+from surrogates import same_surrogates
 from tiny_bank import (
     OTTO,
     PRINCIPALS,
@@ -114,9 +115,7 @@ def make_learning(folder: Path) -> None:
     bank.deliver("transactions", [row for row in transactions if int(row[0][2:]) < len(with_account)])
     bank.deliver("deposits", deposits)
     bank.deliver("consents", consents(3))
-    numbers = random.Random(20260601)  # noqa: S311 - so that the halves drawn by customer are the same in every run
-    with pytest.MonkeyPatch.context() as patch, bank.open() as application:
-        patch.setattr("lingque.govern.vault.new_surrogate", lambda: numbers.getrandbits(62) + 1)
+    with same_surrogates(20260601), bank.open() as application:
         services = application.services
         assert not isinstance(apply(services, OTTO), Refusal)
         load_all(services)

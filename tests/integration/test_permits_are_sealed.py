@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import lingque
 from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId
 from lingque.core.registries import DataClass, Purpose
-from lingque.govern.contracts import Permit, PermitAsk, PermitSet
+from lingque.decide.contracts import Candidate
+from lingque.govern.contracts import Addresses, Permit, PermitAsk, PermitSet
 
 ASK = PermitAsk(purpose=Purpose.MARKETING, channel="email", data_classes=DataClass(0), moment=Instant(0))
 SEALED = {"Permit", "PermitSet", "_SEAL"}
@@ -66,3 +69,24 @@ def test_one_without_the_seal_cannot_be_made(seal: object) -> None:
 def test_one_without_any_seal_cannot_be_made() -> None:
     with pytest.raises(TypeError):
         Permit(ask=ASK, customer_id=CustomerId(1))  # type: ignore[call-arg]
+
+
+def test_whatever_decides_on_or_opens_or_sends_to_a_customer_takes_a_permit() -> None:
+    """By their types: there is no candidate without permits, and the vault opens nothing without a permit."""
+    assert get_type_hints(Candidate)["permits"] is PermitSet
+    for opening in (Addresses.release, Addresses.release_name):
+        assert get_type_hints(opening)["permit"] is Permit
+    # the one place where a message for a channel is composed asks for the permit itself
+    composing = [
+        module.relative_to(ROOT).as_posix()
+        for module in ROOT.rglob("*.py")
+        if "compose(" in module.read_text(encoding="utf-8") and module.name != "compose.py"
+    ]
+    assert composing == ["deliver/leave.py"]
+    # and no address is opened outside of it but for staff who give a reason
+    opening_modules = sorted(
+        module.relative_to(ROOT).as_posix()
+        for module in ROOT.rglob("*.py")
+        if re.search(r"addresses\.release(_name)?\(", module.read_text(encoding="utf-8"))
+    )
+    assert opening_modules == ["deliver/leave.py", "flow/customers.py"]

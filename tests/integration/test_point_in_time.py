@@ -145,6 +145,15 @@ def test_a_derived_value_that_does_not_fit_names_the_tags(bank: Bank, loaded: Ap
         run_tags(loaded.services, AS_OF, OTTO)
 
 
+def test_a_number_that_is_none_names_the_tag(bank: Bank, loaded: Application) -> None:
+    text = (bank.folder / "definitions" / "tags.yaml").read_text(encoding="utf-8")
+    huge = "tag: huge\nlabel: {zh: 多, en: Huge}\nfamily: value\nvalue: cast(salary_3m as number) * 1e308\n"
+    bank.define("tags", f"{text}---\n{huge}\n")
+    apply(loaded.services, OTTO)
+    with pytest.raises(WarehouseError, match=r"a value of tag 'huge' is too large for a number"):
+        snapshot(loaded.services)
+
+
 def test_over_no_rows_counts_and_sums_are_zero_and_the_rest_is_unknown(
     defined_bank: Bank, defined: Application
 ) -> None:

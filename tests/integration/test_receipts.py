@@ -72,7 +72,8 @@ def recorded(post: Post) -> int:
         ("rm_call", ["done", "answered"], "answered"),
         ("rm_call", ["answered", "done"], "answered"),
         ("rm_call", ["declined", "expired"], "declined"),
-        ("rm_call", ["expired", "done"], "expired"),
+        ("rm_call", ["expired", "done"], "sent"),
+        ("rm_call", ["done", "expired"], "sent"),
         ("rm_call", ["failed"], "failed"),
     ],
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,16 +17,26 @@ from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.govern.audit import Audit
+from lingque.govern.ciphers import Suite
 from lingque.govern.contracts import Permit, PermitAsk, Subject
-from lingque.govern.key_store import FileKeyStore
+from lingque.govern.keyring import Keyring
 from lingque.govern.permits import PermitOffice
 from lingque.govern.tables import audit, vault_identifiers, vault_keys, vault_surrogates
 from lingque.govern.vault import Vault
 from lingque.store.database import Database
 from lingque.testing import FixedClock, MemoryKeyStore
 
+if TYPE_CHECKING:
+    from conftest import Controls
+
 CLOCK = FixedClock(Instant(1_000_000))
 ANN, BOB = PartyId(11), PartyId(12)
+
+
+@pytest.fixture
+def suite(controls: Controls) -> Suite:
+    """Each suite on one database: neither cares about the other."""
+    return Suite() if controls.backend == "sqlite" else Suite(cipher="sm4-gcm", digest="sm3")
 
 
 @pytest.fixture
@@ -38,9 +47,16 @@ def connection(migrated_url: str) -> Iterator[Connection]:
     database.close()
 
 
+def made_vault(connection: Connection, suite: Suite) -> Vault:
+    keyring = Keyring(MemoryKeyStore(), suite)
+    keyring.create(connection)
+    keyring.load(connection)
+    return Vault(keyring, Audit(CLOCK))
+
+
 @pytest.fixture
-def vault() -> Vault:
-    return Vault(MemoryKeyStore(), Audit(CLOCK))
+def vault(connection: Connection, suite: Suite) -> Vault:
+    return made_vault(connection, suite)
 
 
 @pytest.fixture
@@ -144,15 +160,65 @@ def test_a_changed_byte_does_not_open(connection: Connection, vault: Vault, perm
         vault.open_note(note[:-1] + bytes([note[-1] ^ 1]))
 
 
-def test_another_master_key_opens_nothing(connection: Connection, vault: Vault, permits: dict[PartyId, Permit]) -> None:
-    stranger = Vault(MemoryKeyStore(seed=2), Audit(CLOCK))
+def test_another_master_key_opens_nothing(
+    connection: Connection, vault: Vault, permits: dict[PartyId, Permit], suite: Suite
+) -> None:
+    keyring = Keyring(MemoryKeyStore(seed=2), suite)
+    keyring.load(connection)
+    stranger = Vault(keyring, Audit(CLOCK))
     with pytest.raises(VaultError, match="master key"):
         stranger.release(connection, permits[ANN])
     with pytest.raises(VaultError):
         stranger.open_note(vault.seal_note("a row"))
-    minted = vault.resolve(connection, namespace="n", keys=["k"], mint=True)
-    assert stranger.resolve(connection, namespace="n", keys=["k"], mint=False) == {}
-    assert vault.resolve(connection, namespace="n", keys=["k"], mint=False) == minted
+    with pytest.raises(VaultError):
+        stranger.resolve(connection, namespace="n", keys=["k"], mint=False)
+    with pytest.raises(VaultError):
+        stranger.token_secret()
+
+
+def test_many_addresses_leave_at_once_each_with_a_trace(
+    connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
+) -> None:
+    vault.put(connection, [(BOB, "email", None)])
+    bob, ann, again = vault.release_all(connection, [permits[BOB], permits[ANN], permits[ANN]])
+    assert isinstance(bob, Refusal)
+    assert bob.reason is Reason.ADDRESS_MISSING
+    assert ann == again == "ann@mail.example"
+    assert [row.subject for row in connection.execute(select(audit))] == [f"customer {ANN}"] * 2
+    assert vault.release_all(connection, []) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept", "asked"),
+    [
+        ("phone", "+86 138-0013-8000", "13800138000"),
+        ("email", "Ann@Mail.example", " ann@mail.EXAMPLE "),
+        ("name", "安女士", "安女士"),
+    ],
+)
+def test_a_party_is_found_by_a_blind_index(
+    kind: str, kept: str, asked: str, connection: Connection, vault: Vault
+) -> None:
+    vault.put(connection, [(ANN, kind, kept), (BOB, kind, "13900000000")])
+    assert vault.find(connection, kind=kind, value=asked) == [ANN]
+    assert vault.find(connection, kind=kind, value="nobody") == []
+    assert vault.find(connection, kind="document", value=asked) == []
+    vault.put(connection, [(ANN, kind, None)])
+    assert vault.find(connection, kind=kind, value=asked) == []
+
+
+def test_what_is_destroyed_opens_for_nobody(
+    connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
+) -> None:
+    minted = vault.resolve(connection, namespace="core/customers", keys=["K1", "K2"], mint=True)
+    vault.put(connection, [(PartyId(minted["K1"]), "name", "安女士")])
+    assert vault.destroy(connection, [PartyId(minted["K1"]), ANN]) == {
+        "vault_keys": 2, "vault_identifiers": 2, "vault_surrogates": 1
+    }  # fmt: skip
+    assert isinstance(vault.release(connection, permits[ANN]), Refusal)
+    assert vault.resolve(connection, namespace="core/customers", keys=["K1", "K2"], mint=False) == {"K2": minted["K2"]}
+    assert vault.resolve(connection, namespace="core/customers", keys=["K1"], mint=True)["K1"] != minted["K1"]
+    assert vault.release(connection, permits[BOB]) == "bob@mail.example"
 
 
 def test_an_erased_data_key_erases_everything_of_the_party(
@@ -191,44 +257,3 @@ def test_many_keys_are_resolved(connection: Connection, vault: Vault) -> None:
     assert len(set(minted.values())) == len(keys)
     assert all(0 < value < 2**63 for value in minted.values())
     assert vault.resolve(connection, namespace="n", keys=keys, mint=False) == minted
-
-
-def test_a_key_file_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
-    store = FileKeyStore(tmp_path / "keys" / "master.key")
-    store.create()
-    key = store.master_key()
-    assert store.path.stat().st_mode & 0o777 == 0o600
-    assert store.path.parent.stat().st_mode & 0o077 == 0
-    store.create()
-    assert store.master_key() == key
-    assert len(key) == 32
-    other = FileKeyStore(tmp_path / "other" / "master.key")
-    other.create()
-    assert other.master_key() != key
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
-def test_a_key_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
-    store = FileKeyStore(tmp_path / "master.key")
-    store.create()
-    os.chmod(store.path, mode)
-    with pytest.raises(VaultError, match="others can read") as refused:
-        store.master_key()
-    assert "chmod 600" in refused.value.next_step
-
-
-@pytest.mark.parametrize("content", ["", "abc", "zz" * 32, "ab" * 31, "ab" * 33])
-def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(content: str, tmp_path: Path) -> None:
-    store = FileKeyStore(tmp_path / "master.key")
-    store.path.write_text(content, encoding="ascii")
-    os.chmod(store.path, 0o600)
-    with pytest.raises(VaultError, match="does not hold a key"):
-        store.master_key()
-    store.create()
-    assert store.path.read_text(encoding="ascii") == content
-
-
-def test_a_lost_key_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="cannot be read") as refused:
-        FileKeyStore(tmp_path / "master.key").master_key()
-    assert "backup" in refused.value.next_step

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from surrogates import same_surrogates
 
 from lingque.bootstrap import Application, create_workspace, open_workspace
 from lingque.core.clock import instant_of
@@ -248,6 +248,7 @@ USERS = (
     User(name="lan_too", person="lan", roles=frozenset({Role.COMPLIANCE_OFFICER})),
     User(name="ada", person="ada", roles=frozenset({Role.ANALYST})),
     User(name="root", person="root", roles=frozenset({Role.SYSTEM_ADMINISTRATOR})),
+    User(name="sam", person="sam", roles=frozenset({Role.SECURITY_ADMINISTRATOR})),
 )
 PRINCIPALS = {user.name: Principal(user=user.name, person=user.person, roles=user.roles) for user in USERS}
 OTTO, LAN, LIN, HUA, MIN = (PRINCIPALS[name] for name in ("otto", "lan", "lin", "hua", "min"))
@@ -417,9 +418,7 @@ def make_loaded(folder: Path) -> None:
     make_defined(folder)
     bank = Bank(folder=folder)
     deliver_all(bank)
-    numbers = random.Random(20260601)  # noqa: S311 - so that the groups drawn by customer are the same in every run
-    with pytest.MonkeyPatch.context() as patch, bank.open() as application:
-        patch.setattr("lingque.govern.vault.new_surrogate", lambda: numbers.getrandbits(62) + 1)
+    with same_surrogates(20260601), bank.open() as application:
         load_all(application.services)
         assert not isinstance(run_tags(application.services, AS_OF, OTTO), Refusal)
 

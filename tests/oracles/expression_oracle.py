@@ -6,6 +6,7 @@ written here from the language's description and shares nothing with the compile
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -53,7 +54,7 @@ COLUMNS: dict[str, Type] = {
     "active": BOOLEAN,
     "vip": BOOLEAN,
 }
-texts = st.text(alphabet="abA%_'\\ 京", max_size=4)
+texts = st.text(alphabet="abA%_'\\ 京", max_size=4) | st.text(alphabet="0127+-.", max_size=4)
 days = st.dates(date(1990, 1, 1), date(1990, 1, 6))
 VALUES: dict[Type, st.SearchStrategy[Any]] = {
     INTEGER: st.integers(-3, 3) | st.integers(-50, 50),
@@ -177,21 +178,33 @@ class Expressions:
         whole, number, amount = of[Kind.INTEGER], of[Kind.NUMBER], of[Kind.MONEY]
         made = {"coalesce": _coalesced(kind, self.of(kind, depth), whole)}
         made["case"] = _cases(kind, of[Kind.BOOLEAN], self.of(kind, depth), whole)
+        if kind != BOOLEAN:
+            made |= _extremes(kind, self.of(kind, depth))
         match kind.kind:
             case Kind.BOOLEAN:
                 return made | _truths(of)
             case Kind.INTEGER:
                 made |= {"-x": whole.map(_negative)} | _signs("+-*", whole, whole, kind)
+                made |= _called(whole, kind, {"abs": abs, "floor": int, "round": int})
+                made |= _called(of[Kind.DATE], kind, {"year": _year, "month": _month, "day": _day})
+                made |= (
+                    _cast("text", of[Kind.TEXT], kind, _whole)
+                    | _cast("number", number, kind, int)
+                    | _cast("boolean", of[Kind.BOOLEAN], kind, int)
+                )
                 dates = st.tuples(of[Kind.DATE], of[Kind.DATE])
                 return made | {"days between": dates.map(_days_between), "years_between": dates.map(_years_between)}
             case Kind.NUMBER:
                 made |= _signs("+-*/", number, number | whole, kind, " number")
                 made |= _signs("+-*/", whole, number, kind, " whole")
                 made |= _signs("/", whole, whole, kind) | _signs("/", amount, amount, kind, " money")
+                made |= _called(number, kind, {"abs": abs, "round": _round, "floor": math.floor, "ceil": math.ceil})
+                made |= _cast("whole", whole, kind, float) | _cast("money", amount, kind, lambda minor: minor / 100)
                 return made | {"-x": number.map(_negative)}
             case Kind.MONEY:
                 made |= _signs("+-", amount, amount, kind) | _signs("*", amount, whole, kind)
                 made |= _signs("*", whole, amount, kind, " whole") | {"-x": amount.map(_negative)}
+                made |= _called(amount, kind, {"abs": abs})
                 return made | {"share": st.tuples(amount, whole).map(lambda pair: _share(*pair))}
             case Kind.DATE:
                 spans = st.tuples(of[Kind.DATE], st.integers(0, 800), st.booleans())
@@ -199,7 +212,8 @@ class Expressions:
                 made |= {"days later": spans.map(lambda drawn: _days_later(*drawn))}
                 return made | {"months later": months.map(lambda drawn: _months_later(self.as_of, *drawn))}
             case _:
-                return made
+                made |= _cast("whole", whole, kind, str) | _cast("date", of[Kind.DATE], kind, str)
+                return made | _cast("boolean", of[Kind.BOOLEAN], kind, lambda value: str(value).lower())
 
 
 def _truths(of: dict[Kind, Strategy]) -> dict[str, Strategy]:
@@ -225,6 +239,53 @@ def _truths(of: dict[Kind, Strategy]) -> dict[str, Strategy]:
         ]
         made[f"{word}in"] = st.one_of(*listed).map(lambda p, positive=positive: _in(*p, positive))
     return made
+
+
+def _called(of: Strategy, kind: Type, functions: dict[str, Callable[..., Any]]) -> dict[str, Strategy]:
+    def made(name: str, function: Callable[..., Any]) -> Strategy:
+        return of.map(lambda one: Meant(f"{name}({one.text})", lambda row: strict(function)(one.meaning(row)), kind))
+
+    return {name: made(name, function) for name, function in functions.items()}
+
+
+def _cast(name: str, of: Strategy, kind: Type, function: Callable[..., Any]) -> dict[str, Strategy]:
+    meant = of.map(
+        lambda one: Meant(f"cast({one.text} as {kind.kind})", lambda row: strict(function)(one.meaning(row)), kind)
+    )
+    return {f"cast {name}": meant}
+
+
+def _extremes(kind: Type, of: Strategy) -> dict[str, Strategy]:
+    def made(name: str, choose: Callable[..., Any]) -> Strategy:
+        def meant(choices: list[Meant]) -> Meant:
+            def meaning(row: Row) -> Any:
+                return choose((value for one in choices if (value := one.meaning(row)) is not None), default=None)
+
+            return Meant(f"{name}({', '.join(one.text for one in choices)})", meaning, kind)
+
+        return st.lists(of, min_size=1, max_size=3).map(meant)
+
+    return {"least": made("least", min), "greatest": made("greatest", max)}
+
+
+def _year(day: date) -> int:
+    return day.year
+
+
+def _month(day: date) -> int:
+    return day.month
+
+
+def _day(day: date) -> int:
+    return day.day
+
+
+def _round(number: float) -> float:
+    return math.copysign(math.floor(Fraction(abs(number)) + Fraction(1, 2)), number)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch("[+-]?[0-9]+", text) else None
 
 
 def _coalesced(kind: Type, one: Strategy, whole: Strategy) -> Strategy:

@@ -71,6 +71,10 @@ class BusinessCalendar:
             raise ValueError(f"{local.isoformat()} has a time zone of its own")
         return instant_of(local.replace(tzinfo=self.time_zone))
 
+    def in_days(self, instant: Instant, days: int) -> Instant:
+        """The end of the business day that comes so many days later."""
+        return self.start_of(self.day_of(instant) + timedelta(days=days + 1))
+
     def day_of(self, instant: Instant) -> date:
         """The business day that holds the instant."""
         return datetime_of(instant).astimezone(self.time_zone).date()

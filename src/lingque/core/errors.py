@@ -10,6 +10,7 @@
     ├── BusyError               another process holds the workspace
     ├── WarehouseError          the data plane is not as it must be (unsorted file, lost version, overflow)
     ├── VaultError              a key is missing or a sealed value does not open
+    ├── AllocationError         an allocation problem makes no sense (a NaN, a negative capacity)
     └── ChannelError            a channel cannot be used at all (a single failed message is a Receipt, not an error)
 
 What the law, a policy or a colleague forbids is not an error: it is a `Refusal` with a `Reason`
@@ -102,6 +103,10 @@ class WarehouseError(LingqueError):
 
 class VaultError(LingqueError):
     """A key is missing, or a sealed value does not open with it."""
+
+
+class AllocationError(LingqueError):
+    """An allocation problem makes no sense; nothing was decided."""
 
 
 class ChannelError(LingqueError):

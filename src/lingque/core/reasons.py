@@ -26,6 +26,15 @@ class Reason(IntEnum):
     ON_EXCLUSION_LIST = 109
     COMPLIANCE_EXCLUSION = 110
     QUIET_HOURS = 111
+    KEPT_BY_LAW = 112
+    AUTOMATED_DECISION_REFUSED = 121
+    NO_GUARDIAN_CONSENT = 122
+    TAG_REFUSED = 123
+    OUTSIDE_SCOPE = 124
+    ROLES_DO_NOT_FIT = 125
+    PASSWORD_TOO_WEAK = 126
+    SIGN_IN_FAILED = 127
+    CONSENT_REQUIRED = 128
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -50,6 +59,8 @@ class Reason(IntEnum):
     NOT_REVIEWED = 307
     PILOT_NOT_APPROVED = 308
     NOT_DUE = 309
+    MORE_APPROVALS_NEEDED = 321
+    NOT_DELEGATED = 322
 
     RECEIVER_REFUSED = 401
     FATE_UNKNOWN = 402
@@ -87,6 +98,11 @@ class Reason(IntEnum):
     def label(self) -> Label:
         return REASON_LABELS[self]
 
+    @property
+    def for_customer(self) -> Reason:
+        """As the customer, and whoever may not see compliance's reasons, is told: a secret one reads as any other."""
+        return Reason.ON_EXCLUSION_LIST if self is Reason.COMPLIANCE_EXCLUSION else self
+
 
 REASON_LABELS: dict[Reason, Label] = {
     Reason.NO_CONSENT: Label(zh="未取得该渠道的营销同意", en="no consent to this purpose on this channel"),
@@ -101,6 +117,19 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.ON_EXCLUSION_LIST: Label(zh="在排除名单中", en="on an exclusion list"),
     Reason.COMPLIANCE_EXCLUSION: Label(zh="合规排除", en="excluded by compliance"),
     Reason.QUIET_HOURS: Label(zh="免打扰时段", en="quiet hours"),
+    Reason.KEPT_BY_LAW: Label(zh="依法须保留", en="a law demands that it is kept"),
+    Reason.AUTOMATED_DECISION_REFUSED: Label(zh="客户拒绝自动化决策", en="the customer refuses automated decisions"),
+    Reason.NO_GUARDIAN_CONSENT: Label(
+        zh="未取得监护人同意（不满十四周岁）", en="under 14 without a guardian's consent"
+    ),
+    Reason.TAG_REFUSED: Label(zh="客户已删除所依据的标签", en="the customer deleted a tag that this rests on"),
+    Reason.OUTSIDE_SCOPE: Label(
+        zh="不在授权的机构或客户范围内", en="outside the organisation or customers one answers for"
+    ),
+    Reason.ROLES_DO_NOT_FIT: Label(zh="角色冲突或范围不符", en="roles that nobody may hold together, or not so far"),
+    Reason.PASSWORD_TOO_WEAK: Label(zh="口令强度不足", en="the password is too weak"),
+    Reason.SIGN_IN_FAILED: Label(zh="登录失败", en="the sign-in failed"),
+    Reason.CONSENT_REQUIRED: Label(zh="依法须取得同意", en="the law asks for consent here, and nothing else will do"),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),
@@ -123,6 +152,8 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.NOT_REVIEWED: Label(zh="尚未通过消保审查", en="not reviewed for consumer protection yet"),
     Reason.PILOT_NOT_APPROVED: Label(zh="试点尚未评审", en="the pilot has not been approved yet"),
     Reason.NOT_DUE: Label(zh="未到执行日", en="not due on that day"),
+    Reason.MORE_APPROVALS_NEEDED: Label(zh="尚需其他审批人同意", en="another approver is needed besides"),
+    Reason.NOT_DELEGATED: Label(zh="未获有效授权代办", en="nobody delegated this, or not for today"),
     Reason.RECEIVER_REFUSED: Label(zh="接收方拒收", en="the receiver refused the message"),
     Reason.FATE_UNKNOWN: Label(zh="发送结果未知", en="it is not known whether the message arrived"),
     Reason.ADDRESS_MISSING: Label(zh="没有联系地址", en="there is no address"),

@@ -19,6 +19,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.labels import Label
 from lingque.core.reasons import Reason
 from lingque.core.registries import Purpose
+from lingque.decide.allocation.certificate import Certificate
 from lingque.govern.contracts import Flags, PermitSet
 
 DECISION_TABLE = "decisions"
@@ -173,6 +174,7 @@ class Decisions:
 
     `chosen` (n,) is the index of the candidate each would get, or `NOTHING`; `held_out` (n,) is true for those who
     do not get it so that its effect can be measured; `drawn` (n,) is the number in [0, 1) that decided so.
+    `certificate`: how good the choice is for those who may be contacted, in minor units.
     """
 
     requests: Requests
@@ -181,6 +183,7 @@ class Decisions:
     chosen: NDArray[np.int32]
     held_out: Flags
     drawn: Float64s
+    certificate: Certificate
 
     @property
     def contacted(self) -> Flags:

@@ -33,7 +33,15 @@ def decide(
         judged.append(Judged(candidate=candidate, refusals=refusals, worth=worth))
     drawn = draw(requests.customer_ids, salt=context.salt)
     out = drawn < context.hold_out
-    chosen = arbitrate(judged, requests.customer_ids, held_out=out, capacity=context.capacity, salt=context.salt)
+    arbitration = arbitrate(
+        judged,
+        requests.customer_ids,
+        held_out=out,
+        hold_out=context.hold_out,
+        capacity=context.capacity,
+        salt=context.salt,
+    )
+    chosen = arbitration.chosen
     held_out = (chosen != NOTHING) & out
     value = np.zeros(len(chosen), dtype=np.int64)
     for index, entry in enumerate(judged):
@@ -45,6 +53,7 @@ def decide(
         chosen=chosen,
         held_out=held_out,
         drawn=drawn,
+        certificate=arbitration.certificate,
     )
 
 

@@ -14,7 +14,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.labels import Label, Language
 from lingque.core.reasons import Reason
 from lingque.core.registries import DataClass, Purpose
-from lingque.govern.contracts import OptOut
+from lingque.govern.contracts import UNSTATED, Grounds, OptOut
 
 Status = Literal[
     "queued",
@@ -87,6 +87,7 @@ class Outgoing:
     purpose: Purpose
     data_classes: DataClass
     content: Content
+    grounds: Grounds = UNSTATED
     route: str = ""
     label: str = ""
     why: str = ""

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from lingque.core.clock import Clock, Instant
+from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import ChannelError
 from lingque.core.hashing import digest_of
 from lingque.core.reasons import Reason, Refusal
@@ -47,6 +47,7 @@ class HandingOver:
     moves: Moves
     audit: AuditTrail
     clock: Clock
+    calendar: BusinessCalendar
     size: int
 
     def pump(self, gate: Gate) -> Iterator[int]:
@@ -190,8 +191,12 @@ class HandingOver:
             yield len(opened)
 
     def _judge_assigned(self) -> int:
-        """Tasks that nobody has done yet die with the leave to do them."""
-        cancelled = 0
+        """Tasks that nobody has done yet die with the leave to do them, and expire after their last day.
+
+        Who was to do it knows that day, so nothing is recalled; a statement that comes late still counts.
+        """
+        today = self.calendar.day_of(self.clock.now())
+        ended = 0
         with self.database.reading() as connection:
             waiting = connection.execute(
                 select(deliveries).where(
@@ -203,8 +208,12 @@ class HandingOver:
                 for work, reason in self.leave.refusals(connection, part):
                     if self.moves.withdraw(connection, work, "cancelled", reason):
                         self._trace(connection, work, reason, "cancel_task")
-                        cancelled += 1
-        return cancelled
+                        ended += 1
+                for work in part:
+                    if work.due is not None and work.due < today:
+                        late = Reason.NOT_DONE_IN_TIME
+                        ended += self.moves.move(connection, work, "expired", reason=late, batch_id=work.batch_id)
+        return ended
 
     def _recall(self) -> None:
         """Tell the receivers what has left their batches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -16,20 +16,20 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.compose import Sender, compose
 from lingque.deliver.contracts import BY_PEOPLE, Content, Message
+from lingque.deliver.grounds import grounds_of
 from lingque.deliver.tables import contents
-from lingque.govern.contracts import Addresses, OptOut, OptOutTokens, Permit, PermitAsk, Permits
-
-_MAY_SEND = {"sending": True} if "sending" in {one.name for one in fields(PermitAsk)} else {}
+from lingque.govern.contracts import Addresses, Grounds, OptOut, OptOutTokens, Permit, PermitAsk, Permits
 
 
-def ask_of(work: Any, moment: Instant, *, sending: bool) -> PermitAsk:
+def ask_of(work: Any, grounds: Grounds, moment: Instant, *, sending: bool) -> PermitAsk:
     """The question for the message of this row: may it be sent at the moment, or (not `sending`) may it wait on?"""
     return PermitAsk(
         purpose=Purpose(work.purpose),
         channel=work.channel,
         data_classes=DataClass(work.data_classes),
         moment=moment,
-        **(_MAY_SEND if sending else {}),
+        sending=sending,
+        grounds=grounds,
     )
 
 
@@ -43,12 +43,14 @@ class Leave:
     sender: Sender
     clock: Clock
     _words: dict[str, Content] = field(default_factory=dict)
+    _grounds: dict[str, Grounds] = field(default_factory=dict)
 
     def message(self, connection: Connection, work: Any) -> Message | Refusal:
         """The message of this row, permitted now and with its address opened; or why not."""
         customer = CustomerId(work.customer_id)
         disturbs = work.channel not in BY_PEOPLE  # a task may be given out at night; it is done by day
-        permit = self.permits.permit(connection, customer, ask_of(work, self.clock.now(), sending=disturbs))
+        ask = ask_of(work, self._grounds_of(connection, work), self.clock.now(), sending=disturbs)
+        permit = self.permits.permit(connection, customer, ask)
         if isinstance(permit, Refusal):
             return permit
         address = self.addresses.release(connection, permit)
@@ -72,15 +74,22 @@ class Leave:
         """Which of these waiting tasks have lost their leave, and the first reason why. Quiet hours do not matter."""
         moment = self.clock.now()
 
-        def question(work: Any) -> tuple[int, str, int]:
-            return work.purpose, work.channel, work.data_classes
+        def question(work: Any) -> tuple[int, str, int, str]:
+            return work.purpose, work.channel, work.data_classes, work.grounds_digest
 
         for _, alike in groupby(sorted(works, key=question), key=question):
             listed = list(alike)
             ids = np.array([work.customer_id for work in listed], dtype=np.int64)
-            answer = self.permits.permit_set(connection, ids, ask_of(listed[0], moment, sending=False))
+            ask = ask_of(listed[0], self._grounds_of(connection, listed[0]), moment, sending=False)
+            answer = self.permits.permit_set(connection, ids, ask)
             for position in np.flatnonzero(~answer.allowed).tolist():
                 yield listed[position], min(r for r, flags in answer.refusals.items() if flags[position])
+
+    def _grounds_of(self, connection: Connection, work: Any) -> Grounds:
+        digest = work.grounds_digest
+        if digest not in self._grounds:  # like words: what a digest stands for never changes
+            self._grounds[digest] = grounds_of(connection, digest)
+        return self._grounds[digest]
 
     def _content(self, connection: Connection, digest: str) -> Content:
         if digest not in self._words:  # a digest says all: what it stands for never changes

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select
 
-from lingque.core.clock import Clock
+from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.errors import ChannelError, LingqueError
 from lingque.core.hashing import digest_of
 from lingque.core.reasons import Reason, Refusal
@@ -34,6 +34,7 @@ from lingque.deliver.contracts import (
     Receipt,
     Status,
 )
+from lingque.deliver.grounds import keep_grounds
 from lingque.deliver.handing_over import HandingOver
 from lingque.deliver.leave import Leave
 from lingque.deliver.moves import Moves
@@ -59,6 +60,7 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
                     content_digest=digest, subject=content.subject, body=content.body, language=content.language
                 )
             )
+    bases = {one: keep_grounds(connection, one) for one in {entry.grounds for entry in listed}}
     rows = [
         {
             "wave_id": entry.wave_id,
@@ -70,6 +72,7 @@ def enqueue(connection: Connection, messages: Iterable[Outgoing], *, clock: Cloc
             "purpose": int(entry.purpose),
             "data_classes": int(entry.data_classes),
             "content_digest": digests[entry.content],
+            "grounds_digest": bases[entry.grounds],
             "status": "queued",
             "attempts": 0,
             "reason": None,
@@ -141,6 +144,7 @@ class Outbox:
         audit: AuditTrail,
         sender: Sender,
         clock: Clock,
+        calendar: BusinessCalendar,
         batch_size: int = BATCH_SIZE,
     ) -> None:
         self._database = database
@@ -158,6 +162,7 @@ class Outbox:
             moves=self._moves,
             audit=audit,
             clock=clock,
+            calendar=calendar,
             size=batch_size,
         )
 

@@ -17,6 +17,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.deliver.contracts import BY_PEOPLE, Status, Withdrawals
+from lingque.deliver.grounds import grounds_of
 from lingque.deliver.leave import ask_of
 from lingque.deliver.moves import Moves
 from lingque.deliver.tables import deliveries, receipts
@@ -72,8 +73,9 @@ _STEPS: dict[Outcome, _Step] = {
     "opened": _Step(before=_OUT, after="delivered"),
     "clicked": _Step(before=_OUT, after="delivered"),
     "failed": _Step(before=_OUT | _OPEN, after="failed", reason=Reason.RECEIVER_REFUSED),
-    "answered": _Step(before=_OUT | _OPEN | {"delivered"}, after="answered"),
-    "done": _Step(before=_OPEN, after="sent"),
+    "answered": _Step(before=_OUT | _OPEN | {"delivered", "expired"}, after="answered"),
+    # what was done in time may be told when the task has expired already
+    "done": _Step(before=_OPEN | {"expired"}, after="sent"),
     "declined": _Step(before=_OPEN, after="declined", reason=Reason.DECLINED),
     "expired": _Step(before=_OPEN | {"handed_over"}, after="expired", reason=Reason.NOT_DONE_IN_TIME),
     "opted_out": _Step(
@@ -154,7 +156,7 @@ class Receipts:
         return not (made and work.status in _ENDED)
 
     def _leave_lost(self, connection: Connection, statement: Statement, work: Any) -> Reason | None:
-        ask = ask_of(work, statement.at, sending=True)
+        ask = ask_of(work, grounds_of(connection, work.grounds_digest), statement.at, sending=True)
         permit = self.permits.permit(connection, CustomerId(work.customer_id), ask)
         return permit.reason if isinstance(permit, Refusal) else None
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from lingque.store.schema import METADATA, InstantColumn, SerialKey
+from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
 
 contents = Table(
     "contents",
@@ -26,6 +26,15 @@ contents = Table(
     Column("subject", String(200), nullable=False),
     Column("body", Text, nullable=False),
     Column("language", String(2), nullable=False),
+)
+
+# what messages rest on; "" in `deliveries` stands for an automated decision of which no tags were kept
+grounds = Table(
+    "grounds",
+    METADATA,
+    Column("grounds_digest", String(64), primary_key=True),
+    Column("automated", Boolean, nullable=False),
+    Column("tags", JsonColumn, nullable=False),
 )
 
 deliveries = Table(
@@ -41,6 +50,7 @@ deliveries = Table(
     Column("purpose", SmallInteger, nullable=False),
     Column("data_classes", Integer, nullable=False),
     Column("content_digest", String(64), nullable=False),
+    Column("grounds_digest", String(64), nullable=False, server_default=""),
     Column("status", String(16), nullable=False),
     Column("attempts", SmallInteger, nullable=False),
     Column("reason", SmallInteger, nullable=True),

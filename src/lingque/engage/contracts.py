@@ -97,11 +97,22 @@ Stage = SelectAudience | AskLeave | Decide | RunPilot | WriteContacts | Evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChannelLimit:
+    """A channel's capacity in contacts, how many of them are made, and what one more would earn (minor units)."""
+
+    channel: str
+    capacity: int
+    contacts: int
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What the plan would do if it ran at the moment of planning. Amounts in minor units.
 
     The intervals (95 %) say how much chance alone moves the result if the assumed or predicted responses are right;
-    `overlap` counts those to be contacted whom other campaigns contacted lately.
+    `overlap` counts those to be contacted whom other campaigns contacted lately. No choice within the `limits` has a
+    greater expected profit than `best_possible` (None: planned before that was known).
     """
 
     customers: int
@@ -119,6 +130,8 @@ class Forecast:
     overlap: dict[str, int] = field(default_factory=dict)
     conversions_interval: tuple[float, float] | None = None
     profit_interval: tuple[int, int] | None = None
+    best_possible: int | None = None
+    limits: tuple[ChannelLimit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from lingque.engage.contracts import (
     ChannelPlan,
     Decide,
     Evaluate,
+    Forecast,
     Plan,
     RunPilot,
     SelectAudience,
@@ -25,6 +26,8 @@ def explain(plan: Plan, catalog: Catalog, language: Language) -> Iterator[tuple[
     for stage in plan.stages:
         title, text = _line(stage, plan, catalog, language)
         yield title.in_language(language), text.in_language(language)
+        if isinstance(stage, Decide) and plan.forecast.best_possible is not None:
+            yield _ALLOCATION.in_language(language), _allocation(plan.forecast, language)
 
 
 def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tuple[Label, Label]:
@@ -76,6 +79,36 @@ CHANNEL_LABELS: dict[str, Label] = {
     "sms": Label(zh="短信", en="text message"),
     "rm_call": Label(zh="客户经理", en="relationship manager"),
 }
+
+
+_ALLOCATION = Label(zh="分配", en="allocation")
+
+
+def _allocation(forecast: Forecast, language: Language) -> str:
+    """How good the choice is, and what each limit costs."""
+
+    def money(minor: int) -> str:
+        return str(Money(minor=minor, currency=forecast.currency))
+
+    most = max(forecast.best_possible or 0, 1)
+    gap = f"{(most - forecast.expected_profit) / most:.2%}" if forecast.best_possible else f"{0:.2%}"
+    lines = [
+        Label(
+            zh=f"任何方案的预期利润不超过 {money(forecast.best_possible or 0)}；本方案差距至多 {gap}",
+            en=f"no choice is expected to earn more than {money(forecast.best_possible or 0)}; "
+            f"this one is within {gap} of it",
+        )
+    ]
+    for limit in forecast.limits:
+        name, left = CHANNEL_LABELS[limit.channel], limit.capacity - limit.contacts
+        lines.append(
+            Label(
+                zh=f"{name.zh}：容量 {limit.capacity:,}，余 {left:,}，再增一次触达约值 {money(limit.price)}",
+                en=f"{name.en}: capacity {limit.capacity:,}, {left:,} left, one more contact would earn about "
+                f"{money(limit.price)}",
+            )
+        )
+    return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)
 
 
 def _channels(stage: Decide, language: Language) -> str:

@@ -35,6 +35,9 @@ FOLLOWS: dict[State, frozenset[State]] = {
 SENDING: frozenset[State] = frozenset({"piloting", "rolling_out"})
 """The states in which messages of the wave may go out."""
 
+WHEN_ALL_HAS_LEFT: dict[State, State] = {"piloting": "piloted", "rolling_out": "rolled_out"}
+"""What a plan becomes when the last message of its wave has left."""
+
 CONTACTED: frozenset[State] = frozenset(
     {"piloting", "piloted", "pilot_approved", "rolling_out", "paused", "stopped", "rolled_out", "evaluated", "closed"}
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, select
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.hashing import Int64s
-from lingque.engage.contracts import Contact, Forecast, Plan, Stage, State
+from lingque.engage.contracts import ChannelLimit, Contact, Forecast, Plan, Stage, State
 from lingque.engage.life_cycle import SENDING, cannot_become
 from lingque.engage.planning import stages_from_json, stages_to_json
 from lingque.engage.tables import campaign_plans, campaign_states, contacts
@@ -81,22 +81,35 @@ def newest_plan(connection: Connection, campaign: str) -> Plan:
     return plan
 
 
-def plan_of_wave(connection: Connection, wave_id: int) -> Plan:
-    """The plan with that number. Raises `NotFoundError`."""
-    row = connection.execute(select(campaign_plans).where(campaign_plans.c.wave_id == wave_id)).one_or_none()
+def waves_of(connection: Connection, campaign: str) -> list[Plan]:
+    """Every plan of the campaign, newest first."""
+    rows = connection.execute(
+        select(campaign_plans).where(campaign_plans.c.campaign == campaign).order_by(campaign_plans.c.wave_id.desc())
+    )
+    return [_plan(connection, row) for row in rows]
+
+
+def plan_of(connection: Connection, campaign: str, wave_id: int | None) -> Plan:
+    """That wave of the campaign, or (None) its last plan. Raises `NotFoundError`."""
+    if wave_id is None:
+        return newest_plan(connection, campaign)
+    row = connection.execute(
+        select(campaign_plans).where(campaign_plans.c.wave_id == wave_id, campaign_plans.c.campaign == campaign)
+    ).one_or_none()
     if row is None:
-        raise NotFoundError(f"there is no wave {wave_id}", next_step="see 'lingque campaign list'")
+        raise NotFoundError(
+            f"campaign '{campaign}' has no wave {wave_id}", next_step=f"see 'lingque campaign waves {campaign}'"
+        )
     return _plan(connection, row)
 
 
 def earlier_waves(connection: Connection, plan: Plan) -> list[Plan]:
     """Waves before this one under the same approval, newest first."""
-    rows = connection.execute(
-        select(campaign_plans)
-        .where(campaign_plans.c.approval_digest == plan.approval_digest, campaign_plans.c.wave_id < plan.wave_id)
-        .order_by(campaign_plans.c.wave_id.desc())
-    )
-    return [_plan(connection, row) for row in rows]
+    return [
+        wave
+        for wave in waves_of(connection, plan.campaign)
+        if wave.approval_digest == plan.approval_digest and wave.wave_id < plan.wave_id
+    ]
 
 
 def advance(connection: Connection, plan: Plan, to: State, *, by: str, at: Instant, comment: str = "") -> Plan:
@@ -128,16 +141,16 @@ def state_of_wave(connection: Connection, wave_id: int) -> State:
     return state
 
 
-def stopped_waves(connection: Connection) -> list[int]:
-    """Every wave whose plan was stopped."""
+def plans_in(connection: Connection, states: Collection[State]) -> list[Plan]:
+    """Every plan, of whatever campaign, that is in one of these states, oldest first."""
     newest = select(func.max(campaign_states.c.state_id)).group_by(campaign_states.c.wave_id)
-    return list(
-        connection.execute(
-            select(campaign_states.c.wave_id).where(
-                campaign_states.c.state_id.in_(newest), campaign_states.c.state == "stopped"
-            )
-        ).scalars()
+    rows = connection.execute(
+        select(campaign_plans)
+        .join(campaign_states, campaign_states.c.wave_id == campaign_plans.c.wave_id)
+        .where(campaign_states.c.state_id.in_(newest), campaign_states.c.state.in_(list(states)))
+        .order_by(campaign_plans.c.wave_id)
     )
+    return [_plan(connection, row) for row in rows]
 
 
 def may_send(connection: Connection, wave_id: int) -> bool:
@@ -199,7 +212,8 @@ def _forecast(content: dict[str, Any]) -> Forecast:
         key: tuple(content[key]) for key in ("conversions_interval", "profit_interval") if content.get(key) is not None
     }
     waterfall = tuple((str(step), int(count)) for step, count in content.get("waterfall", ()))
-    return Forecast(**{**content, **tuples, "waterfall": waterfall})
+    limits = tuple(ChannelLimit(**limit) for limit in content.get("limits", ()))
+    return Forecast(**{**content, **tuples, "waterfall": waterfall, "limits": limits})
 
 
 def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant, comment: str) -> None:

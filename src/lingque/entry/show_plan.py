@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -60,6 +60,16 @@ def plan(entry: Plan, catalog: Catalog, language: Language) -> RenderableType:
         en = f"with groups of this size, an effect under {points} percentage points can hardly be told from chance"
         parts.append(Text(Label(zh=zh, en=en).in_language(language), style="dim"))
     return Group(*parts)
+
+
+def waves(plans: Sequence[Plan], language: Language) -> Table:
+    """One line a wave: what was forecast for it, and where it stands."""
+    head = ("波次", "快照日", "状态", "预计触达") if language == "zh" else ("wave", "snapshot", "state", "to contact")
+    made = table(*head, right=(head[0], head[3]))
+    for plan in plans:
+        state = STATE_LABELS[plan.state].in_language(language)
+        made.add_row(str(plan.wave_id), plan.as_of.isoformat(), state, f"{plan.forecast.to_contact:,}")
+    return made
 
 
 def waterfall(steps: tuple[tuple[str, int], ...], language: Language) -> Table:

@@ -18,6 +18,7 @@ from lingque.decide.contracts import Candidate, Context, Decisions, Phase, Reque
 from lingque.decide.decision import decide
 from lingque.decide.pressure import capped
 from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, RunPilot, SelectAudience, Stage, WriteContacts
+from lingque.flow.grounds import grounds_of
 from lingque.flow.services import Services
 from lingque.govern.contracts import Flags, PermitAsk
 
@@ -56,7 +57,15 @@ def decide_stages(
     tags = services.profile.tags_of(connection, select.as_of)
     audience = _of_phase(_audience(tags, select.segment), pilot, phase)
     requests = Requests(clock="planned", as_of=select.as_of, tags=audience)
-    asked = _Asked(services=services, connection=connection, requests=requests, leave=leave, moment=moment)
+    asked = _Asked(
+        services=services,
+        connection=connection,
+        requests=requests,
+        catalog=catalog,
+        segment=select.segment,
+        leave=leave,
+        moment=moment,
+    )
     caps = tuple(catalog.caps.values())
     channels = {use.channel: _channel(asked, use, caps, write.route_by) for use in choice.channels}
     candidates = [
@@ -106,6 +115,8 @@ class _Asked:
     services: Services
     connection: Connection
     requests: Requests
+    catalog: Catalog
+    segment: str
     leave: AskLeave
     moment: Instant
 
@@ -145,6 +156,7 @@ def _candidate(asked: _Asked, offer: Offer, channel: _Channel, currency: str) ->
         channel=channel.plan.channel,
         data_classes=dict(asked.leave.data_classes)[offer.name],
         moment=asked.moment,
+        grounds=grounds_of(asked.catalog, asked.segment, offer),
     )
     return Candidate(
         offer=offer,

@@ -20,8 +20,9 @@ from lingque.catalog.yaml_export import export_definitions
 from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Reason, Refusal
+from lingque.flow.agreeing import not_agreed_on
 from lingque.flow.services import Services
-from lingque.flow.traces import traced
+from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
 from lingque.ingest.contracts import IngestReport, Late, Waiting
@@ -60,6 +61,10 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
     located = read_definitions(services.folder)
     with services.database.transaction() as connection:
         _refuse_unknown_owners(located, user_names(connection))
+        lacking = not_agreed_on(services, connection, located, actor)
+        if lacking is not None:
+            trace(services, connection, lacking, actor, "apply_definitions", "definitions")
+            return lacking
         changes = apply_definitions(connection, located, by=actor.user, at=services.clock.now())
         for change in changes:
             services.audit.record(

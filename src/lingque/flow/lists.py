@@ -15,7 +15,7 @@ from lingque.flow.customer_files import CustomerFile, cells_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
-from lingque.govern.access import principal_of, refused
+from lingque.govern.access import person_of, refused
 from lingque.govern.contracts import Action, Principal
 from lingque.govern.lists import CustomerLists, MatchReport, Membership, Upload, history, lists_in_force
 
@@ -121,7 +121,7 @@ def _not_allowed(connection: Connection, definition: ListDefinition, actor: Prin
     denied = refused(actor, action)
     if denied is not None:
         return denied
-    if principal_of(connection, definition.owner).person == actor.person:
+    if person_of(connection, definition.owner) == actor.person:
         return None
     return Refusal(
         reason=Reason.ROLE_NOT_ALLOWED,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Fates, Pumped
 from lingque.deliver.outbox import Progress, fates_of
-from lingque.engage.service import may_send, stopped_waves
+from lingque.engage.life_cycle import WHEN_ALL_HAS_LEFT
+from lingque.engage.service import advance, may_send, plans_in
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
@@ -22,16 +23,24 @@ def send_messages(
     denied = refused(actor, Action.RUN_CAMPAIGN)
     if denied is not None:
         return traced(services, denied, actor, "send_messages", "outbox")
-    return send_waiting(services, progress=progress)
+    return send_waiting(services, actor, progress=progress)
 
 
-def send_waiting(services: Services, *, progress: Progress) -> Pumped:
-    """Send what waits of waves that may send; what a crash put back into the queue of a stopped one is cancelled."""
+def send_waiting(services: Services, actor: Principal, *, progress: Progress) -> Pumped:
+    """Send what waits of waves that may send; what a crash put back into the queue of a stopped one is cancelled.
+
+    A wave whose last message has left moves on, whichever command sent it.
+    """
     outbox = services.open_outbox()
     with services.database.transaction() as connection:
-        for wave in stopped_waves(connection):
-            outbox.cancel(connection, wave, Reason.CAMPAIGN_STOPPED)
-    return outbox.pump(progress=progress, allowed_wave=may_send)
+        for plan in plans_in(connection, ["stopped"]):
+            outbox.cancel(connection, plan.wave_id, Reason.CAMPAIGN_STOPPED)
+    pumped = outbox.pump(progress=progress, allowed_wave=may_send)
+    with services.database.transaction() as connection:
+        for plan in plans_in(connection, WHEN_ALL_HAS_LEFT):
+            if not fates_of(connection, plan.wave_id).waiting:
+                advance(connection, plan, WHEN_ALL_HAS_LEFT[plan.state], by=actor.user, at=services.clock.now())
+    return pumped
 
 
 def status_of_messages(services: Services, wave_id: int, actor: Principal) -> Fates | Refusal:

@@ -13,16 +13,17 @@ from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant, shift
 from lingque.core.reasons import Reason, Refusal
-from lingque.engage.contracts import Decide, Forecast, Plan, State
+from lingque.engage.contracts import ChannelLimit, Decide, Forecast, Plan, State
 from lingque.engage.planning import Z_95, approval_digest_of, detectable_effect, digest_of_plan, stages_of
 from lingque.engage.schedule import is_due
-from lingque.engage.service import advance, overlap, save_plan
+from lingque.engage.service import advance, earlier_waves, history_of, overlap, save_plan
+from lingque.flow.approving import approvers_of
 from lingque.flow.deciding import Decided, decide_stages
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
-from lingque.govern.approvals import newest_decision
+from lingque.govern.approvals import newest_decision, not_approved
 from lingque.govern.contracts import Action, Principal
 from lingque.profile.contracts import SnapshotReport
 
@@ -67,18 +68,30 @@ def plan_campaign(services: Services, name: str, as_of: date, actor: Principal) 
             by=actor.user,
             at=now,
         )
-        plan = _under_standing_approval(connection, plan, at=now) if schedule is not None else plan
+        plan = _under_standing_approval(services, connection, plan, at=now) if schedule is not None else plan
         services.audit.record(
             connection, actor=actor.user, act="plan_campaign", subject=name, detail={"digest": digest}
         )
     return plan
 
 
-def _under_standing_approval(connection: Connection, plan: Plan, *, at: Instant) -> Plan:
-    """A wave of a campaign that comes again runs under the approval of its definition, for as long as that holds."""
+def _under_standing_approval(services: Services, connection: Connection, plan: Plan, *, at: Instant) -> Plan:
+    """A wave of a campaign that comes again runs under the approval of its definition, for as long as that holds.
+
+    It holds where the wave before it ran under it: a stop ends it, until people have approved a wave again.
+    """
+    before = next(iter(earlier_waves(connection, plan)), None)
+    lived = set() if before is None else {step.state for step in history_of(connection, before.wave_id)}
+    if "approved" not in lived or "stopped" in lived:
+        return plan
     steps: tuple[tuple[str, State], ...] = (("review", "reviewed"), ("campaign", "approved"))
     decisions = [newest_decision(connection, kind=kind, digest=plan.approval_digest) for kind, _ in steps]
-    if plan.state != "simulated" or not all(decision is not None and decision.approved for decision in decisions):
+    approvers = approvers_of(services, plan)  # a wave may be larger than the one that was approved
+    if (
+        plan.state != "simulated"
+        or not_approved(connection, plan.approval_digest, kind="review")
+        or not_approved(connection, plan.approval_digest, kind="campaign", approvers=approvers)
+    ):
         return plan
     for decision, (_, state) in zip(decisions, steps, strict=True):
         by = decision.by if decision is not None else ""
@@ -121,6 +134,16 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
         overlap=others,
         conversions_interval=(max(conversions - half, 0.0), conversions + half),
         profit_interval=(value - money_half, value + money_half),
+        best_possible=max(math.floor(decisions.certificate.bound + 0.5), value),
+        limits=tuple(
+            ChannelLimit(
+                channel=limit.subject,
+                capacity=round(limit.amount),
+                contacts=round(limit.used),
+                price=round(limit.price),
+            )
+            for limit in decisions.certificate.limits
+        ),
     )
 
 

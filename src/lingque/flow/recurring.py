@@ -10,6 +10,7 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Fates
 from lingque.engage.contracts import Plan
 from lingque.engage.schedule import is_due
+from lingque.engage.service import waves_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
 from lingque.flow.running import run_campaign
@@ -29,10 +30,15 @@ class Wave:
 def run_due(services: Services, day: date, actor: Principal) -> Iterator[Wave]:
     """Plan every campaign that is due on that day, and run those whose approval covers the wave; one result each.
 
-    Asked again on the same day it goes on where it stopped. A wave that nobody has approved waits as a plan.
+    Asked again on the same day it goes on where it stopped. A wave that nobody has approved waits as a plan; of a
+    campaign that is paused none begins.
     """
     for name, campaign in catalog_of(services).campaigns.items():
         if campaign.schedule is None or not is_due(campaign.schedule, day):
+            continue
+        if _is_paused(services, name):
+            detail = f"'{name}' is paused; resume it with 'lingque campaign resume {name}'"
+            yield Wave(campaign=name, plan=None, outcome=Refusal(reason=Reason.WRONG_STATE, detail=detail))
             continue
         plan = plan_campaign(services, name, day, actor)
         if isinstance(plan, Refusal):
@@ -42,3 +48,8 @@ def run_due(services: Services, day: date, actor: Principal) -> Iterator[Wave]:
             yield Wave(campaign=name, plan=plan, outcome=waits)
         else:
             yield Wave(campaign=name, plan=plan, outcome=run_campaign(services, name, actor))
+
+
+def _is_paused(services: Services, campaign: str) -> bool:
+    with services.database.reading() as connection:
+        return any(wave.state == "paused" for wave in waves_of(connection, campaign))

@@ -19,7 +19,7 @@ from lingque.deliver.contracts import Fates
 from lingque.deliver.outbox import fates_of, spent
 from lingque.engage.contracts import Decide, Evaluate, Plan
 from lingque.engage.life_cycle import CONTACTED, cannot_become
-from lingque.engage.service import Step, advance, history_of, newest_plan
+from lingque.engage.service import Step, advance, history_of, plan_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
@@ -51,9 +51,15 @@ class CampaignReport:
 
 
 def report_campaign(
-    services: Services, name: str, actor: Principal, *, known_by: Instant | None = None, phase: Phase | None = None
+    services: Services,
+    name: str,
+    actor: Principal,
+    *,
+    known_by: Instant | None = None,
+    phase: Phase | None = None,
+    wave: int | None = None,
 ) -> CampaignReport | Refusal:
-    """What was done and what it changed, from everything known by that moment (by default now).
+    """What a wave (by default the newest) did and what it changed, from everything known by that moment (now).
 
     Until its outcome is known the report tells what was done, and why there is no effect yet to tell.
     """
@@ -63,7 +69,7 @@ def report_campaign(
     catalog = catalog_of(services)
     known = services.clock.now() if known_by is None else known_by
     with services.database.reading() as connection:
-        plan = newest_plan(connection, name)
+        plan = plan_of(connection, name, wave)
         if plan.state not in CONTACTED:
             early = Refusal(reason=Reason.WRONG_STATE, detail=f"the plan of '{name}' is {plan.state}, it has not run")
             return traced(services, early, actor, "report_campaign", name)
@@ -89,15 +95,17 @@ def report_campaign(
     )
 
 
-def evaluate_campaign(services: Services, name: str, actor: Principal) -> CampaignReport | Refusal:
-    """Record what the campaign changed, as known now: the step before it is closed.
+def evaluate_campaign(
+    services: Services, name: str, actor: Principal, *, wave: int | None = None
+) -> CampaignReport | Refusal:
+    """Record what a wave (by default the newest) changed, as known now: the step before it is closed.
 
     Refused until the outcome is known, or where the effect cannot be judged.
     """
     denied = refused(actor, Action.RUN_CAMPAIGN)
     if denied is not None:
         return traced(services, denied, actor, "evaluate_campaign", name)
-    report = report_campaign(services, name, actor)
+    report = report_campaign(services, name, actor, wave=wave)
     if isinstance(report, Refusal):
         return report
     effect = report.evaluation.effect

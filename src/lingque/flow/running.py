@@ -22,8 +22,10 @@ from lingque.engage.content import words_of
 from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State, WriteContacts
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
-from lingque.engage.service import advance, earlier_waves, newest_plan, state_of_wave, write_contacts
+from lingque.engage.service import advance, earlier_waves, newest_plan, write_contacts
+from lingque.flow.approving import approvers_of
 from lingque.flow.deciding import decide_stages
+from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
 from lingque.flow.services import Services
@@ -39,7 +41,6 @@ STEP = 1
 """The only step of a campaign without a journey."""
 
 _BEGINS: dict[Phase, State] = {"once": "rolling_out", "pilot": "piloting", "rollout": "rolling_out"}
-_ENDS: dict[State, State] = {"piloting": "piloted", "rolling_out": "rolled_out"}
 
 
 def run_campaign(
@@ -58,13 +59,9 @@ def run_campaign(
         return traced(services, refusal, actor, "run_campaign", name)
     if phase is not None:
         _begin(services, catalog, plan, phase, actor)
-    send_waiting(services, progress=progress)
-    with services.database.transaction() as connection:
-        fates = fates_of(connection, plan.wave_id)
-        state = state_of_wave(connection, plan.wave_id)
-        if state in _ENDS and not fates.waiting:
-            advance(connection, plan, _ENDS[state], by=actor.user, at=services.clock.now())
-        return fates
+    send_waiting(services, actor, progress=progress)
+    with services.database.reading() as connection:
+        return fates_of(connection, plan.wave_id)
 
 
 def _cannot_run(services: Services, connection: Connection, catalog: Catalog, plan: Plan) -> Refusal | None:
@@ -73,7 +70,9 @@ def _cannot_run(services: Services, connection: Connection, catalog: Catalog, pl
         case "simulated" | "rejected" | "reviewed":
             return (
                 not_approved(connection, plan.approval_digest, kind="review", otherwise=Reason.NOT_REVIEWED)
-                or not_approved(connection, plan.approval_digest, kind="campaign")
+                or not_approved(
+                    connection, plan.approval_digest, kind="campaign", approvers=approvers_of(services, plan)
+                )
                 # planned anew: an approval of its twin does not count
                 or Refusal(reason=Reason.NOT_APPROVED, detail=f"the plan of '{name}' awaits its approval")
             )
@@ -163,6 +162,8 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
     write: WriteContacts = plan.stage(WriteContacts)
+    segment = plan.stage(SelectAudience).segment
+    grounds = {name: grounds_of(catalog, segment, catalog.offers[name]) for name in classes}
     tasks = Tasks(catalog, plan, decisions.requests.tags)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
@@ -180,6 +181,7 @@ def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoi
                 channel=channel,
                 purpose=leave.purpose,
                 data_classes=classes[offer.name],
+                grounds=grounds[offer.name],
                 content=content,
                 route=tasks.route(customer) if channel in BY_PEOPLE else "",
                 label=offer.label.in_language(campaign.language) if channel in BY_PEOPLE else "",

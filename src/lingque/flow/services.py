@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
+from lingque.core.registries import DataClass
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
-from lingque.govern.contracts import Addresses, AuditTrail, Permits
+from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
+from lingque.govern.passwords import Passwords
+from lingque.govern.preferences import PreferenceLinks
+from lingque.govern.register import Register
+from lingque.govern.rotation import KeyRotation
+from lingque.govern.sealing import AuditSealer
+from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
 from lingque.profile.service import Profile
 from lingque.store.database import Database
+from lingque.store.expiring import ExpiringTable
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables
+
+NO_CLASS = DataClass(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """From where on a campaign takes a second approver: so many customers, so much money for contacts (minor units), or
+    data of one of these classes. A campaign without a hold-out always does. `definitions`: they are approved before
+    they are applied."""
+
+    audience: int | None = None
+    cost: int | None = None
+    data_classes: DataClass = NO_CLASS
+    definitions: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightsTerms:
+    """How customers' requests are answered: in how many days, by whom, and which tables a law keeps."""
+
+    deadline_days: int
+    legal_hold: frozenset[str]
+    bank: str
+    contact: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +67,11 @@ class Services:
     permits: Permits
     addresses: Addresses
     opt_outs: OptOutLinks
+    preference_links: PreferenceLinks
+    homes: Homes
+    register: Register
+    passwords: Passwords
+    thresholds: Thresholds
     audit: AuditTrail
     lists: CustomerLists
     arrivals: Arrivals
@@ -42,3 +79,10 @@ class Services:
     profile: Profile
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
+    vault: Vault
+    rotation: KeyRotation
+    sealer: AuditSealer
+    customer_rows: tuple[CustomerRows, ...]
+    rights: RightsTerms
+    expiring: tuple[ExpiringTable, ...]
+    retention: Mapping[str, int]

@@ -18,12 +18,13 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.deliver.history import MessageFate, messages_to
 from lingque.engage.contracts import Decide, Plan, SelectAudience
-from lingque.engage.service import newest_plan
+from lingque.engage.service import plan_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import outside_scope
 from lingque.store.runs import published_versions
 
 Arm = Literal["none", "contact", "hold_out"]
@@ -65,8 +66,10 @@ class Story:
     decided_at: Instant
 
 
-def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: Principal) -> Story | Refusal:
-    """The newest wave's story of a customer. Raises `NotFoundError` where nothing was decided for them.
+def story_of(
+    services: Services, campaign: str, customer_id: CustomerId, actor: Principal, *, wave: int | None = None
+) -> Story | Refusal:
+    """A customer's story in a wave (by default the newest). Raises `NotFoundError` where nothing was decided for them.
 
     A reason that only compliance may see is told to everybody else as an exclusion like any other.
     """
@@ -75,7 +78,11 @@ def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: 
         return traced(services, denied, actor, "read_story", campaign)
     catalog = catalog_of(services)
     with services.database.reading() as connection:
-        plan = newest_plan(connection, campaign)
+        outside = outside_scope(connection, actor, customer_id, services.homes)
+    if outside is not None:
+        return traced(services, outside, actor, "read_story", campaign)
+    with services.database.reading() as connection:
+        plan = plan_of(connection, campaign, wave)
         rows = _decided(services, connection, plan, customer_id)
         values = services.profile.values_of(connection, plan.as_of, customer_id)
         messages = messages_to(connection, plan.wave_id, customer_id)
@@ -93,10 +100,11 @@ def story_of(services: Services, campaign: str, customer_id: CustomerId, actor: 
     )
 
 
-def somebody(services: Services, campaign: str, arm: Arm) -> CustomerId | None:
-    """Some customer of the newest wave who was drawn into that arm, the same one every time; None where nobody was."""
+def somebody(services: Services, campaign: str, arm: Arm, *, wave: int | None = None) -> CustomerId | None:
+    """Some customer of a wave (by default the newest) who was drawn into that arm, the same one every time; None where
+    nobody was."""
     with services.database.reading() as connection:
-        plan = newest_plan(connection, campaign)
+        plan = plan_of(connection, campaign, wave)
         versions = published_versions(connection)
     with services.session() as session:
         session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
@@ -113,7 +121,7 @@ def _decided(services: Services, connection: Connection, plan: Plan, customer_id
             rows = session.ask(_ONE, {"plan": plan.digest, "customer": customer_id}).to_pylist()
     if not rows:
         raise NotFoundError(
-            f"nothing was decided for customer {customer_id} in the newest wave of '{plan.campaign}'",
+            f"nothing was decided for customer {customer_id} in wave {plan.wave_id} of '{plan.campaign}'",
             next_step="the customer is not in its segment, or the wave has not run yet",
         )
     return rows
@@ -134,7 +142,7 @@ def _weighed(row: dict[str, Any], *, hide: bool) -> Weighed:
 
 def _shown(reason: Reason, *, hide: bool) -> Reason:
     """A secret exclusion reads like any other to whoever may not know of it."""
-    return Reason.ON_EXCLUSION_LIST if hide and reason is Reason.COMPLIANCE_EXCLUSION else reason
+    return reason.for_customer if hide else reason
 
 
 def _looked_at(catalog: Catalog, plan: Plan) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,15 @@ class Role(StrEnum):
     """What a person is in the bank. The permission matrix is `lingque.govern.access.PERMISSIONS`."""
 
     CAMPAIGN_MANAGER = "campaign_manager"
+    BRANCH_MANAGER = "branch_manager"
+    RELATIONSHIP_MANAGER = "relationship_manager"
     COMPLIANCE_OFFICER = "compliance_officer"
     CONSUMER_PROTECTION_REVIEWER = "consumer_protection_reviewer"
     ANALYST = "analyst"
     OPERATOR = "operator"
     SYSTEM_ADMINISTRATOR = "system_administrator"
+    SECURITY_ADMINISTRATOR = "security_administrator"
+    AUDIT_ADMINISTRATOR = "audit_administrator"
 
 
 class Action(StrEnum):
@@ -49,10 +53,43 @@ class Action(StrEnum):
     HALT_CAMPAIGN = "halt_campaign"
     READ_CAMPAIGN = "read_campaign"
     ADD_USER = "add_user"
+    READ_USERS = "read_users"
+    GRANT_ROLES = "grant_roles"
+    MANAGE_CREDENTIALS = "manage_credentials"
     MANAGE_AUDIENCE_LISTS = "manage_audience_lists"
     MANAGE_EXCLUSION_LISTS = "manage_exclusion_lists"
     SEE_COMPLIANCE_REASONS = "see_compliance_reasons"
+    HANDLE_CUSTOMER_REQUESTS = "handle_customer_requests"
+    CHECK_AUDIT = "check_audit"
+    MANAGE_KEYS = "manage_keys"
+    RUN_RETENTION = "run_retention"
+    BACK_UP = "back_up"
+    READ_CUSTOMER = "read_customer"
+    REVEAL_IDENTIFIER = "reveal_identifier"
+    RECORD_CONSENT = "record_consent"
+    RECORD_LEGAL_BASIS = "record_legal_basis"
+    APPROVE_DEFINITIONS = "approve_definitions"
+    DELEGATE = "delegate"
     ASSIGN_TAGS = "assign_tags"
+
+
+class ScopeKind(StrEnum):
+    """How far somebody's roles reach: the whole bank, an organisation with all under it, or one's own customers."""
+
+    BANK = "bank"
+    ORGANISATION = "organisation"
+    OWN = "own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """`of` is the organisation's code, or the staff number of whoever has customers of their own."""
+
+    kind: ScopeKind = ScopeKind.BANK
+    of: str = ""
+
+
+WHOLE_BANK = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +99,21 @@ class Principal:
     user: str
     person: str
     roles: frozenset[Role]
+    scope: Scope = WHOLE_BANK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """To which branch a customer belongs and who looks after them; empty where nobody knows."""
+
+    branch: str
+    manager: str
+
+
+class Homes(Protocol):
+    """Where customers belong, as the bank's own files say."""
+
+    def home_of(self, connection: Connection, customer_id: CustomerId) -> Home: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +142,44 @@ class ConsentEntry:
     evidence: str
     origin: str
     expires_at: Instant | None = None
+    by_guardian: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRefusal:
+    """A customer refuses to be decided on by a machine (PIPL art. 24, GDPR art. 22), or takes that back.
+
+    Such a customer is not left out: what is proposed without looking at them remains.
+    """
+
+    party_id: PartyId
+    refused: bool
+    acted_at: Instant
+    wording_version: str
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagRefusal:
+    """A customer deletes a tag: nothing that is built on it may be used on them. Or allows it again."""
+
+    party_id: PartyId
+    tag: str
+    refused: bool
+    acted_at: Instant
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegalBasis:
+    """On what else than separate consent a purpose may use these classes of data, as compliance recorded it."""
+
+    purpose: Purpose
+    data_classes: DataClass
+    article: str
+    document: str
+    begins_at: Instant
+    ends_at: Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +193,24 @@ class ListEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """What an act rests on. `automated`: the customer or the proposal was chosen by what is known of the customer;
+    `tags`: every tag that was looked at for it, at any remove."""
+
+    automated: bool = True
+    tags: frozenset[str] = frozenset()
+
+
+UNSTATED = Grounds()
+"""An automated decision over tags that nobody named."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PermitAsk:
     """The question: may data of these classes be used for this purpose on this channel at this moment?
 
     `sending` says that the message leaves now: only then do quiet hours matter. A plan made at night is no fault.
+    For the purpose `SHARING` the channel is the partner with whom is shared.
     """
 
     purpose: Purpose
@@ -114,6 +218,7 @@ class PermitAsk:
     data_classes: DataClass
     moment: Instant
     sending: bool = False
+    grounds: Grounds = UNSTATED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +240,12 @@ class PermitSet:
         for flags in self.refusals.values():
             refused |= flags
         return ~refused
+
+    @property
+    def generic_only(self) -> Flags:
+        """Who refused automated decisions, where the ask rests on one: for them the non-personalised path remains."""
+        nobody = np.zeros(len(self.customer_ids), dtype=np.bool_)
+        return self.refusals.get(Reason.AUTOMATED_DECISION_REFUSED, nobody)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,9 +330,54 @@ class ListRegister(Protocol):
     def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Who did what to what. `subject` and `detail` hold ids and reasons, never personal data."""
+
+    actor: str
+    act: str
+    subject: str
+    detail: Mapping[str, object]
+
+
 class AuditTrail(Protocol):
     """Who did what. Written in the transaction of the act; never changed, never deleted."""
 
     def record(
         self, connection: Connection, *, actor: str, act: str, subject: str, detail: dict[str, object]
     ) -> None: ...
+
+    def record_all(self, connection: Connection, entries: Sequence[AuditEntry]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Whom a customer's request is about: one customer with every party."""
+
+    customer_id: CustomerId
+    parties: tuple[PartyId, ...]
+    birth_date: date | None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every surrogate under which rows of this customer may stand: before a merge, each party was a customer."""
+        return tuple(dict.fromkeys([*self.parties, self.customer_id]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What an erasure did to a stage's rows: how many went, and how many stay by surrogate only, per table."""
+
+    gone: Mapping[str, int]
+    kept: Mapping[str, int]
+
+
+class CustomerRows(Protocol):
+    """A stage's rows of one customer in the control plane: each stage that has some supplies one.
+
+    `erase` deletes or empties what may not be kept; `disclose` gives what the customer may have a copy of, by heading.
+    """
+
+    def erase(self, connection: Connection, person: Person) -> Erased: ...
+
+    def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]: ...

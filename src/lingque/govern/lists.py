@@ -24,6 +24,7 @@ from lingque.core.hashing import Int64s
 from lingque.core.ids import CustomerId, PartyId
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, ListEntry, Principal, Surrogates
+from lingque.govern.register import touch_parties
 from lingque.govern.tables import list_members, subjects
 from lingque.store.chunks import chunks
 
@@ -99,6 +100,7 @@ class CustomerLists:
         expires = self._expiry(definition, entries.expires_on, now)
         wished = dict.fromkeys(parties, _Wish(expires_at=expires, origin=entries.origin))
         self._put(connection, definition.list, wished, delivered=False, by=by)
+        touch_parties(connection, parties)
         return dataclasses.replace(report, already=len(parties & on))
 
     def remove(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
@@ -111,6 +113,7 @@ class CustomerLists:
         ).all()
         on = {PartyId(row.party_id) for row in rows}
         _end(connection, [row.membership_id for row in rows if row.party_id in parties], by=by, at=now)
+        touch_parties(connection, parties & on)
         return dataclasses.replace(report, already=len(parties - on))
 
     def record_members(self, connection: Connection, entries: Iterable[ListEntry], *, replace: bool) -> int:
@@ -132,7 +135,8 @@ class CustomerLists:
                 for entry in listed
             }
             if replace:
-                self._take_off_others(connection, name, wished, now)
+                touch_parties(connection, self._take_off_others(connection, name, wished, now))
+            touch_parties(connection, wished)
             added += self._put(connection, name, wished, delivered=True, by=_BY_DELIVERY)
         return added
 
@@ -142,14 +146,16 @@ class CustomerLists:
 
     def _take_off_others(
         self, connection: Connection, name: str, wished: Mapping[PartyId, _Wish], now: Instant
-    ) -> None:
+    ) -> set[int]:
+        """Which parties it took off."""
         rows = connection.execute(
             select(list_members.c.membership_id, list_members.c.party_id).where(
                 *_on(name, now), list_members.c.delivered
             )
         )
-        gone = [row.membership_id for row in rows if row.party_id not in wished]
-        _end(connection, gone, by=_BY_DELIVERY, at=now)
+        gone = {row.membership_id: row.party_id for row in rows if row.party_id not in wished}
+        _end(connection, list(gone), by=_BY_DELIVERY, at=now)
+        return set(gone.values())
 
     def _put(
         self,

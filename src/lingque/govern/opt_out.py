@@ -6,13 +6,13 @@ import base64
 import hashlib
 import hmac
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection
 
 from lingque.core.clock import Instant
-from lingque.core.ids import CustomerId, PartyId
+from lingque.core.ids import CustomerId
 from lingque.core.registries import DataClass, Purpose
 from lingque.govern.contracts import AuditTrail, ConsentEntry, ConsentRegister, OptOut
-from lingque.govern.tables import subjects
+from lingque.govern.preferences import parties_of
 from lingque.govern.vault import Vault
 
 _TAG_BYTES = 16
@@ -48,17 +48,11 @@ class OptOutLinks:
 
         A link that went out before the customer was merged into another speaks for that other one.
         """
-        now_of = select(subjects.c.customer_id).where(subjects.c.party_id == opt_out.customer_id).scalar_subquery()
-        parties = connection.execute(
-            select(subjects.c.party_id).where(
-                or_(subjects.c.customer_id == opt_out.customer_id, subjects.c.customer_id == now_of)
-            )
-        ).scalars()
         self._register.record_consents(
             connection,
             [
                 ConsentEntry(
-                    party_id=PartyId(party),
+                    party_id=party,
                     purpose=opt_out.purpose,
                     channel=opt_out.channel,
                     data_classes=DataClass(0),
@@ -68,7 +62,7 @@ class OptOutLinks:
                     evidence=evidence,
                     origin=f"opt-out/{party}/{int(opt_out.purpose)}/{opt_out.channel}/{at}",
                 )
-                for party in parties
+                for party in parties_of(connection, opt_out.customer_id)
             ],
         )
         self._audit.record(

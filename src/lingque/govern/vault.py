@@ -1,49 +1,45 @@
 """The vault: source keys become surrogates, identifiers are sealed, and an address leaves for one send.
 
-Envelope encryption: a random data key per party, wrapped by the master key, both AES-256-GCM with the place of the
-value as associated data, so that a sealed value moved to another row does not open. Look-up by source key goes
-through a blind index, HMAC-SHA-256 under a key derived from the master key (HKDF, RFC 5869).
+Envelope encryption: a random data key per party, wrapped by a wrapping key, which the master key wraps
+(`lingque.govern.keyring`). Look-up by source key or by a telephone number goes through a blind index: an HMAC under a
+secret of its own.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, delete, insert, select
 
 from lingque.core.errors import VaultError
 from lingque.core.hashing import Int64s
 from lingque.core.ids import PartyId, new_surrogate
 from lingque.core.reasons import Reason, Refusal
-from lingque.govern.contracts import AuditTrail, Flags, Permit
-from lingque.govern.key_store import KEY_BYTES, KeyStore
+from lingque.govern.ciphers import Lock, seal, unseal
+from lingque.govern.contracts import AuditEntry, AuditTrail, Flags, Permit
+from lingque.govern.keyring import Keyring
 from lingque.govern.tables import subjects, vault_identifiers, vault_keys, vault_surrogates
 from lingque.store.chunks import chunks
 
-NONCE_BYTES = 12
 ADDRESS_OF_CHANNEL = {"email": "email", "sms": "phone", "rm_call": "phone"}
 NAMED_CHANNELS = frozenset({"rm_call"})
 """Where a person makes the contact and must know whom to ask for. No other channel is ever told a name."""
 
+ROWS_AT_ONCE = 2_000
+
 
 class Vault:
-    """Made by `bootstrap` with the key store of the workspace."""
+    """Made by `bootstrap` with the keys of the workspace."""
 
-    def __init__(self, keys: KeyStore, audit: AuditTrail) -> None:
-        self._keys = keys
+    def __init__(self, keyring: Keyring, audit: AuditTrail) -> None:
+        self._keyring = keyring
+        self._suite = keyring.suite
         self._audit = audit
 
     def resolve(self, connection: Connection, *, namespace: str, keys: Iterable[str], mint: bool) -> dict[str, int]:
         """The surrogate of each key; unknown keys are minted one, or left out where `mint` is false."""
-        secret = self._derived("blind index")
-        index = {_blind(secret, namespace, key): key for key in keys}
+        index = {self._blind(f"{namespace}\x1f{key}"): key for key in keys}
         found: dict[str, int] = {}
         for part in chunks(list(index)):
             rows = connection.execute(
@@ -66,17 +62,17 @@ class Vault:
 
     def row_key_salt(self) -> str:
         """What makes row keys say nothing about the source's keys to whoever lacks the master key."""
-        return self._derived("row keys").hex()
+        return self._keyring.secret("row keys").hex()
 
     def token_secret(self) -> bytes:
         """What signs the links that customers are given."""
-        return self._derived("customer links")
+        return self._keyring.secret("customer links")
 
     def put(self, connection: Connection, entries: Iterable[tuple[PartyId, str, str | None]]) -> None:
         """Seal identifiers `(party, kind, value)` in the place of what was there under that kind; None: forget it."""
         listed = list(entries)
-        data_keys = self._data_keys(connection, {party for party, _, _ in listed}, create=True)
-        for part in chunks(listed, 2_000):
+        locks = self._locks(connection, {party for party, _, _ in listed}, create=True)
+        for part in chunks(listed, ROWS_AT_ONCE):
             for kind in {kind for _, kind, _ in part}:
                 parties = [party for party, k, _ in part if k == kind]
                 connection.execute(
@@ -85,20 +81,41 @@ class Vault:
                     )
                 )
             rows = [
-                {"party_id": party, "kind": kind, "sealed": _seal(data_keys[party], value, f"{party}/{kind}")}
+                {
+                    "party_id": party,
+                    "kind": kind,
+                    "sealed": seal(locks[party], value.encode(), f"{party}/{kind}"),
+                    "value_index": self._blind(f"{kind}\x1e{_spelling(kind, value)}"),
+                }
                 for party, kind, value in part
                 if value is not None
             ]
             if rows:
                 connection.execute(insert(vault_identifiers), rows)
 
+    def find(self, connection: Connection, *, kind: str, value: str) -> list[PartyId]:
+        """Who has that identifier, by its blind index; nothing is opened. Finds what was sealed since there is one."""
+        index = self._blind(f"{kind}\x1e{_spelling(kind, value)}")
+        found = select(vault_identifiers.c.party_id).where(
+            vault_identifiers.c.value_index == index, vault_identifiers.c.kind == kind
+        )
+        return [PartyId(party) for party in connection.execute(found.order_by(vault_identifiers.c.party_id)).scalars()]
+
+    def holders(self, connection: Connection, parties: Sequence[PartyId]) -> dict[PartyId, set[str]]:
+        """Which kinds of identifiers are kept of each party."""
+        columns = (vault_identifiers.c.party_id, vault_identifiers.c.kind)
+        found: dict[PartyId, set[str]] = {}
+        for party, kind in connection.execute(select(*columns).where(vault_identifiers.c.party_id.in_(parties))):
+            found.setdefault(PartyId(party), set()).add(kind)
+        return found
+
     def seal_note(self, text: str) -> bytes:
         """Seal text that may hold identifiers but belongs to no known party (a quarantined row)."""
-        return _seal(self._derived("notes"), text, "note")
+        return seal(self._suite.lock(self._keyring.secret("notes")), text.encode(), "note")
 
     def open_note(self, sealed: bytes) -> str:
         """The text again. `VaultError` where it was changed or belongs to another key."""
-        return _open(self._derived("notes"), sealed, "note")
+        return unseal(self._suite.lock(self._keyring.secret("notes")), sealed, "note").decode()
 
     def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags:
         """Per customer, in order: is there an address for the channel? Opens none."""
@@ -112,7 +129,11 @@ class Vault:
 
     def release(self, connection: Connection, permit: Permit) -> str | Refusal:
         """The one address that the permitted send needs. Leaves a trace in the caller's transaction."""
-        return self._open_one(connection, permit, ADDRESS_OF_CHANNEL[permit.ask.channel], act="release_address")
+        return self.release_all(connection, [permit])[0]
+
+    def release_all(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        """The address of each permitted send, in order, with a trace of each; as `release` for many at once."""
+        return self._open(connection, permits, None, act="release_address")
 
     def release_name(self, connection: Connection, permit: Permit) -> str | Refusal:
         """The customer's name, for a contact that a person makes. Leaves a trace likewise.
@@ -124,72 +145,121 @@ class Vault:
                 f"a name was asked for on channel {permit.ask.channel}",
                 next_step=f"names are released only to {', '.join(sorted(NAMED_CHANNELS))}",
             )
-        return self._open_one(connection, permit, "name", act="release_name")
+        return self._open(connection, [permit], "name", act="release_name")[0]
 
-    def _open_one(self, connection: Connection, permit: Permit, kind: str, *, act: str) -> str | Refusal:
-        row = connection.execute(
-            select(vault_identifiers.c.party_id, vault_identifiers.c.sealed)
-            .join(subjects, vault_identifiers.c.party_id == subjects.c.party_id)
-            .where(subjects.c.customer_id == permit.customer_id, vault_identifiers.c.kind == kind)
-            .order_by(vault_identifiers.c.party_id)
-        ).first()
-        if row is None:
-            return Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {permit.customer_id} has no {kind}")
-        party = PartyId(row.party_id)
-        data_key = self._data_keys(connection, {party}, create=False)[party]
-        self._audit.record(
-            connection,
-            actor="lingque",
-            act=act,
-            subject=f"customer {permit.customer_id}",
-            detail={"kind": kind, "purpose": permit.ask.purpose.name, "channel": permit.ask.channel},
-        )
-        return _open(data_key, row.sealed, f"{party}/{kind}")
+    def disclose(self, connection: Connection, parties: Sequence[PartyId]) -> dict[PartyId, dict[str, str]]:
+        """Everything that is kept under these parties, by kind: for the customer's own copy. The caller records why."""
+        rows = connection.execute(
+            select(vault_identifiers)
+            .where(vault_identifiers.c.party_id.in_(parties))
+            .order_by(vault_identifiers.c.party_id, vault_identifiers.c.kind)
+        ).all()
+        locks = self._locks(connection, {PartyId(row.party_id) for row in rows}, create=False)
+        opened: dict[PartyId, dict[str, str]] = {}
+        for row in rows:
+            value = unseal(locks[row.party_id], row.sealed, f"{row.party_id}/{row.kind}").decode()
+            opened.setdefault(PartyId(row.party_id), {})[row.kind] = value
+        return opened
 
-    def _data_keys(self, connection: Connection, parties: set[PartyId], *, create: bool) -> dict[PartyId, bytes]:
-        master = self._keys.master_key()
-        found: dict[PartyId, bytes] = {}
-        for part in chunks(sorted(parties)):
-            rows = connection.execute(select(vault_keys).where(vault_keys.c.party_id.in_(part)))
-            found.update(
-                (PartyId(row.party_id), bytes.fromhex(_open(master, row.wrapped_key, f"key/{row.party_id}")))
-                for row in rows
+    def destroy(self, connection: Connection, parties: Iterable[int]) -> dict[str, int]:
+        """Crypto-shredding: data keys, what they sealed, and which source's key a party was. Rows gone, per table."""
+        gone = {"vault_keys": 0, "vault_identifiers": 0}
+        listed = sorted(parties)
+        for part in chunks(listed):
+            for table in (vault_identifiers, vault_keys):
+                gone[table.name] += connection.execute(delete(table).where(table.c.party_id.in_(part))).rowcount
+        return gone | {"vault_surrogates": self.forget_keys(connection, listed)}
+
+    def forget_keys(self, connection: Connection, surrogates: Sequence[int]) -> int:
+        """Which source keys these surrogates stand for is nobody's knowledge any more; how many were known."""
+        gone = 0
+        for part in chunks(surrogates):
+            found = delete(vault_surrogates).where(vault_surrogates.c.surrogate.in_(part))
+            gone += connection.execute(found).rowcount
+        return gone
+
+    def _open(
+        self, connection: Connection, permits: Sequence[Permit], kind: str | None, *, act: str
+    ) -> list[str | Refusal]:
+        opened: list[str | Refusal] = []
+        for part in chunks(permits, ROWS_AT_ONCE):
+            kinds = [kind or ADDRESS_OF_CHANNEL[permit.ask.channel] for permit in part]
+            sealed = self._sealed(connection, part, kinds)
+            locks = self._locks(connection, {party for party, _ in sealed.values()}, create=False)
+            traces = []
+            for permit, wanted in zip(part, kinds, strict=True):
+                customer = permit.customer_id
+                if (customer, wanted) not in sealed:
+                    opened.append(Refusal(reason=Reason.ADDRESS_MISSING, detail=f"customer {customer} has no {wanted}"))
+                    continue
+                party, value = sealed[customer, wanted]
+                opened.append(unseal(locks[party], value, f"{party}/{wanted}").decode())
+                detail = {"kind": wanted, "purpose": permit.ask.purpose.name, "channel": permit.ask.channel}
+                traces.append(AuditEntry(actor="lingque", act=act, subject=f"customer {customer}", detail=detail))
+            self._audit.record_all(connection, traces)
+        return opened
+
+    def _sealed(
+        self, connection: Connection, permits: Sequence[Permit], kinds: Sequence[str]
+    ) -> dict[tuple[int, str], tuple[PartyId, bytes]]:
+        """By customer and kind, the party that has it and the sealed value; of several parties the first."""
+        rows = connection.execute(
+            select(
+                subjects.c.customer_id, vault_identifiers.c.kind, vault_identifiers.c.party_id,
+                vault_identifiers.c.sealed,
             )
+            .join(subjects, vault_identifiers.c.party_id == subjects.c.party_id)
+            .where(
+                subjects.c.customer_id.in_({permit.customer_id for permit in permits}),
+                vault_identifiers.c.kind.in_(set(kinds)),
+            )
+            .order_by(vault_identifiers.c.party_id)
+        )  # fmt: skip
+        sealed: dict[tuple[int, str], tuple[PartyId, bytes]] = {}
+        for customer, kind, party, value in rows:
+            sealed.setdefault((customer, kind), (PartyId(party), value))
+        return sealed
+
+    def _locks(self, connection: Connection, parties: set[PartyId], *, create: bool) -> dict[int, Lock]:
+        """The cipher under each party's data key."""
+        found: dict[int, Lock] = {}
+        for part in chunks(sorted(parties)):
+            for party, number, wrapped in connection.execute(
+                select(vault_keys.c.party_id, vault_keys.c.wrapping_key, vault_keys.c.wrapped_key).where(
+                    vault_keys.c.party_id.in_(part)
+                )
+            ):
+                key = unseal(self._keyring.lock(connection, number), wrapped, f"key/{party}")
+                found[party] = self._suite.lock(key)
         missing = sorted(parties - found.keys())
         if missing and not create:
             raise VaultError(
                 f"the data key of party {missing[0]} is not there",
                 next_step="it was erased, or restore the vault",
             )
-        made = {party: secrets.token_bytes(KEY_BYTES) for party in missing}
-        if made:
-            rows_to_add = [
-                {"party_id": party, "wrapped_key": _seal(master, key.hex(), f"key/{party}")}
+        if missing:
+            found |= self._new_locks(connection, missing)
+        return found
+
+    def _new_locks(self, connection: Connection, parties: Sequence[PartyId]) -> dict[int, Lock]:
+        number = self._keyring.newest(connection)
+        wrapping = self._keyring.lock(connection, number)
+        made = {party: self._suite.new_key() for party in parties}
+        connection.execute(
+            insert(vault_keys),
+            [
+                {"party_id": party, "wrapping_key": number, "wrapped_key": seal(wrapping, key, f"key/{party}")}
                 for party, key in made.items()
-            ]
-            connection.execute(insert(vault_keys), rows_to_add)
-        return found | made
-
-    def _derived(self, use: str) -> bytes:
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"lingque {use}".encode()).derive(
-            self._keys.master_key()
+            ],
         )
+        return {party: self._suite.lock(key) for party, key in made.items()}
+
+    def _blind(self, content: str) -> bytes:
+        return self._suite.mac(self._keyring.secret("blind index"), content.encode())
 
 
-def _blind(secret: bytes, namespace: str, key: str) -> bytes:
-    return hmac.digest(secret, f"{namespace}\x1f{key}".encode(), "sha256")
-
-
-def _seal(key: bytes, text: str, place: str) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, text.encode(), place.encode())
-
-
-def _open(key: bytes, sealed: bytes, place: str) -> str:
-    try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode()).decode()
-    except InvalidTag as error:
-        raise VaultError(
-            f"the sealed value at {place.partition('/')[0]} does not open",
-            next_step="it was changed, or the master key is not the one that sealed it",
-        ) from error
+def _spelling(kind: str, value: str) -> str:
+    """One spelling of what people write in several ways: +86 138-0000-0000 is 13800000000."""
+    if kind == "phone":
+        return "".join(sign for sign in value if sign.isdigit())[-11:]
+    return value.strip().casefold()

@@ -1,7 +1,7 @@
 """The data-plane half of an ingest: read the files, map them, judge every row, shape the accepted ones.
 
-Text is held once, as it was read. From it one pass makes the relation `typed` with one flag per row; everything that
-concerns bad, repeated or unknown rows only looks at those.
+Text is held once, as it was read, or where `one_pass` can judge rows while they are read not at all. One pass makes the
+relation `typed` with one flag per row; everything that concerns bad, repeated or unknown rows only looks at those.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from lingque.core.reasons import Reason
 from lingque.ingest.checks import SEPARATOR, Checks, as_text, checks_of
 from lingque.ingest.corrections import NO_CORRECTIONS, Overlay
 from lingque.ingest.files import Delivery
+from lingque.ingest.one_pass import judged_in_one_pass
 from lingque.ingest.quality import Observed, filled
 from lingque.ingest.quarantine import BadRow
 from lingque.ingest.reading import read_delivery
@@ -74,6 +75,7 @@ class Load:
         self._calendar = calendar
         self._overlay = overlay
         self._dismissed = 0
+        self._row = "_typed._row"
         self._checks: Checks = checks_of(contract)
         self._keys: dict[str, list[str]] = {}
         self._references = [
@@ -94,14 +96,17 @@ class Load:
         `salt` is the vault's for row keys.
         """
         source = self._delivery.source
+        # 128 bits of the salt are enough for a row key, and with them most keys fit into one block of the digest
+        salted = {"salt": digest_of([salt, self._contract.contract])[:32]}
+        if judged_in_one_pass(self._session, self._delivery, self._contract, self._overlay, self._checks.sql, salted):
+            self._row = "_typed.rowid + 1"
+            return
         read_delivery(self._session, self._delivery, self._calendar)
         self._session.seal()  # from here on only the bank's own mapping runs: it reaches no file
         try:
             mapping, self._dismissed = self._overlay.laid_over(self._session, source.mapping_sql.strip().rstrip(";"))
             self._session.add_view("_mapped", mapping)
-            # 128 bits of the salt are enough for a row key, and with them most keys fit into one block of the digest
-            salted = digest_of([salt, self._contract.contract])[:32]
-            self._session.add_relation("_typed", self._checks.sql, {"salt": salted})
+            self._session.add_relation("_typed", self._checks.sql, salted)
         except duckdb.BinderException as error:
             raise self._unmapped(error) from error
         except duckdb.OutOfMemoryException:
@@ -243,7 +248,7 @@ SELECT _own.surrogate AS _key, {{'party_id': CAST({party} AS BIGINT){held}}} AS 
         identity = " || chr(31) || ".join(as_text(name, self._contract.columns[name]) for name in self._checks.identity)
         self._session.add_relation(
             "_suspects",
-            f"SELECT rowid AS _id, _file, _row, {identity} AS _identity, {self._content()} AS _content "
+            f"SELECT rowid AS _id, _file, {self._row} AS _row, {identity} AS _identity, {self._content()} AS _content "
             "FROM _typed SEMI JOIN _suspect_keys ON _suspect_keys._row_key = _typed._row_key "
             "WHERE _broken IS NULL AND rowid NOT IN (SELECT _id FROM _faults)",
         )
@@ -288,7 +293,7 @@ SELECT _own.surrogate AS _key, {{'party_id': CAST({party} AS BIGINT){held}}} AS 
     def _bad(self) -> str:
         """Broken rows with the text that was delivered, others with one that says the same."""
         return (
-            f"SELECT _file, _row, _broken, _numbers, COALESCE(_content, {self._content()}) AS _content "
+            f"SELECT _file, {self._row} AS _row, _broken, _numbers, COALESCE(_content, {self._content()}) AS _content "
             "FROM _typed LEFT JOIN _faulty ON _faulty._id = _typed.rowid "
             "WHERE _broken IS NOT NULL OR _faulty._id IS NOT NULL"
         )

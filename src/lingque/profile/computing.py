@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from lingque.catalog.expressions.to_sql import quote
 from lingque.catalog.expressions.tree import AmongAll, walk
+from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s
@@ -71,7 +72,7 @@ class Computation:
         )
         columns = ["customer_id", *(tag.name for tag in tags)]
         for batch in self._with_layers(batches, above) if above else batches:
-            yield batch.select(columns)
+            yield _finite(batch.select(columns), tags)
 
     def _with_layers(self, batches: Iterator[pa.Table], layers: Sequence[Layer]) -> Iterator[pa.Table]:
         """What needs all customers together is worked out on the columns it needs; the others wait on disk."""
@@ -161,6 +162,17 @@ class Computation:
         if note is not None:
             self.notes.append(note)
         return scores
+
+
+def _finite(rows: pa.Table, tags: Sequence[Tag]) -> pa.Table:
+    """The rows, unless some number in them is none. Raises `WarehouseError`, which names the tag."""
+    for tag in tags:
+        if tag.type.kind is Kind.NUMBER and pc.all(pc.is_finite(rows.column(tag.name))).as_py() is False:
+            raise WarehouseError(
+                f"a value of tag '{tag.name}' is too large for a number",
+                next_step="look for wrong numbers in what it is made of",
+            )
+    return rows
 
 
 def _with_stated(rows: pa.Table, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:

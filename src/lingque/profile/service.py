@@ -151,6 +151,11 @@ class Profile:
             )
         return _report(run, as_of, already_done=True)
 
+    def newest_day(self, connection: Connection) -> date | None:
+        """The day of the newest snapshot, where there is one."""
+        days = subjects_of(connection, kind=SNAPSHOT_RUN, beginning="")
+        return date.fromisoformat(days[-1]) if days else None
+
     def tags_of(self, connection: Connection, as_of: date) -> pa.Table:
         """The published snapshot of that day: `customer_id`, `bucket`, `as_of` and every tag."""
         return self._published(connection, "snapshot", as_of)

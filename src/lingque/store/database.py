@@ -53,6 +53,11 @@ class Database:
         with self.transaction() as connection:
             upgrade(connection)
 
+    def has_schema(self) -> bool:
+        """Has anything been made here?"""
+        with self.reading() as connection:
+            return inspect(connection).has_table("alembic_version")
+
     def check_schema(self) -> None:
         """Raise `ConfigurationError` where the schema is not this version's."""
         with self.reading() as connection:

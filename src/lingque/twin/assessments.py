@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lingque.core.hashing import Int64s
+from lingque.twin.blocks import Block
 from lingque.twin.days import day_number, months_later
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import ADULT, Population
 
 GRADE_NAMES = ("保守型", "稳健型", "平衡型", "成长型", "进取型")
@@ -28,11 +28,11 @@ class Assessments:
     """The first day on which it no longer holds."""
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population) -> Assessments:
-        today = day_number(parameters.as_of)
-        assessed = parameters.stream("assessed").random(parameters.customers) < parameters.assessed_share
+    def make(cls, block: Block, population: Population) -> Assessments:
+        today = day_number(block.parameters.as_of)
+        assessed = block.stream("assessed").random(block.customers) < block.parameters.assessed_share
         customer = np.flatnonzero(assessed & (population.age >= ADULT))
-        day = parameters.stream("assessed on").integers(today - _OLDEST_DAYS, today, parameters.customers)[customer]
+        day = block.stream("assessed on").integers(today - _OLDEST_DAYS, today, block.customers)[customer]
         day = np.maximum(day, population.opened_day[customer])
         return cls(
             customer=customer,

@@ -2,85 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from lingque.twin import core_extracts, crm_extracts, wealth_extracts
-from lingque.twin.assessments import Assessments
-from lingque.twin.attitudes import Attitudes
-from lingque.twin.behaviour import Accounts, Plan
-from lingque.twin.consents import Consents
-from lingque.twin.days import day_number
-from lingque.twin.files import publish
-from lingque.twin.ledger import BalanceSpans, Standing, Transactions, book
-from lingque.twin.organisation import Staff, managed_customers
+import numpy as np
+
+from lingque.twin import columns, watch_lists
+from lingque.twin.blocks import Block, blocks_of
+from lingque.twin.days import day_number, midnight
+from lingque.twin.deliveries import Cut, Days, cuts, deliver, whole_history
+from lingque.twin.extracts import Extract
+from lingque.twin.landing import Landing
+from lingque.twin.needs import Needs
 from lingque.twin.parameters import TwinParameters
-from lingque.twin.placements import Placed, Placements
+from lingque.twin.part import Part
+from lingque.twin.placements import Placed
 from lingque.twin.population import Population
 from lingque.twin.products import PostedRate, posted_rates
-from lingque.twin.responses import FUTURE_DAYS, Contacted, Fates, Reached, Responses, TrueEffect
-from lingque.twin.sessions import Sessions
-from lingque.twin.transaction_extract import Dirt, Resent, TransactionFiles, resent
+from lingque.twin.responding.dispositions import Dispositions
+from lingque.twin.responding.hearing import bounces
+from lingque.twin.responding.model import ResponseModel
+from lingque.twin.responses import FUTURE_DAYS, Contacted, MoneyAfter, Responses, TrueEffect, needs_after
+from lingque.twin.systems.all import FIRST_LOAD, FOLLOW_UP
+from lingque.twin.systems.transactions import AGAIN, Dirt, Resent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Twin:
-    """One simulated bank. `population`, `attitudes` and `fates` are for tests only: no bank could read them."""
+    """One simulated bank, in memory. `population`, `needs` and `model` are for tests only: no bank could read them."""
 
     parameters: TwinParameters
+    parts: tuple[Part, ...]
     population: Population
-    attitudes: Attitudes
-    fates: Fates
-    posted_rates: tuple[PostedRate, ...]
-    accounts: Accounts
+    needs: Needs
     placed: Placed
     """Deposits and wealth holdings up to the morning of `as_of`."""
-    transactions: Transactions
-    """Of the history."""
-    consents: Consents
-    dirt: Dirt
-    resent: Resent
+    model: ResponseModel
+    posted_rates: tuple[PostedRate, ...]
     bouncing: frozenset[str]
     """Addresses on file that accept no mail; a simulated mail server refuses them."""
-    _standing: Standing
     _position: dict[str, int]
 
     @classmethod
     def make(cls, parameters: TwinParameters) -> Twin:
         """The bank of these parameters: equal parameters give equal banks."""
-        population = Population.make(parameters)
-        managed = managed_customers(parameters, population.wealth)
-        attitudes = Attitudes.make(parameters, population, managed=managed)
-        posted = posted_rates(parameters.as_of)
-        placed = Placed.make(parameters, population, attitudes, posted)
-        accounts = Accounts.make(parameters, population)
-        plan = Plan.of_history(parameters, population, accounts, placed.placements, placed.departures)
-        transactions, standing = book(plan, accounts=accounts, standing=Standing.empty(accounts))
-        bounces = parameters.stream("bounces").random(parameters.customers) < parameters.email_bounce_share
+        parts = tuple(Part.make(block) for block in blocks_of(parameters))
+        firsts = [part.block.first for part in parts]
+        population = Population.joined([part.population for part in parts])
+        dispositions = Dispositions.joined([part.dispositions for part in parts])
+        afterwards = Needs.joined([needs_after(part.block, part.population, part.placed) for part in parts], firsts)
+        dead = bounces(parameters.responding, dispositions.number, seed=parameters.seed)
         emails = {email: number for number, email in enumerate(population.email) if email}
         phones = {phone: number for number, phone in enumerate(population.phone) if phone}
         return cls(
             parameters=parameters,
+            parts=parts,
             population=population,
-            attitudes=attitudes,
-            fates=Fates.make(parameters, population, attitudes, placed),
-            posted_rates=posted,
-            accounts=accounts,
-            placed=placed,
-            transactions=transactions,
-            consents=Consents.make(parameters, population),
-            dirt=Dirt(
-                impossible_dates=parameters.dirt_impossible_dates,
-                non_numeric_balances=parameters.dirt_non_numeric_balances,
-                unknown_customers=parameters.dirt_unknown_customers,
-                repeated_rows=parameters.dirt_repeated_rows,
+            needs=Needs.joined([part.needs for part in parts], firsts),
+            placed=Placed.joined([part.placed for part in parts], firsts),
+            model=ResponseModel.make(
+                parameters.responding,
+                dispositions,
+                afterwards,
+                seed=parameters.seed,
+                begins=int(midnight(np.array(day_number(parameters.as_of)))),
             ),
-            resent=resent(transactions),
-            bouncing=frozenset(email for email, number in emails.items() if bounces[number]),
-            _standing=standing,
+            posted_rates=posted_rates(parameters.as_of),
+            bouncing=frozenset(email for email, number in emails.items() if dead[number]),
             _position=emails | phones,
         )
 
@@ -94,67 +84,60 @@ class Twin:
         """The last day that the bank can be taken to."""
         return self.parameters.as_of + timedelta(days=FUTURE_DAYS - 1)
 
-    def write_extracts(self, folder: Path) -> list[Path]:
-        """What every system delivers for the data date, all files or none.
+    @property
+    def dirt(self) -> Dirt:
+        """What is wrong in the file of transactions of the data date."""
+        return Dirt.per_block(self.parameters).times(len(self.parts))
+
+    @property
+    def resent(self) -> Resent:
+        every = [Resent.of(part) for part in self.parts]
+        return Resent(
+            added=tuple(number for one in every for number in one.added),
+            corrected=tuple(number for one in every for number in one.corrected),
+        )
+
+    def write_extracts(self, folder: Path, extracts: Sequence[Extract] = FIRST_LOAD) -> list[Path]:
+        """What the systems deliver for the data date, all files or none, the whole history in one file of each kind.
 
         A folder that is not empty: `FileExistsError`.
         """
-        parameters, population, day = self.parameters, self.population, f"{self.data_date:%Y%m%d}"
-        staff = Staff.make(
-            parameters, wealth=population.wealth, branch=population.branch, opened_day=population.opened_day
-        )
-        sessions = Sessions.make(parameters, population, self.attitudes, self.placed)
-        files: dict[str, Iterable[bytes]] = {
-            f"core_customers_{day}.csv": core_extracts.customers(population),
-            f"core_accounts_{day}.csv": core_extracts.accounts(population, self.accounts),
-            f"core_organisations_{day}.csv": core_extracts.organisations(),
-            **self._transaction_files.history(self.transactions, self.dirt, data_date=self.data_date, resent=False),
-            **self._holdings(self.placed.placements, self.transactions, self.data_date),
-            f"wealth_products_{day}.csv": wealth_extracts.products(self.posted_rates),
-            f"wealth_risk_assessments_{day}.csv": wealth_extracts.risk_assessments(
-                population, Assessments.make(parameters, population)
-            ),
-            f"app_events_{day}.jsonl": crm_extracts.app_events(population, sessions),
-            f"crm_consents_{day}.csv": crm_extracts.consents(population, self.consents),
-            f"crm_assignments_{day}.csv": crm_extracts.assignments(population, staff),
-            f"crm_staff_{day}.csv": crm_extracts.staff(staff),
-        }
-        return _into_empty(folder, files)
+        return self._write(folder, "empty", self.parts, extracts, whole_history(self.parameters))
 
     def write_resent(self, folder: Path) -> list[Path]:
         """The transactions of the data date sent again, as `Twin.resent` says, with their control file.
 
         Into a folder that exists; files of these names are replaced.
         """
-        _must_exist(folder)
-        files = self._transaction_files.history(self.transactions, self.dirt, data_date=self.data_date, resent=True)
-        return publish(folder, files, replace=True)
+        return self._write(folder, "replace", self.parts, (AGAIN,), whole_history(self.parameters))
 
     def write_lists(self, folder: Path) -> list[Path]:
         """`complaints.csv` and `aml_watch.csv`, which a person uploads.
 
         A folder that is not empty: `FileExistsError`.
         """
-        return _into_empty(
-            folder,
-            {
-                "complaints.csv": crm_extracts.complaints(self.parameters, self.population),
-                "aml_watch.csv": crm_extracts.aml_watch(self.parameters, self.population),
-            },
-        )
+        with Landing(folder=folder, into="empty") as landing:
+            listed: tuple[tuple[str, Callable[[Block, Population], list[str]]], ...] = (
+                ("complaints.csv", watch_lists.complaints),
+                ("aml_watch.csv", watch_lists.aml_watch),
+            )
+            for name, members in listed:
+                for part in self.parts:
+                    rows = {"customer_no": members(part.block, part.population)}
+                    landing.add(name, columns.csv_rows(rows), header=columns.header(rows))
+        return landing.written
 
     def respond(self, contacts: Sequence[Contacted], *, until: date) -> Responses:
-        """Who places money here from `as_of` to the end of `until`, if exactly these contacts arrived.
+        """What becomes of these contacts, and who places money here from `as_of` to the end of `until`, if exactly
+        these were sent.
 
-        Everybody has an outcome, fixed by the seed and by the contacts that reached them; nobody else's contacts
-        change it. A contact counts if it came on a day before the customer decides. The caller is believed about
-        what arrived, bouncing addresses included. An address that no customer has, an unknown channel or offer, a
-        day before `as_of` or after `until`, and an `until` after `last_day` raise `ValueError`.
+        Everybody has an outcome, fixed by the seed and by the contacts sent to them; nobody else's contacts change
+        it. An address that no customer has, an unknown channel, offer or creative, an instant before `as_of` or after
+        `until`, and an `until` after `last_day` raise `ValueError`.
         """
         if not self.parameters.as_of <= until <= self.last_day:
             raise ValueError(f"until is {until}; allowed is {self.parameters.as_of} to {self.last_day}")
-        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=until)
-        return self.fates.respond(self.population, self.posted_rates, reached, until=until)
+        return self._money.respond(contacts, until=until)
 
     def write_followup(self, responses: Responses, folder: Path) -> list[Path]:
         """What the bank's systems deliver for the data date `responses.until`: all deposits, all balances, all
@@ -177,56 +160,38 @@ class Twin:
 
     def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
         """Over exactly the customers of these contacts, each once. Contacts as in `respond`; none: `ValueError`."""
-        reached = Reached.of(contacts, self._position, first=self.parameters.as_of, last=self.last_day)
-        return self.fates.true_effect(reached)
+        return self._money.true_effect(contacts)
 
     def _write_after(self, responses: Responses, folder: Path, *, first: date, day: date) -> list[Path]:
-        _must_exist(folder)
-        placements = self.placed.placements.and_also(responses.placements)
-        plan = Plan.of_future(
-            self.parameters, self.population, self.accounts, placements, responses.departures, days=FUTURE_DAYS
+        went_on = (
+            part.going_on(
+                responses.placements.of_block(part.block.first, part.block.customers),
+                responses.departures.of_block(part.block.first, part.block.customers),
+                days=FUTURE_DAYS,
+            )
+            for part in self.parts
         )
-        after, _ = book(plan, accounts=self.accounts, standing=self._standing)
-        last = day_number(day)
-        known = self.transactions.and_then(after.take((after.day <= last).nonzero()[0]))
-        files: dict[str, Iterable[bytes]] = {
-            **self._transaction_files.between(after, first=day_number(first), data_date=day),
-            **self._holdings(placements, known, day),
-        }
-        return publish(folder, files)
+        days = (Days(first=day_number(first), last=day_number(day)),)
+        return self._write(folder, "new", went_on, FOLLOW_UP, days)
 
-    def _holdings(self, placements: Placements, transactions: Transactions, day: date) -> dict[str, Iterable[bytes]]:
-        """The tables that say everything anew each day."""
-        population, accounts = self.population, self.accounts
-        return {
-            **core_extracts.deposits(population, accounts, placements, data_date=day),
-            f"core_balances_{day:%Y%m%d}.csv": core_extracts.balances(
-                population, accounts, BalanceSpans.of(transactions)
-            ),
-            f"wealth_holdings_{day:%Y%m%d}.parquet": wealth_extracts.holdings(
-                population, accounts, placements, data_date=day
-            ),
-        }
+    def _write(
+        self, folder: Path, into: str, parts: Iterable[Part], extracts: Sequence[Extract], days: Sequence[Days]
+    ) -> list[Path]:
+        def every() -> Iterable[Cut]:
+            for part in parts:
+                yield from cuts(part, extracts, days)
+
+        with Landing(folder=folder, into=into) as landing:
+            deliver(landing, every())
+        return landing.written
 
     @property
-    def _transaction_files(self) -> TransactionFiles:
-        return TransactionFiles(self.parameters, self.population, self.accounts)
-
-
-def _into_empty(folder: Path, files: dict[str, Iterable[bytes]]) -> list[Path]:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not an empty folder; name one that is empty or does not exist yet")
-    existed = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return publish(folder, files)
-    except BaseException:
-        if not existed:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _must_exist(folder: Path) -> None:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; write the extracts there first")
+    def _money(self) -> MoneyAfter:
+        return MoneyAfter(
+            model=self.model,
+            population=self.population,
+            placed=self.placed,
+            posted=self.posted_rates,
+            today=day_number(self.parameters.as_of),
+            reached_by=self._position,
+        )

@@ -1,4 +1,4 @@
-"""What customers mean to do: their accounts, and the bookings they intend, without regard to money.
+"""What customers mean to do with their money: the bookings they intend, without regard to what they have.
 
 `lingque.twin.ledger` then decides what of it happens. Days are days since 1970-01-01, money is in fen.
 """
@@ -9,66 +9,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lingque.core.hashing import Int64s
-from lingque.twin.days import NEVER, day_number, months_later
-from lingque.twin.parameters import TwinParameters
+from lingque.core.hashing import Float64s, Int64s
+from lingque.twin.accounts import Accounts
+from lingque.twin.blocks import Block
+from lingque.twin.cards import CardPurchases, Cards
+from lingque.twin.categories import CATEGORIES, MANDATES, POSITION, SPENDING
+from lingque.twin.days import NEVER
+from lingque.twin.life import LifeEvents
+from lingque.twin.loans import Loans
+from lingque.twin.payroll import Payroll
 from lingque.twin.placements import Departures, Placements
-from lingque.twin.population import INCOME_KINDS, Population
+from lingque.twin.population import ADULT, CHURN_DAYS, Population
+from lingque.twin.seasons import day_weights, drawn_days
 
-# of one day, bookings are made in this order: money comes in before it is spent
-CREDITS = ("opening", *INCOME_KINDS, "deposit_matured", "wealth_redeemed", "top_up")
-SPENDING = ("groceries", "dining", "travel", "housing", "education", "medical", "transfer_out")
-CATEGORIES = (*CREDITS, "term_deposit", "wealth_purchase", "departure", *SPENDING)
-OPENING, DEPOSIT_MATURED, WEALTH_REDEEMED, TOP_UP, TERM_DEPOSIT, WEALTH_PURCHASE, DEPARTURE, TRANSFER_OUT = map(
-    CATEGORIES.index,
-    (
-        *("opening", "deposit_matured", "wealth_redeemed", "top_up"),
-        *("term_deposit", "wealth_purchase", "departure", "transfer_out"),
-    ),
-)
+# assumed; made so that inflow exceeds spending and the surplus leaves as transfers
+_SHARES = (0.2, 0.15, 0.11, 0.16, 0.04, 0.01, 0.05, 0.02, 0.03, 0.01, 0.02, 0.003, 0.02, 0.177)
+_TO_INCOME = np.array((0.02, 0.015, 0.005, 0.03, 0.05, 0.25, 0.03, 0.15, 0.06, 0.2, 0.05, 0.2, 0.04, 0.0))
+_STAYS_ACTIVE = np.array((1.0, 0.55, 0.2, 0.02))
+"""How much of their usual spending customers still do here in each stage of leaving."""
+_MANDATE_SHARES = (0.6, 0.75, 0.12)
+_MANDATE_TO_INCOME = np.array((0.03, 0.012, 0.2))
+_SALARY_GOES_AFTER = 150
+"""Days after a customer began to leave until the salary is paid elsewhere."""
 
-# without published figures; made so that inflow exceeds spending and the surplus leaves as transfers
-_SPENDING_SHARES = (0.22, 0.14, 0.06, 0.10, 0.07, 0.06, 0.35)
-_SPENDING_TO_INCOME = np.array((0.15, 0.10, 0.60, 0.80, 0.60, 0.30, 0.0))
+# event → category, first and last day relative to the event, bookings on average, each in months of income
+_OF_EVENTS: dict[str, tuple[str, int, int, float, float]] = {
+    "renovation": ("home_improvement", 0, 75, 9.0, 0.35),
+    "car_purchase": ("car", 5, 360, 10.0, 0.06),
+    "travel_abroad": ("travel", -30, 12, 5.0, 0.2),
+    "illness": ("medical", 0, 50, 5.0, 0.2),
+    "schooling": ("education", 0, 40, 2.0, 0.6),
+    "child": ("medical", -60, 60, 4.0, 0.12),
+    "marriage": ("dining", -5, 5, 3.0, 0.5),
+    "home_purchase": ("housing", 0, 30, 2.0, 0.4),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Accounts:
-    """Current accounts; the first of them are everybody's main account, in the order of the customers."""
+class Habits:
+    """What a plan is made of, for one block."""
 
-    account_no: tuple[str, ...]
-    owner: Int64s
-    opened_day: Int64s
-    first_day: Int64s
-    """Of its history: the later of its opening and the start of the history."""
-    habitual: Int64s
-    """What its owner likes to leave on it; above that, money is moved to other banks and wallets."""
-
-    @classmethod
-    def make(cls, parameters: TwinParameters, population: Population) -> Accounts:
-        n = parameters.customers
-        start, end = history_days(parameters)
-        has_second = parameters.stream("second account").random(n) < parameters.second_account_share
-        second = np.flatnonzero(has_second)
-        owner = np.concatenate([np.arange(n), second])
-        second_opened = parameters.stream("second account opened").integers(population.opened_day[second], end)
-        opened = np.concatenate([population.opened_day, second_opened])
-        share = np.concatenate([np.where(has_second, 0.75, 1.0), np.full(len(second), 0.25)])
-        return cls(
-            account_no=tuple(_account_no(number) for number in range(1, len(owner) + 1)),
-            owner=owner,
-            opened_day=opened,
-            first_day=np.maximum(opened, start),
-            habitual=np.rint(population.idle_balance[owner] * share).astype(np.int64),
-        )
+    population: Population
+    accounts: Accounts
+    payroll: Payroll
+    events: LifeEvents
+    loans: Loans
+    cards: Cards
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """Intended bookings, sorted by account, day and category.
 
-    `amount` is the wish. It means nothing for `transfer_out`, which the ledger works out; of `top_up` it is what
-    must be on the account afterwards, of `departure` what leaves at most.
+    `amount` is the wish. It means nothing for `transfer_out` and `interest`, which the ledger works out; of `top_up`
+    it is what must be on the account afterwards, of `departure` what leaves at most.
     """
 
     account: Int64s
@@ -77,126 +71,148 @@ class Plan:
     amount: Int64s
 
     @classmethod
-    def of_history(
+    def make(
         cls,
-        parameters: TwinParameters,
-        population: Population,
-        accounts: Accounts,
+        block: Block,
+        habits: Habits,
         placements: Placements,
         departures: Departures,
-    ) -> Plan:
-        """From the opening balance of every account to the day before `as_of`."""
-        start, end = history_days(parameters)
-        return cls._between(
-            start,
-            end,
-            accounts,
-            [
-                _openings(parameters, accounts),
-                _income(parameters, population, start, end),
-                *_of_placements(placements, departures),
-                _spending(parameters, population, accounts, start, end, subject="spending"),
-            ],
-        )
-
-    @classmethod
-    def of_future(
-        cls,
-        parameters: TwinParameters,
-        population: Population,
-        accounts: Accounts,
-        placements: Placements,
-        departures: Departures,
+        purchases: CardPurchases,
         *,
-        days: int,
+        first: int,
+        after: int,
+        opens: bool,
     ) -> Plan:
-        """So many days from `as_of`. `placements` are all, `departures` those of these days."""
-        start = day_number(parameters.as_of)
-        end = start + days
-        return cls._between(
-            start,
-            end,
-            accounts,
-            [
-                _income(parameters, population, start, end),
-                *_of_placements(placements, departures),
-                _spending(parameters, population, accounts, start, end, subject="spending afterwards"),
-            ],
-        )
-
-    @classmethod
-    def _between(cls, start: int, end: int, accounts: Accounts, parts: list[_Columns]) -> Plan:
+        """Of the days `[first, after)`; `opens`: every account begins with its balance."""
+        accounts, loans, population = habits.accounts, habits.loans, habits.population
+        loan, due = loans.due(first, after)
+        card, taken, owed = purchases.statements()
+        sums = (loans.owner[loan], due, POSITION["loan_repayment"], loans.installment[loan])
+        paid_out = np.flatnonzero(loans.kind > 0)  # a mortgage is paid to the seller
+        parts = [
+            *([_openings(block, accounts)] if opens else []),
+            *habits.payroll.income(block, population, first, after, until=population.churn_day + _SALARY_GOES_AFTER),
+            *_of_placements(placements, departures),
+            _columns(*sums),
+            _columns(
+                loans.owner[paid_out], loans.opened_day[paid_out], POSITION["loan_payout"], loans.amount[paid_out]
+            ),
+            _columns(habits.cards.owner[card], taken, POSITION["card_repayment"], owed),
+            _interest(accounts, first, after),
+            *_mandates(block, population, first, after),
+            _spending(block, population, accounts, first, after),
+            *(_of_event(block, habits, name, first, after) for name in _OF_EVENTS),
+        ]
         account, day, category, amount = map(np.concatenate, zip(*parts, strict=True))
-        kept = np.flatnonzero((day >= np.maximum(accounts.first_day[account], start)) & (day < end))
-        order = kept[np.lexsort((kept, category[kept], day[kept], account[kept]))]
+        kept = np.flatnonzero((day >= np.maximum(accounts.first_day[account], first)) & (day < after))
+        key = (account[kept] * 40_000 + day[kept]) * len(CATEGORIES) + category[kept]
+        order = kept[np.argsort(key, kind="stable")]
         return cls(account=account[order], day=day[order], category=category[order], amount=amount[order])
 
 
 _Columns = tuple[Int64s, Int64s, Int64s, Int64s]
 
 
-def history_days(parameters: TwinParameters) -> tuple[int, int]:
-    """First day of the history, and the first day after it."""
-    end = day_number(parameters.as_of)
-    return int(months_later(np.array([end]), np.array([-parameters.months]))[0]), end
+def _columns(account: Int64s, day: Int64s, category: int, amount: Int64s) -> _Columns:
+    return account, day, np.full(len(account), category), amount
 
 
-def _openings(parameters: TwinParameters, accounts: Accounts) -> _Columns:
-    count = len(accounts.owner)
-    swing = parameters.stream("opening balance").uniform(0.5, 1.5, count)
+def _openings(block: Block, accounts: Accounts) -> _Columns:
+    swing = block.stream("opening balance").uniform(0.5, 1.5, len(accounts.owner))
     # never nothing: an account without its first row would have no balance to start from
     amount = np.maximum(np.rint(accounts.habitual * swing), 100).astype(np.int64)
-    return np.arange(count), accounts.first_day, np.full(count, OPENING), amount
+    return _columns(np.arange(len(accounts.owner)), accounts.first_day, POSITION["opening"], amount)
 
 
-def _income(parameters: TwinParameters, population: Population, first: int, after: int) -> _Columns:
-    n = parameters.customers
-    payday = parameters.stream("payday").integers(5, 26, n)
+def _interest(accounts: Accounts, first: int, after: int) -> _Columns:
+    """Paid on the 21st of the last month of each quarter (结息)."""
+    starts = month_starts(first, after)
+    last_of_quarter = starts.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 3 == 2
+    quarters = starts[last_of_quarter] + 20
+    account = np.repeat(np.arange(len(accounts.owner)), len(quarters))
+    day = np.tile(quarters, len(accounts.owner))
+    return _columns(account, day, POSITION["interest"], np.zeros(len(account), dtype=np.int64))
+
+
+def _mandates(block: Block, population: Population, first: int, after: int) -> list[_Columns]:
+    """Bills that are taken from the main account on one day of each month (代扣)."""
+    starts = month_starts(first, after)
+    parts = []
+    for number, name in enumerate(MANDATES):
+        customer, monthly_day, bill = mandates(block, population, number)
+        who = np.repeat(customer, len(starts))
+        day = np.tile(starts, len(customer)) + np.repeat(monthly_day, len(starts)) - 1
+        swing = block.stream(f"{name} from {first}").lognormal(0.0, 0.1, len(who))
+        stays = day < population.churn_day[who] + CHURN_DAYS[-1]
+        amount = np.rint(np.repeat(bill, len(starts)) * swing).astype(np.int64) * stays
+        parts.append(_columns(who, day, POSITION[name], amount))
+    return parts
+
+
+def mandates(block: Block, population: Population, number: int) -> tuple[Int64s, Int64s, Int64s]:
+    """Customers who gave the mandate (position in `MANDATES`), day of the month, and the usual bill."""
+    random = block.stream(f"mandate for {MANDATES[number]}")
+    signed = (random.random(block.customers) < _MANDATE_SHARES[number]) & (population.age >= ADULT)
+    day = random.integers(3, 28, block.customers)
+    bill = np.rint(population.income * _MANDATE_TO_INCOME[number]).astype(np.int64)
+    where = np.flatnonzero(signed)
+    return where, day[where], bill[where]
+
+
+def month_starts(first: int, after: int) -> Int64s:
+    """First days of all months that `[first, after)` touches."""
     start, end = (np.datetime64(day, "D").astype("datetime64[M]") for day in (first, after))
-    month_starts = np.arange(start, end + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64)
-    customer = np.repeat(np.arange(n), len(month_starts))
-    day = (month_starts[None, :] + payday[:, None] - 1).ravel()
-    wobble = parameters.stream(f"pay from {first}").lognormal(0.0, 0.03, len(day))
-    amount = np.rint(population.income[customer] * wobble).astype(np.int64)
-    return customer, day, CATEGORIES.index(INCOME_KINDS[0]) + population.income_kind[customer], amount
+    return np.arange(start, end + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64)
 
 
-def _spending(
-    parameters: TwinParameters, population: Population, accounts: Accounts, start: int, end: int, *, subject: str
-) -> _Columns:
-    random = parameters.stream(subject)
-    n = parameters.customers
-    months = (end - start) * 12 / 365
-    customer = np.repeat(np.arange(n), random.poisson(parameters.spending_per_month * months, n))
+def _spending(block: Block, population: Population, accounts: Accounts, first: int, after: int) -> _Columns:
+    random = block.stream(f"spending from {first}")
+    months = (after - first) * 12 / 365
+    appetite = 0.6 + 0.8 * random.random(block.customers)
+    rate = block.parameters.spending_per_month * months * appetite
+    customer = np.repeat(np.arange(block.customers), random.poisson(rate))
     count = len(customer)
-    second = np.full(n, -1)
-    second[accounts.owner[n:]] = np.arange(n, len(accounts.owner))
-    use_second = (second[customer] >= 0) & (random.random(count) < 0.2)
-    kind = random.choice(len(SPENDING), count, p=_SPENDING_SHARES)
-    scale = population.income[customer] * _SPENDING_TO_INCOME[kind]
-    amount = np.rint(scale * random.lognormal(0.0, 0.5, count)).astype(np.int64)
-    account = np.where(use_second, second[customer], customer)
-    return account, random.integers(start, end, count), CATEGORIES.index(SPENDING[0]) + kind, amount
+    second = accounts.second[customer]
+    account = np.where((second >= 0) & (random.random(count) < 0.2), second, customer)
+    kind = drawn_kinds(random.random(count))
+    day = np.empty(count, dtype=np.int64)
+    for number, name in enumerate(SPENDING):
+        where = np.flatnonzero(kind == number)
+        day[where] = drawn_days(day_weights(name, first, after), first, random.random(len(where)))
+    amount = population.income[customer] * _TO_INCOME[kind] * random.lognormal(0.0, 0.5, count)
+    stage = np.searchsorted(CHURN_DAYS, day - population.churn_day[customer], side="right")
+    kept = np.flatnonzero(random.random(count) < _STAYS_ACTIVE[stage])
+    return account[kept], day[kept], POSITION[SPENDING[0]] + kind[kept], np.rint(amount[kept]).astype(np.int64)
+
+
+def drawn_kinds(chance: Float64s) -> Int64s:
+    edges = np.cumsum(_SHARES)
+    return np.searchsorted(edges[:-1] / edges[-1], chance, side="right").astype(np.int64)
+
+
+def _of_event(block: Block, habits: Habits, name: str, first: int, after: int) -> _Columns:
+    """The same bookings whatever the days asked for: they begin with the history and go on after it."""
+    category, begins, ends, mean, incomes = _OF_EVENTS[name]
+    random = block.stream(f"bookings of {name}")
+    customer, day = habits.events.of(name)
+    count = random.poisson(mean, len(customer))
+    who = np.repeat(customer, count)
+    when = np.repeat(day, count) + random.integers(begins, ends + 1, len(who))
+    amount = habits.population.income[who] * incomes * random.lognormal(0.0, 0.5, len(who))
+    kept = np.flatnonzero((when >= first) & (when < after))
+    return _columns(who[kept], when[kept], POSITION[category], np.rint(amount[kept]).astype(np.int64))
 
 
 def _of_placements(placements: Placements, departures: Departures) -> list[_Columns]:
     """From and to the main account. What the account lacks for a placement comes from another bank before it."""
     deposit = placements.is_deposit
     ended = np.flatnonzero(placements.end_day < NEVER)
-    bought = np.where(deposit, TERM_DEPOSIT, WEALTH_PURCHASE)
-    came_back = np.where(deposit, DEPOSIT_MATURED, WEALTH_REDEEMED)
+    bought = np.where(deposit, POSITION["term_deposit"], POSITION["wealth_purchase"])
+    came_back = np.where(deposit, POSITION["deposit_matured"], POSITION["wealth_redeemed"])
     owner, opened, amount = placements.owner, placements.opened_day, placements.amount
     return [
         (owner[ended], placements.end_day[ended], came_back[ended], placements.payout[ended]),
-        (owner, opened, np.full(len(owner), TOP_UP), amount),
+        _columns(owner, opened, POSITION["top_up"], amount),
         (owner, opened, bought, amount),
-        (departures.owner, departures.day, np.full(len(departures.owner), DEPARTURE), departures.amount),
+        _columns(departures.owner, departures.day, POSITION["departure"], departures.amount),
     ]
-
-
-def _account_no(number: int) -> str:
-    """19 digits: `6222`, the running number, and the check digit after Luhn (ISO/IEC 7812-1)."""
-    payload = f"6222{number:014d}"
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in payload[-1::-2])
-    plain = sum(int(digit) for digit in payload[-2::-2])
-    return f"{payload}{-(doubled + plain) % 10}"

@@ -1,21 +1,19 @@
-"""Columns of a bank as bytes of its files: CSV, fixed width, JSON lines and Parquet, many rows at a time."""
+"""Columns of a bank as bytes of its files: CSV, fixed width and other lines of text, many rows at a time."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
-import pyarrow.parquet
+from numba import njit
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Int64s
-
-CHUNK = 100_000
-"""Rows whose bytes are in memory at a time."""
 
 Bytes = NDArray[np.uint8]
 SPACE = ord(" ")
@@ -43,27 +41,55 @@ def picked(words: Sequence[str], where: Int64s) -> pa.Array:
     return pa.array(words, type=pa.string()).take(pa.array(where))
 
 
-def csv(columns: Mapping[str, Any], *, encoding: str = "utf-8") -> Iterator[bytes]:
-    """A header and one line per row; no value may need a quotation mark. `utf-8-sig` begins with a BOM."""
-    table = pa.table(dict(columns))
-    yield (",".join(columns) + "\n").encode(encoding)
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
-    for start in range(0, table.num_rows, CHUNK):
-        target = io.BytesIO()
-        pyarrow.csv.write_csv(table.slice(start, CHUNK), target, options)
-        written = target.getvalue()
-        yield written if encoding.startswith("utf-8") else written.decode().encode(encoding)
+def header(names: Iterable[str], *, encoding: str = "utf-8") -> bytes:
+    """`utf-8-sig` begins with a BOM."""
+    return (",".join(names) + "\n").encode(encoding)
 
 
-def parquet(columns: Mapping[str, Any]) -> Iterator[bytes]:
+def csv_rows(columns: Mapping[str, Any], *, encoding: str = "utf-8") -> bytes:
+    """One line per row, without a header; no value may need a quotation mark."""
     target = io.BytesIO()
-    pyarrow.parquet.write_table(pa.table(dict(columns)), target)
-    yield target.getvalue()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
+    pyarrow.csv.write_csv(pa.table(dict(columns)), target, options)
+    written = target.getvalue()
+    return written if encoding.startswith("utf-8") else written.decode().encode(encoding)
 
 
-def control(**values: object) -> Iterator[bytes]:
+def joined(*pieces: pa.Array | str) -> pa.Array:
+    """One text for each row, of the pieces one after the other; a piece may be the same for all rows."""
+    return pyarrow.compute.binary_join_element_wise(*pieces, "")
+
+
+def lines(*pieces: pa.Array | str) -> bytes:
+    """One line per row."""
+    whole = joined(*pieces, "\n")
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.combine_chunks()
+    if not len(whole):
+        return b""
+    _, offsets, data = whole.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)
+    return bytes(memoryview(data)[bounds[whole.offset] : bounds[whole.offset + len(whole)]])
+
+
+def moments(seconds: Int64s) -> pa.Array:
+    """`YYYY-MM-DD HH:MM:SS` of seconds since 1970-01-01 00:00, local time."""
+    return pa.array(seconds.astype("datetime64[s]")).cast(pa.string())
+
+
+def whole(numbers: Int64s) -> pa.Array:
+    return pa.array(numbers).cast(pa.string())
+
+
+def padded_numbers(prefix: str, numbers: Int64s, width: int) -> pa.Array:
+    """The prefix and the number with leading zeros."""
+    text = pyarrow.compute.utf8_lpad(whole(numbers), width, "0")
+    return joined(pa.array([prefix]).take(pa.array(np.zeros(len(numbers), dtype=np.int64))), text)
+
+
+def control(**values: object) -> bytes:
     """`key=value` lines."""
-    yield "".join(f"{key}={value}\n" for key, value in values.items()).encode()
+    return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
 
 
 def yuan(fen: int) -> str:
@@ -93,13 +119,7 @@ class Lines:
 
     def amounts(self, name: str, fen: Int64s) -> None:
         """Right-aligned, two decimals: `     1234.56`. For what is not below zero."""
-        field = self.field(name)
-        write_digits(field[:, -2:], fen % 100)
-        field[:, -3] = ord(".")
-        whole = field[:, :-3]
-        write_digits(whole, fen // 100)
-        leading = np.cumsum(whole[:, :-1] != ord("0"), axis=1) == 0
-        whole[:, :-1][leading] = SPACE
+        _write_amounts(self.field(name), fen)
 
     def dates(self, name: str, numbers: Int64s) -> None:
         """`YYYYMMDD`."""
@@ -126,9 +146,29 @@ def padded(words: Sequence[str], length: int, *, encoding: str = "gb18030") -> B
     return np.frombuffer(joined, dtype=np.uint8).reshape(len(encoded), length)
 
 
+@njit(cache=True)
 def write_digits(field: Bytes, values: Int64s) -> None:
     """Right-aligned decimal digits with leading zeros; what does not fit is cut off on the left."""
-    rest = values.copy()
-    for place in range(field.shape[1] - 1, -1, -1):
-        rest, digit = np.divmod(rest, 10)
-        field[:, place] = digit + ord("0")
+    for row in range(len(values)):
+        rest = values[row]
+        for place in range(field.shape[1] - 1, -1, -1):
+            field[row, place] = rest % 10 + 48
+            rest //= 10
+
+
+@njit(cache=True)
+def _write_amounts(field: Bytes, fen: Int64s) -> None:
+    for row in range(len(fen)):
+        rest = fen[row]
+        place = field.shape[1] - 1
+        for decimal in range(2):
+            field[row, place - decimal] = rest % 10 + 48
+            rest //= 10
+        field[row, place - 2] = 46
+        place -= 3
+        field[row, place] = rest % 10 + 48
+        rest //= 10
+        while rest > 0 and place > 0:
+            place -= 1
+            field[row, place] = rest % 10 + 48
+            rest //= 10

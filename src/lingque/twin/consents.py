@@ -8,13 +8,13 @@ from statistics import NormalDist
 import numpy as np
 
 from lingque.core.hashing import Int64s
-from lingque.twin.attitudes import CHANNELS
+from lingque.twin.blocks import Block
 from lingque.twin.days import day_number
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import Population
 
 GIVE, WITHDRAW = 0, 1
 ACTIONS = ("give", "withdraw")
+CONSENT_CHANNELS = ("email", "sms", "rm_call")
 
 _OLDEST_DAYS = 3 * 365
 _NEW_WORDING_DAYS = 18 * 30
@@ -26,7 +26,7 @@ class Consents:
 
     customer: Int64s
     channel: Int64s
-    """Position in `CHANNELS`."""
+    """Position in `CONSENT_CHANNELS`."""
     action: Int64s
     """Position in `ACTIONS`."""
     acted_day: Int64s
@@ -36,23 +36,27 @@ class Consents:
     by_app: Int64s
 
     @classmethod
-    def make(cls, parameters: TwinParameters, population: Population) -> Consents:
+    def make(cls, block: Block, population: Population) -> Consents:
         """A withdrawal follows the consent that it withdraws, on a later day."""
-        n = parameters.customers
-        end = day_number(parameters.as_of)
+        n = block.customers
+        end = day_number(block.parameters.as_of)
         # half of it is the person's own, so that who gave one consent tends to have given the others
-        willingness = parameters.stream("consent").standard_normal(n)
-        financial = parameters.stream("consent to financial data").random(n) < parameters.financial_consent_share
+        willingness = block.stream("consent").standard_normal(n)
+        financial = block.stream("consent to financial data").random(n) < block.parameters.financial_consent_share
         earliest = np.maximum(population.opened_day, end - _OLDEST_DAYS)
-        shares = (parameters.email_consent_share, parameters.sms_consent_share, parameters.call_consent_share)
+        shares = (
+            block.parameters.email_consent_share,
+            block.parameters.sms_consent_share,
+            block.parameters.call_consent_share,
+        )
         parts = []
-        for channel, (name, share) in enumerate(zip(CHANNELS, shares, strict=True)):
-            own = parameters.stream(f"consent to {name}").standard_normal(n)
+        for channel, (name, share) in enumerate(zip(CONSENT_CHANNELS, shares, strict=True)):
+            own = block.stream(f"consent to {name}").standard_normal(n)
             limit = NormalDist(sigma=2**0.5).inv_cdf(min(max(share, 1e-12), 1 - 1e-12))
             gave = np.flatnonzero(willingness + own < limit)
-            withdrew = parameters.stream(f"withdrawal of {name}").random(n) < parameters.withdrawal_share
-            given = parameters.stream(f"consent to {name} given").integers(earliest, end - 1)
-            withdrawn = parameters.stream(f"consent to {name} withdrawn").integers(given + 1, end)
+            withdrew = block.stream(f"withdrawal of {name}").random(n) < block.parameters.withdrawal_share
+            given = block.stream(f"consent to {name} given").integers(earliest, end - 1)
+            withdrawn = block.stream(f"consent to {name} withdrawn").integers(given + 1, end)
             left = gave[withdrew[gave]]
             parts.append((gave, np.full(len(gave), channel), np.full(len(gave), GIVE), given[gave], given[gave]))
             parts.append(

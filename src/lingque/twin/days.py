@@ -26,3 +26,27 @@ def months_later(days: Int64s, months: Int64s) -> Int64s:
     last = (target + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
     shifted: Int64s = np.minimum(target.astype("datetime64[D]") + (dates - month), last).astype(np.int64)
     return shifted
+
+
+HOUR = 3_600_000_000
+"""In microseconds, as instants are."""
+DAY = 24 * HOUR
+_EAST_OF_GREENWICH = 8 * HOUR  # China keeps one time, and no summer time since 1992
+
+
+def midnight(days: Int64s) -> Int64s:
+    """The instants (UTC microseconds) at which these days begin in China."""
+    begins: Int64s = days * DAY - _EAST_OF_GREENWICH
+    return begins
+
+
+def day_at(instants: Int64s) -> Int64s:
+    """The day in China at these instants."""
+    day: Int64s = (instants + _EAST_OF_GREENWICH) // DAY
+    return day
+
+
+def hour_at(instants: Int64s) -> Int64s:
+    """What a clock in China shows, in whole hours."""
+    hour: Int64s = (instants + _EAST_OF_GREENWICH) % DAY // HOUR
+    return hour

@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numba import njit
 
 from lingque.core.hashing import Int64s
-from lingque.twin.behaviour import (
-    CREDITS,
-    DEPARTURE,
-    DEPOSIT_MATURED,
-    TERM_DEPOSIT,
-    TOP_UP,
-    TRANSFER_OUT,
-    WEALTH_PURCHASE,
-    Accounts,
-    Plan,
-)
+from lingque.twin.accounts import Accounts
+from lingque.twin.behaviour import Plan
+from lingque.twin.categories import CREDITS, POSITION
 from lingque.twin.days import NEVER
 
 _HUNDRED_YUAN = 10_000
+_CREDITS = len(CREDITS)
+_INTEREST, _MATURED, _TOP_UP, _DEPARTURE, _TRANSFER_OUT, _DEPOSIT, _WEALTH = (
+    POSITION[name]
+    for name in (
+        "interest",
+        "deposit_matured",
+        "top_up",
+        "departure",
+        "transfer_out",
+        "term_deposit",
+        "wealth_purchase",
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,11 +40,13 @@ class Standing:
     balance: Int64s
     parked: Int64s
     """What of it came from a matured deposit and waits for a decision: transfers out leave it alone."""
+    fen_days: Int64s
+    """Balance times days since interest was last paid, up to `day`."""
+    day: Int64s
 
     @classmethod
     def empty(cls, accounts: Accounts) -> Self:
-        count = len(accounts.owner)
-        return cls(balance=np.zeros(count, dtype=np.int64), parked=np.zeros(count, dtype=np.int64))
+        return cls(**{name: np.zeros(len(accounts.owner), dtype=np.int64) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,10 +63,6 @@ class Transactions:
 
     def take(self, where: Int64s) -> Transactions:
         return Transactions(**{name: getattr(self, name)[where] for name in Transactions.__dataclass_fields__})
-
-    def by_day(self) -> Transactions:
-        """By day; those of one account keep their order."""
-        return self.take(np.argsort(self.day, kind="stable"))
 
     def and_then(self, later: Transactions) -> Transactions:
         """These and later ones, by account."""
@@ -96,40 +100,74 @@ class BalanceSpans:
         return cls(account=account, start_day=start, end_day=end, balance=transactions.balance[kept])
 
 
-def book(plan: Plan, *, accounts: Accounts, standing: Standing) -> tuple[Transactions, Standing]:
+def book(plan: Plan, *, accounts: Accounts, standing: Standing, rate: int) -> tuple[Transactions, Standing]:
     """What is booked of the plan, and how the accounts stand afterwards. No balance falls below zero.
 
-    Takes the first booking of all accounts, then the second of all, and so on: as many steps as the busiest
-    account has bookings, each on whole arrays.
+    `rate` is what current accounts pay, in hundredths of a per cent per year of 360 days.
     """
-    balance, parked = standing.balance.copy(), standing.parked.copy()
-    amount, after = plan.amount.copy(), np.zeros_like(plan.amount)
-    first = np.searchsorted(plan.account, np.arange(len(balance)))
-    counts = np.bincount(plan.account, minlength=len(balance))
-    for step in range(int(counts.max(initial=0))):
-        at = first[counts > step] + step
-        account, category = plan.account[at], plan.category[at]
-        have, aside = balance[account], parked[account]
-        value = amount[at]
-
-        spare = np.maximum(have - aside - accounts.habitual[account], 0)
-        value = np.where(category == TRANSFER_OUT, spare // _HUNDRED_YUAN * _HUNDRED_YUAN, value)
-        value = np.where(category == TOP_UP, np.maximum(value - have, 0), value)
-        value = np.where(category == DEPARTURE, np.minimum(value, have), value)
-
-        credit = category < len(CREDITS)
-        value = np.where(credit | (value <= have), value, 0)
-        decided = (category == TERM_DEPOSIT) | (category == WEALTH_PURCHASE) | (category == DEPARTURE)
-        aside = np.where(category == DEPOSIT_MATURED, aside + value, np.where(decided, aside - value, aside))
-        amount[at] = value
-        after[at] = balance[account] = have + np.where(credit, value, -value)
-        parked[account] = np.maximum(aside, 0)
+    after = Standing(**{name: getattr(standing, name).copy() for name in Standing.__dataclass_fields__})
+    amount, balance = plan.amount.copy(), np.zeros_like(plan.amount)
+    _walk(
+        plan.account,
+        plan.day,
+        plan.category,
+        amount,
+        balance,
+        accounts.habitual,
+        after.balance,
+        after.parked,
+        after.fen_days,
+        after.day,
+        rate,
+    )
     booked = np.flatnonzero(amount > 0)
     transactions = Transactions(
         account=plan.account[booked],
         day=plan.day[booked],
         category=plan.category[booked],
         amount=amount[booked],
-        balance=after[booked],
+        balance=balance[booked],
     )
-    return transactions, Standing(balance=balance, parked=parked)
+    return transactions, after
+
+
+@njit(cache=True)
+def _walk(
+    account: Int64s,
+    day: Int64s,
+    category: Int64s,
+    amount: Int64s,
+    after: Int64s,
+    habitual: Int64s,
+    balance: Int64s,
+    parked: Int64s,
+    fen_days: Int64s,
+    since: Int64s,
+    rate: int,
+) -> None:
+    """Turns wishes into what is booked (0 where nothing is), and fills the balances after each."""
+    for row in range(len(account)):
+        at, kind, value = account[row], category[row], amount[row]
+        have = balance[at]
+        if since[at]:
+            fen_days[at] += have * (day[row] - since[at])
+        since[at] = day[row]
+        if kind == _INTEREST:
+            value = fen_days[at] * rate // (360 * 10_000)
+            fen_days[at] = 0
+        elif kind == _TRANSFER_OUT:
+            value = max(have - parked[at] - habitual[at], 0) // _HUNDRED_YUAN * _HUNDRED_YUAN
+        elif kind == _TOP_UP:
+            value = max(value - have, 0)
+        elif kind == _DEPARTURE:
+            value = min(value, have)
+        credit = kind < _CREDITS
+        if not credit and value > have:
+            value = 0
+        if kind == _MATURED:
+            parked[at] += value
+        elif kind in (_DEPOSIT, _WEALTH, _DEPARTURE):
+            parked[at] = max(parked[at] - value, 0)
+        balance[at] = have + value if credit else have - value
+        amount[row] = value
+        after[row] = balance[at]

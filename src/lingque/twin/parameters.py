@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
-import numpy as np
-
-
-@dataclass(frozen=True)
-class Between:
-    """The range of a parameter; both ends are allowed."""
-
-    lowest: Any
-    highest: Any
+from lingque.twin.ranges import Between, check_ranges
+from lingque.twin.responding.parameters import ResponseParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +19,13 @@ class TwinParameters:
     """
 
     seed: Annotated[int, Between(0, 2**63 - 1)] = 1
-    customers: Annotated[int, Between(1, 100_000)] = 2000
+    customers: Annotated[int, Between(1, 1_000_000)] = 2000
     months: Annotated[int, Between(1, 36)] = 12
     """Length of the transaction history before `as_of`."""
-    as_of: Annotated[date, Between(date(2000, 1, 1), date(2099, 12, 31))] = date(2026, 6, 1)
-    """The first day that is not in the history; the extracts carry it in their names."""
+    log_months: Annotated[int, Between(1, 36)] = 3
+    """How far back app and web logs go; at most as far as the history."""
+    as_of: Annotated[date, Between(date(2018, 7, 1), date(2030, 6, 30))] = date(2026, 6, 1)
+    """The first day that is not in the history; the years are those whose Spring Festivals the twin knows."""
 
     median_income: Annotated[int, Between(500, 100_000)] = 6_500
     """Monthly, of the employed. Pensions and support from the family are smaller in proportion."""
@@ -39,9 +33,21 @@ class TwinParameters:
     """What a customer of median income likes to leave on current accounts."""
     median_deposit: Annotated[int, Between(1_000, 10_000_000)] = 52_000
     """What a customer of median wealth places at a time."""
-    spending_per_month: Annotated[float, Between(0.0, 30.0)] = 1.5
+    spending_per_month: Annotated[float, Between(0.0, 30.0)] = 8.0
     """Mean number of debits that a customer attempts; what the account cannot cover is not booked."""
+    current_rate: Annotated[int, Between(0, 1_000)] = 5
+    """What current accounts pay, in hundredths of a per cent a year."""
+    card_share: Annotated[float, Between(0.0, 1.0)] = 0.40
+    """Adults with a credit card, the digital more often."""
+    card_purchases_per_month: Annotated[float, Between(0.0, 60.0)] = 5.0
     second_account_share: Annotated[float, Between(0.0, 1.0)] = 0.25
+
+    life_event_rate: Annotated[float, Between(0.0, 10.0)] = 1.0
+    """Life events a year, as a multiple of what `life` assumes for each age."""
+    household_share: Annotated[float, Between(0.0, 1.0)] = 0.35
+    """How often the next customer of a branch lives with the one before."""
+    churn_per_year: Annotated[float, Between(0.0, 1.0)] = 0.06
+    """Customers of middling loyalty who begin to leave the bank each year."""
 
     maturing_share: Annotated[float, Between(0.0, 1.0)] = 0.16
     """Customers with a term deposit that matures within 30 days from `as_of`, the wealthier more often."""
@@ -52,8 +58,6 @@ class TwinParameters:
 
     missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.05
     missing_phone_share: Annotated[float, Between(0.0, 1.0)] = 0.01
-    email_bounce_share: Annotated[float, Between(0.0, 1.0)] = 0.02
-    """Of the addresses on file: how many no longer accept mail (`Twin.bouncing`)."""
     email_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.65
     """Customers who gave consent to marketing on this channel at some time; who gave one tends to give all."""
     sms_consent_share: Annotated[float, Between(0.0, 1.0)] = 0.70
@@ -67,18 +71,19 @@ class TwinParameters:
     assessed_share: Annotated[float, Between(0.0, 1.0)] = 0.80
     """Adults whose attitude to risk the bank has ever assessed; some assessments have expired."""
 
-    sure_thing_share: Annotated[float, Between(0.0, 1.0)] = 0.22
-    """Customers who keep their money here in any case, nearly: the loyal more often."""
-    lost_cause_share: Annotated[float, Between(0.0, 1.0)] = 0.14
-    """Customers who do not, nearly: those who look for the best rate more often."""
-    sleeping_dog_share: Annotated[float, Between(0.0, 1.0)] = 0.07
-    """The most easily annoyed, whom a contact puts off."""
-    sleeping_dog_harm: Annotated[float, Between(0.0, 1.0)] = 0.30
-    """Share of their own probability to stay that a call destroys in them; a message destroys less."""
-    email_effect: Annotated[float, Between(0.0, 0.5)] = 0.085
-    """What one contact adds to the probability to stay of an average customer who is none of these kinds."""
-    sms_effect: Annotated[float, Between(0.0, 0.5)] = 0.10
-    call_effect: Annotated[float, Between(0.0, 0.5)] = 0.24
+    responding: ResponseParameters = field(default_factory=ResponseParameters)
+    """How customers answer."""
+
+    identity_missing_share: Annotated[float, Between(0.0, 0.5)] = 0.06
+    """Of what a system beside core banking knows: how often the telephone number is missing."""
+    identity_conflict_share: Annotated[float, Between(0.0, 0.5)] = 0.02
+    """How often it is one that belongs to somebody else."""
+    identity_duplicate_share: Annotated[float, Between(0.0, 0.5)] = 0.03
+    """How many people a system knows under two keys."""
+    late_share: Annotated[float, Between(0.0, 0.5)] = 0.01
+    """Of the rows of cards, web, tellers and partners: how many arrive one to three days late."""
+    repeated_share: Annotated[float, Between(0.0, 0.5)] = 0.002
+    """Of the same: how many stand in their file twice."""
 
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
     dirt_non_numeric_balances: Annotated[int, Between(0, 1000)] = 2
@@ -87,24 +92,6 @@ class TwinParameters:
     """Bad rows added to the transaction extract, per kind; the clean rows stay complete."""
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(TwinParameters, include_extras=True).items():
-            _check(name, getattr(self, name), hint.__origin__, hint.__metadata__[0])
-
-    def stream(self, subject: str) -> np.random.Generator:
-        """The random numbers of one subject, independent of all other subjects.
-
-        Keyed by name, not by order of spawning, so that a subject added later reshuffles no other.
-        """
-        key = zlib.crc32(subject.encode())
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(key,)))
-
-
-def _check(name: str, found: object, kind: type, allowed: Between) -> None:
-    # type() and not isinstance: True is an int and a datetime is a date, and neither is meant
-    fits = type(found) in ((int, float) if kind is float else (kind,))
-    # "not inside" instead of "outside": a NaN is neither
-    if not fits or not allowed.lowest <= found <= allowed.highest:
-        noun = {int: "a whole number", float: "a number", date: "a date"}[kind]
-        raise ValueError(
-            f"twin parameter {name} is {found!r}; allowed is {noun} from {allowed.lowest} to {allowed.highest}"
-        )
+        check_ranges(self)
+        if not isinstance(self.responding, ResponseParameters):
+            raise ValueError(f"twin parameter responding is {self.responding!r}; allowed are ResponseParameters")

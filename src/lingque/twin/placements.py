@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.assessments import grades
-from lingque.twin.attitudes import Attitudes
+from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.population import ADULT, Population
 from lingque.twin.products import (
     BY_RISK_GRADE,
@@ -23,6 +23,7 @@ from lingque.twin.products import (
     payout,
     rate_on,
 )
+from lingque.twin.responding.dispositions import Dispositions
 
 THOUSAND_YUAN = 100_000
 """In fen: what is placed is a multiple of it."""
@@ -85,6 +86,18 @@ class Placements:
         )
         return joined.take(np.lexsort((joined.opened_day, joined.owner)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Placements], firsts: Sequence[int]) -> Placements:
+        """Of consecutive blocks, whose first customers have these positions."""
+        fields = {name: np.concatenate([getattr(one, name) for one in parts]) for name in cls.__dataclass_fields__}
+        owner = np.concatenate([one.owner + first for one, first in zip(parts, firsts, strict=True)])
+        return cls(**fields | {"owner": owner})
+
+    def of_block(self, first: int, count: int) -> Placements:
+        """Those of the customers from position `first` on, by their position among them."""
+        here = self.take(np.flatnonzero((self.owner >= first) & (self.owner < first + count)))
+        return replace(here, owner=here.owner - first)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Departures:
@@ -93,6 +106,11 @@ class Departures:
     owner: Int64s
     day: Int64s
     amount: Int64s
+
+    def of_block(self, first: int, count: int) -> Departures:
+        """Those of the customers from position `first` on, by their position among them."""
+        here = np.flatnonzero((self.owner >= first) & (self.owner < first + count))
+        return Departures(owner=self.owner[here] - first, day=self.day[here], amount=self.amount[here])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,25 +123,41 @@ class Placed:
     """By customer: position among `placements` of the deposit that matures within 30 days from `as_of`, or −1."""
 
     @classmethod
+    def joined(cls, parts: Sequence[Placed], firsts: Sequence[int]) -> Placed:
+        """Of consecutive blocks, whose first customers have these positions."""
+        before = np.cumsum([0, *(len(one.placements.owner) for one in parts[:-1])]).tolist()
+        maturing = [np.where(one.maturing >= 0, one.maturing + b, -1) for one, b in zip(parts, before, strict=True)]
+        gone = [one.departures for one in parts]
+        return cls(
+            placements=Placements.joined([one.placements for one in parts], firsts),
+            departures=Departures(
+                owner=np.concatenate([one.owner + first for one, first in zip(gone, firsts, strict=True)]),
+                day=np.concatenate([one.day for one in gone]),
+                amount=np.concatenate([one.amount for one in gone]),
+            ),
+            maturing=np.concatenate(maturing),
+        )
+
+    @classmethod
     def make(
         cls,
-        parameters: TwinParameters,
+        block: Block,
         population: Population,
-        attitudes: Attitudes,
+        dispositions: Dispositions,
         posted: tuple[PostedRate, ...],
     ) -> Placed:
-        today = day_number(parameters.as_of)
-        focus = _maturing(parameters, population, posted)
-        before = _predecessors(parameters, population, attitudes, focus, posted)
-        fresh = _fresh_deposits(parameters, population, posted)
-        wealth = _fresh_wealth(parameters, population, posted)
+        today = day_number(block.parameters.as_of)
+        focus = _maturing(block, population, posted)
+        before = _predecessors(block, population, dispositions, focus, posted)
+        fresh = _fresh_deposits(block, population, posted)
+        wealth = _fresh_wealth(block, population, posted)
         due = fresh
         kept = [focus, before, fresh, wealth]
         gone: list[Departures] = []
         generation = 0
         while len(due.owner):
             generation += 1
-            due, left = _again(parameters, population, attitudes, due, posted, generation=generation)
+            due, left = _again(block, population, dispositions, due, posted, generation=generation)
             kept.append(due)
             gone.append(left)
         every = kept[0]
@@ -135,7 +169,7 @@ class Placed:
         keys = every.owner[order] * NEVER + every.opened_day[order]
         every = every.take(order[np.unique(keys, return_index=True)[1]])
         matters = (every.end_day >= today) & (every.end_day < today + MATURING_DAYS)
-        maturing = np.full(parameters.customers, -1)
+        maturing = np.full(block.customers, -1)
         maturing[every.owner[matters]] = np.flatnonzero(matters)
         return cls(
             placements=every,
@@ -155,10 +189,10 @@ def whole_thousands(amount: NDArray[Any]) -> Int64s:
 
 
 def unasked_product(
-    attitudes: Attitudes, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
+    dispositions: Dispositions, population: Population, owner: Int64s, *, taste: Float64s, term: Int64s
 ) -> Int64s:
     """What owners choose for themselves: a wealth product of their grade (R3 at most), or a deposit of the term."""
-    wealth = taste < attitudes.takes_wealth[owner]
+    wealth = taste < dispositions.takes_wealth[owner]
     by_grade = np.array([BY_RISK_GRADE[grade] for grade in range(1, 6)])
     grade = np.minimum(grades(population)[owner], 3)
     return np.where(wealth, by_grade[grade - 1], _product_of(term))
@@ -171,9 +205,9 @@ def _product_of(term: Int64s) -> Int64s:
     return found
 
 
-def _amounts(parameters: TwinParameters, population: Population, owner: Int64s, subject: str) -> Int64s:
-    swing = parameters.stream(subject).uniform(0.5, 1.6, len(owner))
-    return whole_thousands(100 * parameters.median_deposit * population.wealth[owner] ** 0.7 * swing)
+def _amounts(block: Block, population: Population, owner: Int64s, subject: str) -> Int64s:
+    swing = block.stream(subject).uniform(0.5, 1.6, len(owner))
+    return whole_thousands(100 * block.parameters.median_deposit * population.wealth[owner] ** 0.7 * swing)
 
 
 def _earliest(population: Population) -> Int64s:
@@ -182,17 +216,17 @@ def _earliest(population: Population) -> Int64s:
     return np.maximum(population.opened_day + 1, of_age)
 
 
-def _maturing(parameters: TwinParameters, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
+def _maturing(block: Block, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
     """At most one for a customer, so that what becomes of it is one decision."""
-    n = parameters.customers
-    today = day_number(parameters.as_of)
-    random = parameters.stream("maturing")
+    n = block.customers
+    today = day_number(block.parameters.as_of)
+    random = block.stream("maturing")
     term = random.choice(_TERMS, n, p=_TERM_SHARES)
     opened = months_later(today + random.integers(0, MATURING_DAYS, n), -term)
     matures = months_later(opened, term)  # a day earlier where the month of the opening was shorter
     possible = (opened >= _earliest(population)) & (opened < today) & (matures >= today)
     weight = possible * population.means
-    share = parameters.maturing_share * n * weight / max(float(weight.sum()), 1e-9)
+    share = block.parameters.maturing_share * n * weight / max(float(weight.sum()), 1e-9)
     owner = np.flatnonzero(random.random(n) < share)
     return Placements.of(
         posted,
@@ -200,23 +234,23 @@ def _maturing(parameters: TwinParameters, population: Population, posted: tuple[
         product=_product_of(term[owner]),
         opened=opened[owner],
         end=matures[owner],
-        amount=_amounts(parameters, population, owner, "maturing amount"),
+        amount=_amounts(block, population, owner, "maturing amount"),
     )
 
 
 def _predecessors(
-    parameters: TwinParameters,
+    block: Block,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     focus: Placements,
     posted: tuple[PostedRate, ...],
 ) -> Placements:
     """The deposits whose money the maturing ones were made from: the likelier, the likelier their owner stays."""
-    random = parameters.stream("predecessors")
+    random = block.stream("predecessors")
     count = len(focus.owner)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
     opened = months_later(focus.opened_day - random.integers(0, 15, count), -term)
-    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < attitudes.stays[focus.owner])
+    possible = (opened >= _earliest(population)[focus.owner]) & (random.random(count) < dispositions.stays[focus.owner])
     where = np.flatnonzero(possible)
     return Placements.of(
         posted,
@@ -228,15 +262,15 @@ def _predecessors(
     )
 
 
-def _fresh_deposits(parameters: TwinParameters, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
+def _fresh_deposits(block: Block, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
     """Of three years, from money that was not here before; none of them matures within the 30 days."""
-    random = parameters.stream("deposits")
-    today = day_number(parameters.as_of)
-    rate = parameters.deposits_per_customer * 2 * population.means * (population.age >= ADULT)
-    owner = np.repeat(np.arange(parameters.customers), random.poisson(rate))
+    random = block.stream("deposits")
+    today = day_number(block.parameters.as_of)
+    rate = block.parameters.deposits_per_customer * 2 * population.means * (population.age >= ADULT)
+    owner = np.repeat(np.arange(block.customers), random.poisson(rate))
     opened = today - random.integers(1, _YEARS * 365, len(owner))
     term = random.choice(_TERMS, len(owner), p=_TERM_SHARES)
-    amount = _amounts(parameters, population, owner, "deposit amount")
+    amount = _amounts(block, population, owner, "deposit amount")
     matures = months_later(opened, term)
     in_story = (matures >= today) & (matures < today + MATURING_DAYS)
     where = np.flatnonzero((opened >= _earliest(population)[owner]) & ~in_story)
@@ -250,17 +284,17 @@ def _fresh_deposits(parameters: TwinParameters, population: Population, posted: 
     )
 
 
-def _fresh_wealth(parameters: TwinParameters, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
-    random = parameters.stream("wealth products")
-    today = day_number(parameters.as_of)
+def _fresh_wealth(block: Block, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
+    random = block.stream("wealth products")
+    today = day_number(block.parameters.as_of)
     adult = (population.age >= ADULT) * (population.occupation != 0)
-    rate = parameters.wealth_per_customer * 4 * population.means * population.risk_attitude * adult
-    owner = np.repeat(np.arange(parameters.customers), random.poisson(rate))
+    rate = block.parameters.wealth_per_customer * 4 * population.means * population.risk_attitude * adult
+    owner = np.repeat(np.arange(block.customers), random.poisson(rate))
     count = len(owner)
     opened = today - random.integers(1, _YEARS * 365, count)
     by_grade = np.array([BY_RISK_GRADE[grade] for grade in range(1, 6)])
     product = by_grade[random.integers(0, grades(population)[owner])]
-    amount = _amounts(parameters, population, owner, "wealth amount")
+    amount = _amounts(block, population, owner, "wealth amount")
     end = _redemption(random.exponential(_MEAN_DAYS_IN_WEALTH, count), opened=opened, today=today)
     where = np.flatnonzero(opened >= _earliest(population)[owner])
     return Placements.of(
@@ -279,24 +313,24 @@ def _redemption(days_held: Float64s, *, opened: Int64s, today: int) -> Int64s:
 
 
 def _again(
-    parameters: TwinParameters,
+    block: Block,
     population: Population,
-    attitudes: Attitudes,
+    dispositions: Dispositions,
     due: Placements,
     posted: tuple[PostedRate, ...],
     *,
     generation: int,
 ) -> tuple[Placements, Departures]:
     """What became of deposits that matured before `as_of`: placed again, gone to another bank, or left idle."""
-    today = day_number(parameters.as_of)
+    today = day_number(block.parameters.as_of)
     due = due.take(np.flatnonzero(due.is_deposit & (due.end_day < today)))
-    random = parameters.stream(f"again {generation}")
+    random = block.stream(f"again {generation}")
     count = len(due.owner)
     decided = np.minimum(due.end_day + random.integers(0, LONGEST_THOUGHT + 1, count), today - 1)
-    stays = random.random(count) < attitudes.stays[due.owner]
+    stays = random.random(count) < dispositions.stays[due.owner]
     leaves = ~stays & (random.random(count) < LEAVES_SHARE)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
-    product = unasked_product(attitudes, population, due.owner, taste=random.random(count), term=term)
+    product = unasked_product(dispositions, population, due.owner, taste=random.random(count), term=term)
     amount = whole_thousands(due.payout * random.uniform(0.85, 1.0, count))
     held = random.exponential(_MEAN_DAYS_IN_WEALTH, count)
     deposit = IS_DEPOSIT[product]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lingque.core.hashing import Float64s, Int64s
-from lingque.twin.days import day_number, months_later
+from lingque.core.hashing import Float64s, Int64s, mix64
+from lingque.twin.blocks import Block
+from lingque.twin.days import NEVER, day_number, months_later
 from lingque.twin.organisation import BRANCHES, CITIES, CITY_SHARES
-from lingque.twin.parameters import TwinParameters
 
 ADULT = 18
 RETIRED = 60
@@ -17,6 +19,13 @@ INCOME_KINDS = ("salary", "pension", "transfer_in")
 OCCUPATIONS = ("student", "employee", "civil_servant", "teacher", "self_employed", "retired", "other")
 _STUDENT, _RETIRED, _OTHER = map(OCCUPATIONS.index, ("student", "retired", "other"))
 _STUDENTS_TO_AGE = 23
+LIFE_STAGES = ("student", "single", "couple", "young_family", "grown_family", "empty_nest", "retired")
+CHURN_STAGES = ("active", "slackening", "leaving", "left")
+CHURN_DAYS = (0, 60, 150)
+"""How many days after it began each stage of leaving the bank begins."""
+HABITS = ("email", "sms", "app_push", "wecom", "ai_call", "rm_call")
+"""Ways to be told something, in the order of `Population.channel_habit`."""
+CUSTOMERS_PER_EMPLOYER = 150
 
 _SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉萍红玲芬燕彬凯浩宇欣怡梓涵子轩雨晨思佳嘉"
@@ -59,69 +68,163 @@ class Population:
     price_sensitivity: Float64s
     annoyance: Float64s
     risk_attitude: Float64s
+    life_stage: Int64s
+    """Position in `LIFE_STAGES`."""
+    household: Int64s
+    """Number shared by customers who live together: the position in the bank of the first of them."""
+    employer: Int64s
+    """Number of who pays the salary; −1 without one."""
+    channel_habit: Float64s
+    """By customer and way of `HABITS`: how readily it is noticed, about 1 on average."""
+    churn_day: Int64s
+    """When the customer begins to leave the bank; `NEVER` for most."""
+    churn_stage: Int64s
+    """Position in `CHURN_STAGES`, on the morning of `as_of`."""
 
     @classmethod
-    def make(cls, parameters: TwinParameters) -> Population:
-        n = parameters.customers
-        today = day_number(parameters.as_of)
-        age = np.floor(16 + 70 * parameters.stream("age").beta(1.4, 2.0, n)).astype(np.int64)
-        birthday = parameters.stream("birthday").integers(0, 365, n)
-        income_kind, income = _incomes(parameters, age)
-        luck_in_life = parameters.stream("wealth").lognormal(0.0, 0.8, n)
-        wealth = luck_in_life * np.sqrt(income / (100 * parameters.median_income))
-        city = parameters.stream("city").choice(len(CITIES), n, p=CITY_SHARES)
-        tenure = parameters.stream("tenure").integers(30, 15 * 365, n)
+    def make(cls, block: Block) -> Population:
+        """The customers of one block."""
+        n = block.customers
+        today = day_number(block.parameters.as_of)
+        age = np.floor(16 + 70 * block.stream("age").beta(1.4, 2.0, n)).astype(np.int64)
+        birthday = block.stream("birthday").integers(0, 365, n)
+        income_kind, income = _incomes(block, age)
+        luck_in_life = block.stream("wealth").lognormal(0.0, 0.8, n)
+        wealth = luck_in_life * np.sqrt(income / (100 * block.parameters.median_income))
+        city = block.stream("city").choice(len(CITIES), n, p=CITY_SHARES)
+        tenure = block.stream("tenure").integers(30, 15 * 365, n)
+        digital = block.stream("digital").random(n) * (0.6 + 0.4 * (86 - age) / 70)
+        loyalty = 0.5 * tenure / (15 * 365) + 0.5 * block.stream("loyalty").random(n)
+        means = wealth / (wealth + 1)
+        branch = _branches(block, city)
+        churn_day = _churn_days(block, loyalty)
         return cls(
-            customer_no=tuple(f"C{number:06d}" for number in range(1, n + 1)),
-            name=_names(parameters),
-            phone=_phones(parameters),
-            email=_emails(parameters),
+            customer_no=tuple(f"C{number:07d}" for number in (block.positions + 1).tolist()),
+            name=_names(block),
+            phone=_phones(block),
+            email=_emails(block),
             city=city,
-            branch=_branches(parameters, city),
-            female=parameters.stream("gender").integers(0, 2, n),
-            occupation=_occupations(parameters, age, income_kind),
+            branch=branch,
+            female=block.stream("gender").integers(0, 2, n),
+            occupation=_occupations(block, age, income_kind),
             birth_day=months_later(np.full(n, today), -12 * age) - birthday,
             age=age,
             opened_day=today - tenure,
             income=income,
             income_kind=income_kind,
             wealth=wealth,
-            idle_balance=np.rint(100 * parameters.median_idle_balance * wealth).astype(np.int64),
-            means=wealth / (wealth + 1),
-            digital=parameters.stream("digital").random(n) * (0.6 + 0.4 * (86 - age) / 70),
-            loyalty=0.5 * tenure / (15 * 365) + 0.5 * parameters.stream("loyalty").random(n),
-            price_sensitivity=parameters.stream("price sensitivity").random(n),
-            annoyance=parameters.stream("annoyance").random(n),
-            risk_attitude=parameters.stream("risk attitude").random(n),
+            idle_balance=np.rint(100 * block.parameters.median_idle_balance * wealth).astype(np.int64),
+            means=means,
+            digital=digital,
+            loyalty=loyalty,
+            price_sensitivity=block.stream("price sensitivity").random(n),
+            annoyance=block.stream("annoyance").random(n),
+            risk_attitude=block.stream("risk attitude").random(n),
+            life_stage=_life_stages(block, age),
+            household=_households(block, branch, age),
+            employer=np.where(income_kind == 0, employer_of(block), -1),
+            channel_habit=_habits(block, digital, means),
+            churn_day=churn_day,
+            churn_stage=_stages_on(today, churn_day),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Population]) -> Population:
+        """One population of those of consecutive blocks."""
+        fields: dict[str, Any] = {}
+        for name in cls.__dataclass_fields__:
+            values = [getattr(part, name) for part in parts]
+            fields[name] = sum(values, ()) if isinstance(values[0], tuple) else np.concatenate(values)
+        return cls(**fields)
 
-def _incomes(parameters: TwinParameters, age: Int64s) -> tuple[Int64s, Int64s]:
+
+def _incomes(block: Block, age: Int64s) -> tuple[Int64s, Int64s]:
     """Kind and monthly amount. Everybody has some: an account without would soon be empty and silent."""
-    n = parameters.customers
-    employed = (age >= 20) & (age < RETIRED) & (parameters.stream("employment").random(n) < 0.85)
+    n = block.customers
+    employed = (age >= 20) & (age < RETIRED) & (block.stream("employment").random(n) < 0.85)
     kind = np.where(employed, 0, np.where(age >= RETIRED, 1, 2)).astype(np.int64)
-    level = np.array([1.0, 0.55, 0.3])[kind] * parameters.median_income * 100
-    return kind, np.rint(level * parameters.stream("income").lognormal(0.0, 0.5, n)).astype(np.int64)
+    level = np.array([1.0, 0.55, 0.3])[kind] * block.parameters.median_income * 100
+    return kind, np.rint(level * block.stream("income").lognormal(0.0, 0.5, n)).astype(np.int64)
 
 
-def _occupations(parameters: TwinParameters, age: Int64s, income_kind: Int64s) -> Int64s:
-    working = parameters.stream("occupation").choice((1, 2, 3, 4), len(age), p=(0.62, 0.1, 0.1, 0.18))
+def _occupations(block: Block, age: Int64s, income_kind: Int64s) -> Int64s:
+    working = block.stream("occupation").choice((1, 2, 3, 4), len(age), p=(0.62, 0.1, 0.1, 0.18))
     not_working = np.where(age < _STUDENTS_TO_AGE, _STUDENT, _OTHER)
     kinds: Int64s = np.choose(income_kind, (working, np.full(len(age), _RETIRED), not_working))
     return kinds
 
 
-def _branches(parameters: TwinParameters, city: Int64s) -> Int64s:
+def employer_of(block: Block) -> Int64s:
+    """Where everybody of the block would work: a few large employers, and many small ones."""
+    employers = block.parameters.customers // CUSTOMERS_PER_EMPLOYER + 5
+    picked: Int64s = np.floor(employers * block.stream("employer").random(block.customers) ** 2).astype(np.int64)
+    return picked
+
+
+def payday_of(employer: Int64s) -> Int64s:
+    """Day of the month, from 5 to 25: one for all whom an employer pays."""
+    return (mix64(employer) % np.uint64(21)).astype(np.int64) + 5
+
+
+def _life_stages(block: Block, age: Int64s) -> Int64s:
+    """By age, with chance at the borders."""
+    felt = age + block.stream("life stage").normal(0, 3, len(age))
+    stage = np.searchsorted((22, 28, 32, 42, 54), felt, side="right").astype(np.int64)
+    return np.where(age >= RETIRED, LIFE_STAGES.index("retired"), stage)
+
+
+def _households(block: Block, branch: Int64s, age: Int64s) -> Int64s:
+    """Neighbours of one branch live together in a third of all cases; nobody lives in two blocks."""
+    random = block.stream("household")
+    order = np.lexsort((random.random(len(age)), branch))
+    joins = random.random(len(age)) < block.parameters.household_share
+    joins[0] = False
+    joins[1:] &= branch[order][1:] == branch[order][:-1]
+    head = np.maximum.accumulate(np.where(joins, 0, np.arange(len(age))))
+    household = np.empty(len(age), dtype=np.int64)
+    household[order] = block.first + order[head]
+    return household
+
+
+def _habits(block: Block, digital: Float64s, means: Float64s) -> Float64s:
+    leaning = np.stack(
+        [
+            0.4 + 1.4 * digital,
+            1.2 - 0.45 * digital,
+            0.2 + 1.8 * digital,
+            0.6 + 0.9 * digital,
+            1.2 - 0.45 * digital,
+            0.7 + 0.6 * means,
+        ],
+        axis=1,
+    )
+    return np.asarray(leaning * block.stream("channel habits").uniform(0.7, 1.3, leaning.shape), dtype=np.float64)
+
+
+def _churn_days(block: Block, loyalty: Float64s) -> Int64s:
+    """The less loyal more often; over ten years, so that some have left long ago."""
+    today = day_number(block.parameters.as_of)
+    random = block.stream("churn")
+    hazard = block.parameters.churn_per_year * (1.6 - 1.2 * loyalty) / 365
+    days = random.exponential(1.0, len(loyalty)) / np.maximum(hazard, 1e-12)
+    day = today - 3 * 365 + np.minimum(days, 10_000).astype(np.int64)
+    return np.where(day < today + 3 * 365, day, NEVER)
+
+
+def _stages_on(today: int, churn_day: Int64s) -> Int64s:
+    return np.searchsorted(CHURN_DAYS, today - churn_day, side="right").astype(np.int64)
+
+
+def _branches(block: Block, city: Int64s) -> Int64s:
     first = np.array([here[0] for here in BRANCHES.of_city])
     count = np.array([len(here) for here in BRANCHES.of_city])
-    branch: Int64s = first[city] + parameters.stream("branch").integers(0, count[city])
+    branch: Int64s = first[city] + block.stream("branch").integers(0, count[city])
     return branch
 
 
-def _names(parameters: TwinParameters) -> tuple[str, ...]:
-    random = parameters.stream("name")
-    n = parameters.customers
+def _names(block: Block) -> tuple[str, ...]:
+    random = block.stream("name")
+    n = block.customers
     surnames = random.integers(0, len(_SURNAMES), n).tolist()
     given = random.integers(0, len(_GIVEN), (n, 2)).tolist()
     short = (random.random(n) < 0.2).tolist()
@@ -131,16 +234,18 @@ def _names(parameters: TwinParameters) -> tuple[str, ...]:
     )
 
 
-def _phones(parameters: TwinParameters) -> tuple[str, ...]:
-    missing = parameters.stream("missing phone").random(parameters.customers) < parameters.missing_phone_share
+def _phones(block: Block) -> tuple[str, ...]:
+    missing = block.stream("missing phone").random(block.customers) < block.parameters.missing_phone_share
     # no mobile number begins with 100; times 7919 so that neighbours do not look alike
     return tuple(
-        "" if absent else f"100{number * 7919 % 100_000_000:08d}" for number, absent in enumerate(missing.tolist(), 1)
+        "" if absent else f"100{number * 7919 % 100_000_000:08d}"
+        for number, absent in enumerate(missing.tolist(), block.first + 1)
     )
 
 
-def _emails(parameters: TwinParameters) -> tuple[str, ...]:
-    missing = parameters.stream("missing email").random(parameters.customers) < parameters.missing_email_share
+def _emails(block: Block) -> tuple[str, ...]:
+    missing = block.stream("missing email").random(block.customers) < block.parameters.missing_email_share
     return tuple(
-        "" if absent else f"c{number:06d}@customers.example" for number, absent in enumerate(missing.tolist(), 1)
+        "" if absent else f"c{number:07d}@customers.example"
+        for number, absent in enumerate(missing.tolist(), block.first + 1)
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
 
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.days import day_number
 
 Regime = Literal["deposit", "wealth"]
@@ -114,3 +115,23 @@ def payout(amount: Int64s, rate: Int64s, opened_day: Int64s, end_day: Int64s) ->
     """Principal with simple interest for the days held, 360 to the year, cut to the fen."""
     result: Int64s = amount + amount * rate * (end_day - opened_day) // (360 * 10_000)
     return result
+
+
+_RISK_PER_YEAR = np.array([0.0, 0.0, 0.005, 0.02, 0.06, 0.15])
+"""Volatility by risk grade; assumed."""
+
+
+def net_values(seed: int, first: int, after: int) -> tuple[Int64s, Int64s, Float64s]:
+    """Product, day and net value of one share of every wealth product on weekdays of `[first, after)`, by day.
+
+    A value wanders around what its benchmark pays; all products of one bank began at 1.
+    """
+    days = np.arange(first, after)
+    days = days[(days + 3) % 7 < 5]
+    products = np.array(list(BY_RISK_GRADE.values()))
+    random = np.random.default_rng([seed, zlib.crc32(b"net values")])
+    yearly = np.array([PRODUCTS[one].rate for one in products.tolist()]) / 10_000
+    risk = _RISK_PER_YEAR[list(BY_RISK_GRADE)]
+    steps = yearly / 260 + risk / 260**0.5 * random.standard_normal((len(days), len(products)))
+    values = np.exp(np.cumsum(steps, axis=0))
+    return np.tile(products, len(days)), np.repeat(days, len(products)), values.ravel()

@@ -2,48 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lingque.core.hashing import Float64s, Int64s
+from lingque.core.clock import Instant
+from lingque.core.hashing import Int64s
 from lingque.core.money import Money
-from lingque.twin.attitudes import CHANNELS, OFFERS, Attitudes, Channel, Offer
-from lingque.twin.days import NEVER, day_number, months_later
-from lingque.twin.parameters import TwinParameters
-from lingque.twin.placements import (
-    LEAVES_SHARE,
-    LONGEST_THOUGHT,
-    Departures,
-    Placed,
-    Placements,
-    unasked_product,
-    whole_thousands,
+from lingque.twin.assessments import grades
+from lingque.twin.blocks import Block
+from lingque.twin.days import NEVER, day_at, day_number, midnight, months_later
+from lingque.twin.needs import NEED_KINDS, Needs
+from lingque.twin.placements import LEAVES_SHARE, LONGEST_THOUGHT, Departures, Placed, Placements
+from lingque.twin.population import Population
+from lingque.twin.products import (
+    BY_RISK_GRADE,
+    BY_TERM,
+    IS_DEPOSIT,
+    MONTHS,
+    PRODUCTS,
+    RENEWAL,
+    WEALTH_R2,
+    PostedRate,
+    Regime,
 )
-from lingque.twin.population import ADULT, Population
-from lingque.twin.products import IS_DEPOSIT, MONTHS, PRODUCTS, RENEWAL, WEALTH_R2, PostedRate, Regime
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, CREATIVES, OFFER_NAMES, Channel
+from lingque.twin.responding.chance import uniform
+from lingque.twin.responding.contacts import NOT_YET, Contacts, position
+from lingque.twin.responding.hearing import Fate
+from lingque.twin.responding.model import ResponseModel
+from lingque.twin.responding.outcomes import Conversions
 
 OUTCOME_DAYS = 60
 """Money is kept if it is placed here in `[as_of, as_of + 60 days)`. All that anybody decides, they decide then."""
 FUTURE_DAYS = 62
 """How far the simulated bank goes on after `as_of`."""
 
-_IDLE_PULL = 0.05
-"""How much of the probability there is where no money falls due, for customers of middling means."""
-_OFFERED = np.array((RENEWAL, WEALTH_R2))
+_MATURITY, _IDLE = map(NEED_KINDS.index, ("deposit_maturity", "idle_money"))
+_DEPOSIT = OFFER_NAMES.index("deposit_renewal")
+_ASKED = np.full(len(OFFER_NAMES), -1)
+_ASKED[[OFFER_NAMES.index(name) for name in ("deposit_renewal", "wealth_r2", "fund_r3", "fund_r4")]] = (
+    RENEWAL,
+    WEALTH_R2,
+    BY_RISK_GRADE[3],
+    BY_RISK_GRADE[4],
+)
+_HIGHEST_UNASKED = 3
+_TERMS, _TERM_CHANCES = (3, 6, 12), (0.25, 0.55, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contacted:
-    """One contact that arrived: the bank knows whom by the e-mail address or the telephone number."""
+    """One contact that was sent: the bank knows to whom by the e-mail address or the telephone number."""
 
     address: str
     channel: Channel
-    offer: Offer
-    on: date
+    offer: str
+    """One of `OFFERS`."""
+    at: Instant
+    creative: str = "plain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What became of one contact. Instants are None for what has not happened."""
+
+    fate: Fate
+    settled_at: Instant | None
+    noticed_at: Instant | None
+    clicked_at: Instant | None
+    opted_out_at: Instant | None
+    complained_at: Instant | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +90,13 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Responses:
-    """Who placed money here from `as_of` to `until` (inclusive), contacted or not, in the order of the customers."""
+    """What became of every contact, and who placed money here from `as_of` to `until` (inclusive), contacted or not."""
 
     until: date
+    answers: tuple[Answered, ...]
+    """In the order of the contacts."""
     kept: tuple[Kept, ...]
+    """By customer."""
     placements: Placements = field(repr=False, compare=False)
     """The same, and those decided after `until` but before the 60 days are over."""
     departures: Departures = field(repr=False, compare=False)
@@ -70,11 +104,11 @@ class Responses:
 
 @dataclass(frozen=True, kw_only=True)
 class TrueEffect:
-    """Expected causal effect of contacts, averaged over exactly the `n` customers whom they reached."""
+    """Expected causal effect of contacts, averaged over exactly the `n` customers to whom they were sent."""
 
     n: int
     contacted: float
-    """Mean probability to place money here within 60 days, given these contacts."""
+    """Mean probability to place money here within 60 days, given what they noticed of these contacts."""
     not_contacted: float
     """Likewise, without any."""
     balance_contacted: float
@@ -91,160 +125,139 @@ class TrueEffect:
         return self.balance_contacted - self.balance_not_contacted
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Reached:
-    """Contacts by position of the customer, one entry each."""
-
-    customer: Int64s
-    channel: Int64s
-    offer: Int64s
-    day: Int64s
-
-    @classmethod
-    def of(cls, contacts: Sequence[Contacted], position: dict[str, int], *, first: date, last: date) -> Reached:
-        """A contact that cannot be understood raises `ValueError`."""
-        strangers = sum(one.address not in position for one in contacts)
-        if strangers:
-            raise ValueError(f"{strangers} of the {len(contacts)} addresses belong to no customer of this bank")
-        for one in contacts:
-            if one.channel not in CHANNELS or one.offer not in OFFERS:
-                raise ValueError(
-                    f"the customers understand no {one.channel!r} about {one.offer!r}; "
-                    f"channels are {', '.join(CHANNELS)}, offers are {', '.join(OFFERS)}"
-                )
-            if not first <= one.on <= last:
-                raise ValueError(f"a contact on {one.on} is not between {first} and {last}")
-        return cls(
-            customer=np.array([position[one.address] for one in contacts], dtype=np.int64),
-            channel=np.array([CHANNELS.index(one.channel) for one in contacts], dtype=np.int64),
-            offer=np.array([OFFERS.index(one.offer) for one in contacts], dtype=np.int64),
-            day=np.array([day_number(one.on) for one in contacts], dtype=np.int64),
-        )
-
-    def take(self, where: NDArray[np.bool_]) -> Reached:
-        return Reached(
-            customer=self.customer[where], channel=self.channel[where], offer=self.offer[where], day=self.day[where]
-        )
+def needs_after(block: Block, population: Population, placed: Placed) -> Needs:
+    """One of every customer: the deposit that matures, else the idle money that might be placed some time."""
+    n = block.customers
+    today = day_number(block.parameters.as_of)
+    due = np.flatnonzero(placed.maturing >= 0)
+    kind, begins = np.full(n, _IDLE), np.full(n, today)
+    days = np.full(n, OUTCOME_DAYS - 2)
+    size = (population.idle_balance * block.stream("idle money afterwards").uniform(0.3, 0.8, n)).astype(np.int64)
+    kind[due], days[due] = _MATURITY, LONGEST_THOUGHT
+    begins[due] = placed.placements.end_day[placed.maturing[due]]
+    size[due] = placed.placements.payout[placed.maturing[due]]
+    return Needs(customer=np.arange(n), kind=kind, begins_day=begins, ends_day=begins + days, size=size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fates:
-    """What chance holds ready for each customer; drawn once, so that only contacts make a difference.
+class MoneyAfter:
+    """The response model, told in deposits and wealth products."""
 
-    Money is kept when `luck` is below the probability that applies. A contact counts if it comes before the day on
-    which the customer decides. One entry per customer in every field.
-    """
-
-    luck: Float64s
-    pull: Float64s
-    """1 where money falls due, little where only idle money could be placed, 0 for children."""
-    decision_day: Int64s
-    amount: Int64s
-    """What is placed if it is kept, in fen."""
-    leaving: Int64s
-    """What goes to another bank if it is not; 0 where it stays idle."""
-    own_product: Int64s
-    attitudes: Attitudes
+    model: ResponseModel
+    population: Population
+    placed: Placed
+    posted: tuple[PostedRate, ...]
     today: int
+    reached_by: Mapping[str, int]
+    """E-mail address or telephone number → position of the customer."""
 
-    @classmethod
-    def make(cls, parameters: TwinParameters, population: Population, attitudes: Attitudes, placed: Placed) -> Fates:
-        n = parameters.customers
-        today = day_number(parameters.as_of)
-        random = parameters.stream("fates")
-        due = placed.maturing >= 0
-        payout = np.where(due, placed.placements.payout[placed.maturing], 0) if due.any() else np.zeros(n, np.int64)
-        matures = np.where(due, placed.placements.end_day[placed.maturing], 0) if due.any() else np.zeros(n, np.int64)
-        thinks = random.integers(1, LONGEST_THOUGHT + 1, n)
-        whenever = today + random.integers(1, OUTCOME_DAYS - 1, n)
-        share = random.uniform(0.75, 1.0, n)
-        spontaneous = population.idle_balance * random.uniform(0.3, 0.8, n)
-        leaves = random.random(n) < LEAVES_SHARE
-        taste = random.random(n)
-        term = random.choice((3, 6, 12), n, p=(0.25, 0.3, 0.45))
-        adult = population.age >= ADULT
-        return cls(
-            luck=random.random(n),
-            pull=np.where(due, 1.0, _IDLE_PULL * 2 * population.means) * adult,
-            decision_day=np.where(due, matures + thinks, whenever),
-            amount=whole_thousands(np.where(due, payout * share, spontaneous)),
-            leaving=np.where(due & leaves, payout, 0),
-            own_product=unasked_product(attitudes, population, np.arange(n), taste=taste, term=term),
-            attitudes=attitudes,
-            today=today,
-        )
-
-    def probability(self, reached: Reached) -> Float64s:
-        """Of everybody, to keep money here after these contacts."""
-        heard = reached.take(reached.day < self.decision_day[reached.customer])
-        return self.attitudes.after(heard.customer, heard.channel, heard.offer, pull=self.pull)
-
-    def unasked(self) -> Float64s:
-        """Of everybody, to keep money here without any contact."""
-        return self.pull * self.attitudes.stays
-
-    def respond(
-        self, population: Population, posted: tuple[PostedRate, ...], reached: Reached, *, until: date
-    ) -> Responses:
-        heard = reached.take(reached.day < self.decision_day[reached.customer])
-        keeps = self.luck < self.probability(reached)
-        stays, gone = np.flatnonzero(keeps), np.flatnonzero(~keeps & (self.leaving > 0))
-        product = self._products(heard)[stays]
-        day = self.decision_day[stays]
-        deposit = IS_DEPOSIT[product]
+    def respond(self, contacts: Sequence[Contacted], *, until: date) -> Responses:
+        """A contact that cannot be understood raises `ValueError`, without naming anybody."""
+        sent = self._contacts(contacts, until)
+        all_ = self.model.respond(sent, until=_end_of(self.today + FUTURE_DAYS - 1))
+        so_far = self.model.respond(sent, until=_end_of(day_number(until)))
+        sales = all_.conversions
+        day = day_at(sales.at)
+        product = self._products(sales)
         placements = Placements.of(
-            posted,
-            owner=stays,
+            self.posted,
+            owner=sales.customer,
             product=product,
             opened=day,
-            end=np.where(deposit, months_later(day, MONTHS[product]), NEVER),
-            amount=self.amount[stays],
+            end=np.where(IS_DEPOSIT[product], months_later(day, MONTHS[product]), NEVER),
+            amount=sales.amount,
         )
-        last = day_number(until)
+        known = np.flatnonzero(sales.at < so_far.until)
         return Responses(
             until=until,
+            answers=tuple(
+                Answered(fate=Fate(fate), **dict(zip(_MOMENTS, map(_happened, moments), strict=True)))
+                for fate, *moments in zip(
+                    so_far.fate.tolist(), *(getattr(so_far, name).tolist() for name in _MOMENTS), strict=True
+                )
+            ),
             kept=tuple(
                 Kept(
-                    customer_no=population.customer_no[customer],
+                    customer_no=self.population.customer_no[customer],
                     decided_on=date(1970, 1, 1) + timedelta(days=decided),
                     regime=PRODUCTS[chosen].regime,
                     product_code=PRODUCTS[chosen].code,
                     amount=Money(minor=fen, currency="CNY"),
                 )
                 for customer, decided, chosen, fen in zip(
-                    stays.tolist(), day.tolist(), product.tolist(), self.amount[stays].tolist(), strict=True
+                    *(column[known].tolist() for column in (sales.customer, day, product, sales.amount)), strict=True
                 )
-                if decided <= last
             ),
             placements=placements,
-            departures=Departures(owner=gone, day=self.decision_day[gone], amount=self.leaving[gone]),
+            departures=self._departures(sales),
         )
 
-    def true_effect(self, reached: Reached) -> TrueEffect:
-        customers = np.unique(reached.customer)
+    def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
+        """Over exactly the customers of these contacts, each once; none raises `ValueError`."""
+        sent = self._contacts(contacts, date(1970, 1, 1) + timedelta(days=self.today + FUTURE_DAYS - 1))
+        customers = np.unique(sent.customer)
         if not len(customers):
             raise ValueError("there is no effect over no customers; name at least one contact")
-        p1, p0 = self.probability(reached)[customers], self.unasked()[customers]
-        days_held = self.today + OUTCOME_DAYS - self.decision_day[customers]
-        average = self.amount[customers] * (days_held / OUTCOME_DAYS)
+        both = self.model.potential_outcomes(sent)
+        days_held = self.today + OUTCOME_DAYS - day_at(both.decides)
+        counted = np.flatnonzero(np.isin(both.customer, customers) & (days_held > 0))
+        average = both.amount * (days_held / OUTCOME_DAYS)
         return TrueEffect(
             n=len(customers),
-            contacted=float(p1.mean()),
-            not_contacted=float(p0.mean()),
-            balance_contacted=float((p1 * average).mean()),
-            balance_not_contacted=float((p0 * average).mean()),
+            contacted=float(both.contacted[counted].sum() / len(customers)),
+            not_contacted=float(both.not_contacted[counted].sum() / len(customers)),
+            balance_contacted=float((both.contacted * average)[counted].sum() / len(customers)),
+            balance_not_contacted=float((both.not_contacted * average)[counted].sum() / len(customers)),
         )
 
-    def _products(self, heard: Reached) -> Int64s:
-        """What each customer takes if they keep the money: what was offered if that made the difference, or if it
-        is of the regime they would have chosen anyway; else what they would have chosen anyway."""
-        product = self.own_product.copy()
-        gain = self.attitudes.gain[heard.customer, heard.channel, heard.offer]
-        # the strongest contact is written last
-        order = np.lexsort((-heard.day, gain, heard.customer))
-        offered = np.full(len(product), -1)
-        offered[heard.customer[order]] = _OFFERED[heard.offer[order]]
-        persuaded = self.luck >= self.unasked()
-        takes = (offered >= 0) & (persuaded | (IS_DEPOSIT[offered] == IS_DEPOSIT[product]))
-        product[takes] = offered[takes]
-        return product
+    def _contacts(self, contacts: Sequence[Contacted], until: date) -> Contacts:
+        strangers = sum(one.address not in self.reached_by for one in contacts)
+        if strangers:
+            raise ValueError(f"{strangers} of the {len(contacts)} addresses belong to no customer of this bank")
+        sent = Contacts(
+            customer=_whole(self.reached_by[one.address] for one in contacts),
+            channel=_whole(position(one.channel, CHANNEL_NAMES, "channel") for one in contacts),
+            offer=_whole(position(one.offer, OFFER_NAMES, "offer") for one in contacts),
+            creative=_whole(position(one.creative, CREATIVES, "creative") for one in contacts),
+            at=_whole(one.at for one in contacts),
+        )
+        sent.check(customers=len(self.population.age), first=self.model.begins, last=_end_of(day_number(until)))
+        return sent
+
+    def _products(self, sales: Conversions) -> Int64s:
+        """What was asked for; unasked, a deposit of a usual term, or a wealth product of the customer's own grade."""
+        by_grade = np.array([BY_RISK_GRADE[grade] for grade in range(1, 6)])
+        grade = np.minimum(grades(self.population)[sales.customer], _HIGHEST_UNASKED)
+        luck = uniform(self.model.seed, "term", self.model.dispositions.number[sales.customer], sales.at)
+        term = np.array([BY_TERM[months] for months in _TERMS])[np.searchsorted(_TERM_CHANCES, luck)]
+        own = np.where(sales.offer == _DEPOSIT, term, by_grade[grade - 1])
+        return np.where(sales.asked, _ASKED[sales.offer], own)
+
+    def _departures(self, sales: Conversions) -> Departures:
+        """Of money that fell due and is not placed here, some goes to another bank on the day of the decision."""
+        occasions = self.model.occasions
+        lost = np.flatnonzero((occasions.kind == _MATURITY) & ~np.isin(occasions.customer, sales.customer))
+        owner = occasions.customer[lost]
+        number = self.model.dispositions.number[owner]
+        goes = uniform(self.model.seed, "leaves", number, occasions.decides[lost]) < LEAVES_SHARE
+        return Departures(
+            owner=owner[goes],
+            day=day_at(occasions.decides[lost][goes]),
+            amount=self.placed.placements.payout[self.placed.maturing[owner[goes]]],
+        )
+
+
+_MOMENTS = ("settled_at", "noticed_at", "clicked_at", "opted_out_at", "complained_at")
+
+
+def _happened(instant: int) -> Instant | None:
+    return Instant(instant) if instant < NOT_YET else None
+
+
+def _end_of(day: int) -> int:
+    """The first instant after that day."""
+    return int(midnight(np.array(day + 1)))
+
+
+def _whole(numbers: Iterable[int]) -> Int64s:
+    return np.fromiter(numbers, dtype=np.int64)

@@ -36,26 +36,33 @@ class CsvForm:
 def load_csv(connection: duckdb.DuckDBPyConnection, name: str, files: Mapping[str, Path], form: CsvForm) -> None:
     """Fill the table `name` from CSV files, by the names to call them, with `_file` and `_row` (from 1, the header
     not counted). Raises `SourceError`."""
-    headers = {label: list(form.columns) or _header(label, file, form) for label, file in files.items()}
+    headers = {label: csv_columns(label, file, form) for label, file in files.items()}
     same_columns(headers, name)
     parts: dict[str, str] = {}
     for label, file in files.items():
         parts[label] = f"{name}__{len(parts)}"
-        options = (
-            f"delim = {literal(form.delimiter)}, quote = {literal(form.quote)}, escape = {literal(form.quote)}, "
-            f"header = {'false' if form.columns else 'true'}, strict_mode = true, max_line_size = {MAX_LINE}, "
-            # buffers larger than a row group: smaller ones are copied together again, which costs a third
-            f"buffer_size = {min(_LARGEST_BUFFER, max(2 * MAX_LINE, file.stat().st_size + 1))}, "
-            # nothing is left to guessing: the engine would skip lines until they look alike, and lose them
-            f"auto_detect = false, columns = {{{_columns(headers[label])}}}"
-        )
         try:
-            connection.execute(_part(parts[label], f"SELECT * FROM read_csv({literal(str(file))}, {options})"))
+            connection.execute(_part(parts[label], f"SELECT * FROM {_read_csv(file, form, headers[label])}"))
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise _no_room(label, error) from None
         except duckdb.Error as error:
             raise _unreadable(label, error) from None  # the engine's message repeats the line: keep it out of logs
     connection.execute(_together(name, parts))
+
+
+def view_csv(connection: duckdb.DuckDBPyConnection, name: str, label: str, file: Path, form: CsvForm) -> None:
+    """The rows of one CSV file as a view that reads them when it is asked. `_row` is NULL: only rows that are held can
+    be counted."""
+    rows = _read_csv(file, form, csv_columns(label, file, form))
+    connection.execute(
+        f'CREATE OR REPLACE TEMP VIEW "{name}" AS '
+        f"SELECT *, {literal(label)} AS _file, CAST(NULL AS BIGINT) AS _row FROM {rows}"
+    )
+
+
+def csv_columns(label: str, file: Path, form: CsvForm) -> list[str]:
+    """The names of a CSV file's columns. Raises `SourceError`."""
+    return list(form.columns) or _header(label, file, form)
 
 
 def load_parquet(
@@ -137,6 +144,19 @@ def _no_room(label: str, error: duckdb.Error) -> WarehouseError:
     )
 
 
+def _read_csv(file: Path, form: CsvForm, columns: Sequence[str]) -> str:
+    """The engine's reading of a file, nothing of it guessed."""
+    options = (
+        f"delim = {literal(form.delimiter)}, quote = {literal(form.quote)}, escape = {literal(form.quote)}, "
+        f"header = {'false' if form.columns else 'true'}, strict_mode = true, max_line_size = {MAX_LINE}, "
+        # buffers larger than a row group: smaller ones are copied together again, which costs a third
+        f"buffer_size = {min(_LARGEST_BUFFER, max(2 * MAX_LINE, file.stat().st_size + 1))}, "
+        # nothing is left to guessing: the engine would skip lines until they look alike, and lose them
+        f"auto_detect = false, columns = {{{_columns(columns)}}}"
+    )
+    return f"read_csv({literal(str(file))}, {options})"
+
+
 def _part(part: str, rows: str) -> str:
     return f'CREATE TEMP TABLE "{part}" AS {rows}'
 
@@ -147,7 +167,7 @@ def _together(name: str, parts: Mapping[str, str]) -> str:
     numbered = (
         f'SELECT *, {literal(label)} AS _file, rowid + 1 AS _row FROM "{part}"' for label, part in parts.items()
     )
-    return f'CREATE TEMP VIEW "{name}" AS ' + " UNION ALL BY NAME ".join(numbered)
+    return f'CREATE OR REPLACE TEMP VIEW "{name}" AS ' + " UNION ALL BY NAME ".join(numbered)
 
 
 def _header(label: str, file: Path, form: CsvForm) -> list[str]:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lingque.core.errors import WarehouseError
-from lingque.warehouse.bank_files import CsvForm, literal, load_csv, load_parquet, too_large
+from lingque.warehouse.bank_files import CsvForm, csv_columns, literal, load_csv, load_parquet, too_large, view_csv
 from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, SortedFile
 
 SCRATCH = ".scratch"
@@ -43,6 +43,7 @@ class Session:
         self._tables = tables
         self._scratch = _new_scratch(tables.root)
         self._connection = duckdb.connect()
+        self._sealed = False
         for statement in (
             f"SET memory_limit = '{memory_limit}'",
             f"SET threads = {threads}",
@@ -167,8 +168,21 @@ class Session:
         finally:
             self._connection.unregister(_APPENDED)
 
-    def seal(self) -> None:
-        """From here on no statement can read or write a file outside the session's own folder, nor undo this."""
+    def csv_columns(self, label: str, file: Path, form: CsvForm) -> list[str]:
+        """The columns of a CSV file. Raises `SourceError`."""
+        return csv_columns(label, file, form)
+
+    def view_csv(self, name: str, label: str, file: Path, form: CsvForm) -> None:
+        """Name one CSV file without loading it; its `_row` is NULL."""
+        view_csv(self._connection, name, label, file, form)
+
+    def seal(self, *, readable: Sequence[Path] = ()) -> None:
+        """From here on no statement can read or write a file outside the session's own folder, but for reading these,
+        nor undo this. What is sealed stays as it is."""
+        if self._sealed:
+            return
+        self._sealed = True
+        self._connection.execute(f"SET allowed_paths = [{', '.join(literal(str(path)) for path in readable)}]")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
+from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
@@ -104,6 +106,64 @@ class DeltaTables:
                 table = _widen(self._undo_unpublished(table, published), schema)
             return self._write(table, slices, schema, run_id)
 
+    def count(self, table: str, version: int, unwanted: Unwanted) -> int:
+        """How many rows of that version are unwanted."""
+        return rows_of(self.files(table, version), unwanted)
+
+    def erase(self, table: str, unwanted: Unwanted, *, run_id: RunId, published: int) -> tuple[int, int]:
+        """Write every file of the published version that holds unwanted rows without them; the version, and how
+        many rows went. The order of the rows stays. The same run again returns its version and writes nothing."""
+        delta = self._at(table, published)
+        newest = DeltaTable(delta.table_uri)
+        if newest.transaction_version(run_id) == newest.version():
+            return int(newest.version()), self.count(table, published, unwanted)
+        newest = self._undo_unpublished(newest, published)
+        version, folder = newest.version() + 1, self.root / table
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = []
+        gone = 0
+        with _full_disk_named(folder):
+            for number, name in enumerate(sorted(_active(newest))):
+                rows = rows_of([folder / unquote(name)], unwanted)
+                if not rows:
+                    continue
+                gone += rows
+                actions.append(RemoveAction(path=name, data_change=True, deletion_timestamp=now))
+                rewritten = f"{unquote(name).partition('/')[0]}/{run_id}-v{version}-{number}.parquet"
+                left = rewrite(folder / unquote(name), folder / rewritten, unwanted)
+                if left:
+                    actions.append(_added(folder, rewritten, left, now))
+            if not actions:
+                return published, 0
+            self._transact(newest, actions, newest.schema(), run_id, version, table)
+        return version, gone
+
+    def sweep(self, table: str, published: int) -> int:
+        """Delete every file that the published version does not hold, and return how many: nobody can read an older
+        version, or what a dead run left, any more."""
+        if self._open(table) is None:
+            return 0
+        self._undo_unpublished(DeltaTable(str(self.root / table)), published)
+        keep = set(self.files(table, published))
+        old = [path for path in (self.root / table).rglob("*") if path.suffix in _DATA_FILES and path not in keep]
+        for path in old:
+            path.unlink()
+        return len(old)
+
+    def copy(self, table: str, version: int, root: Path) -> None:
+        """Copy that version under another root, where it can be opened under the same number."""
+        target = root / table
+        log = target / "_delta_log"
+        log.mkdir(parents=True)
+        for path in sorted((self.root / table / "_delta_log").iterdir()):
+            number = path.name.partition(".")[0]
+            if number.isdigit() and int(number) <= version:
+                shutil.copy2(path, log / path.name)
+        for path in self.files(table, version):
+            copied = target / path.relative_to(self.root / table)
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copy2(path, copied)
+
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
         return [self.root / table / unquote(name) for name in sorted(_active(self._at(table, version)))]
@@ -149,19 +209,31 @@ class DeltaTables:
             if rows.num_rows:
                 name = f"{target.name}/{run_id}-v{version}.parquet"
                 actions.append(_write_file(self.root / target.table, name, rows, now))
+        self._transact(table, actions, schema, run_id, version, slices[0][0].name)
+        return version
+
+    def _transact(
+        self,
+        table: DeltaTable,
+        actions: list[AddAction | RemoveAction],
+        schema: Schema | pa.Schema,
+        run_id: RunId,
+        version: int,
+        what: str,
+    ) -> None:
         table.create_write_transaction(
             actions,
             "append",
             schema,
             commit_properties=CommitProperties(
-                custom_metadata={"run_id": run_id, "slice": slices[0][0].name},
+                custom_metadata={"run_id": run_id, "slice": what},
                 app_transactions=[Transaction(run_id, version)],
                 max_commit_retries=0,  # one writer per workspace; a conflict is a bug to be seen
             ),
         )
-        return version
 
 
+_DATA_FILES = frozenset({".parquet", ".half"})
 _CONFIGURATION = {"delta.enableChangeDataFeed": "false"}
 
 
@@ -211,10 +283,14 @@ def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
     except OSError as error:
         half.unlink(missing_ok=True)
         raise _not_written(path, error) from error
+    return _added(folder, name, count, now)
+
+
+def _added(folder: Path, name: str, count: int, now: int) -> AddAction:
     statistics = {"numRecords": count}
     return AddAction(
         path=name,
-        size=path.stat().st_size,
+        size=(folder / name).stat().st_size,
         partition_values={},
         modification_time=now,
         data_change=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from calling import Calling
 from small_bank import PLANNED_AT, mailbox, set_up, write_files
+from surrogates import same_surrogates
 
 from lingque.bootstrap import Application, create_workspace, open_workspace
 from lingque.entry.api.app import create_app
@@ -21,7 +22,8 @@ def loaded_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank") / "workspace"
     create_workspace(folder)
     write_files(folder)
-    with open_workspace(folder, clock=FixedClock(PLANNED_AT), channels=mailbox) as application:
+    clock = FixedClock(PLANNED_AT)
+    with same_surrogates(20260301), open_workspace(folder, clock=clock, channels=mailbox) as application:
         keys = set_up(application)
     (folder / "keys.json").write_text(json.dumps(keys), encoding="utf-8")
     return folder

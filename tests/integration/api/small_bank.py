@@ -12,7 +12,8 @@ from lingque.core.clock import instant_of
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Channel
 from lingque.flow import apply, ingest, run_tags
-from lingque.govern.access import User, add_user, new_api_key, principal_of
+from lingque.govern.access import User, add_user, principal_of
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Principal, Role
 from lingque.settings import Settings
 from lingque.testing import MemoryChannel
@@ -28,6 +29,7 @@ USERS = {
     "hua": frozenset({Role.CONSUMER_PROTECTION_REVIEWER}),
     "ann": frozenset({Role.ANALYST, Role.OPERATOR}),
     "root": frozenset({Role.SYSTEM_ADMINISTRATOR}),
+    "sam": frozenset({Role.SECURITY_ADMINISTRATOR}),
 }
 
 DEFINITIONS = """
@@ -235,7 +237,7 @@ def set_up(application: Application) -> dict[str, str]:
     now = services.clock.now()
     with services.database.transaction() as connection:
         for name, roles in USERS.items():
-            add_user(connection, User(name=name, person=f"staff {name}", roles=roles), at=now)
+            assert add_user(connection, User(name=name, person=f"staff {name}", roles=roles), at=now) is None
         keys = {name: new_api_key(connection, name, at=now) for name in USERS}
     ann = person(application, "ann")
     assert not isinstance(apply(services, ann), Refusal)

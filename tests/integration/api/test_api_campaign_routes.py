@@ -12,7 +12,8 @@ from small_bank import AS_OF, CUSTOMERS, person
 from lingque.bootstrap import Application
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow import apply, run_campaign
-from lingque.govern.access import User, add_user, new_api_key
+from lingque.govern.access import User, add_user
+from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Role
 from lingque.testing import FixedClock
 
@@ -56,7 +57,15 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
             "read_campaign",
             "manage_exclusion_lists",
             "see_compliance_reasons",
+            "read_customer",
+            "reveal_identifier",
+            "record_consent",
+            "record_legal_basis",
+            "approve_definitions",
+            "delegate",
         ],
+        "scope": {"kind": "bank", "of": ""},
+        "request_token": None,
     }
 
 
@@ -186,6 +195,17 @@ def test_a_plan_is_stopped_and_nothing_follows(api: Calling) -> None:
     assert problem_of(decided(api, "carl", digest), 409)["reason"] == "WRONG_STATE"
     assert api.post(MOVES, "mia", json={"move": "close"}).json()["state"] == "closed"
     problem_of(api.post(MOVES, "mia", json={"move": "erase"}), 422)
+
+
+def test_waves_are_listed_and_one_is_asked_for_by_its_number(api: Calling) -> None:
+    plan = planned(api)
+    (wave,) = api.get(f"/v1/campaigns/{NAME}/waves", "mia").json()["waves"]
+    assert (wave["digest"], wave["as_of"], wave["state"]) == (plan["digest"], AS_OF.isoformat(), "simulated")
+    assert wave["to_contact"] == plan["forecast"]["to_contact"]
+    assert problem_of(api.get(REPORT, "mia", params={"wave": wave["wave"]}), 409)["reason"] == "WRONG_STATE"
+    problem_of(api.get(REPORT, "mia", params={"wave": wave["wave"] + 1}), 404)
+    problem_of(api.get(REPORT, "mia", params={"wave": 0}), 422)
+    problem_of(api.get(f"/v1/campaigns/{NAME}/waves", "root"), 403)
 
 
 def test_an_unknown_campaign_is_not_found_and_the_nearest_is_named(api: Calling) -> None:

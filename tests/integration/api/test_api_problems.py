@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from calling import Calling, problem_of
 from small_bank import AS_OF
 
-from lingque.bootstrap import MASTER_KEY_FILE, Application
+from lingque.bootstrap import MASTER_KEY_FILE, Application, open_workspace
 from lingque.core import errors
 from lingque.core.errors import (
     BusyError,
@@ -45,7 +46,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def principal(self, headers: Mapping[str, str]) -> Principal | None:  # noqa: ARG002 - of the port
+    def principal(self, method: str, headers: Mapping[str, str]) -> Principal | None:  # noqa: ARG002 - of the port
         raise self.error
 
 
@@ -135,13 +136,18 @@ def test_a_new_class_is_answered_like_the_one_above_it() -> None:
 
 
 def test_refusals_are_conflicts_but_for_leave() -> None:
-    assert {reason for reason in Reason if status_of_refusal(reason) == 403} == set(REFUSAL_STATUSES)
+    forbidden = {reason for reason in Reason if status_of_refusal(reason) == 403}
+    assert forbidden == set(REFUSAL_STATUSES) - {Reason.UNKNOWN_CUSTOMER}
+    assert status_of_refusal(Reason.UNKNOWN_CUSTOMER) == 404
     assert status_of_refusal(Reason.OUTCOME_NOT_YET_KNOWN) == 409
 
 
-def test_a_vault_that_does_not_open_says_nothing_of_where_it_is(api: Calling, application: Application) -> None:
+def test_a_vault_that_does_not_open_says_nothing_of_where_it_is(
+    api: Calling, application: Application, workspace: Path
+) -> None:
     opt_out = OptOut(customer_id=CustomerId(1), purpose=Purpose.MARKETING, channel="email")
-    token = application.services.opt_outs.token(opt_out)
+    with open_workspace(workspace) as other:  # this one still has to unwrap its secrets
+        token = other.services.opt_outs.token(opt_out)
     (application.services.folder / MASTER_KEY_FILE).chmod(0o644)
     answer = api.get(f"/u/{token}")
     assert problem_of(answer, 500)["type"] == "urn:lingque:problem:vault"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from delivered import Delivery, Rows, clean
+from delivered import Delivery, Rows, clean, morning
 
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
@@ -17,7 +17,7 @@ Contact = Callable[..., list[Contacted]]
 
 @pytest.fixture(scope="session")
 def twin() -> Twin:
-    return Twin.make(TwinParameters(customers=1000))
+    return Twin.make(TwinParameters(customers=1000, spending_per_month=1.5))
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def by_phone(twin: Twin) -> Contact:
 
     def contacts(customers: Sequence[int] | None = None, **changes: object) -> list[Contacted]:
         chosen = range(len(twin.population.phone)) if customers is None else customers
-        plain = Contacted(address="", channel="rm_call", offer="deposit_renewal", on=twin.parameters.as_of)
+        plain = Contacted(address="", channel="rm_call", offer="deposit_renewal", at=morning(twin.parameters.as_of))
         return [
             replace(plain, address=phone, **changes)  # type: ignore[arg-type]
             for phone in (twin.population.phone[customer] for customer in chosen)

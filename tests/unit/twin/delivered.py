@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from lingque.twin.transaction_extract import LAYOUT
+from lingque.core.clock import Instant, instant_of
+from lingque.twin.systems.transactions import LAYOUT
 
 Rows = list[dict[str, str]]
 AMOUNT = re.compile(r"[0-9]+\.[0-9]{2}")
@@ -65,3 +68,8 @@ class Delivery:
 
     def transactions(self, day: str = "20260531") -> Rows:
         return fixed_width_rows(self.folder / f"core_transactions_{day}.dat")
+
+
+def morning(day: date) -> Instant:
+    """Ten o'clock in China."""
+    return instant_of(datetime.combine(day, time(10), tzinfo=ZoneInfo("Asia/Shanghai")))

@@ -16,7 +16,7 @@ from lingque.twin.bank import Twin
 from lingque.twin.days import day_number, months_later
 from lingque.twin.parameters import TwinParameters
 
-SMALL = TwinParameters(seed=5, customers=150, months=6)
+SMALL = TwinParameters(seed=5, customers=150, months=6, spending_per_month=1.5)
 EPOCH = date(1970, 1, 1).toordinal()
 
 HEADERS = {
@@ -48,7 +48,7 @@ import sys
 from pathlib import Path
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
-twin = Twin.make(TwinParameters(seed=5, customers=150, months=6))
+twin = Twin.make(TwinParameters(seed=5, customers=150, months=6, spending_per_month=1.5))
 folder = Path(sys.argv[1])
 twin.write_extracts(folder)
 twin.write_lists(folder / "lists")
@@ -60,7 +60,7 @@ import resource, sys
 from pathlib import Path
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
-twin = Twin.make(TwinParameters(seed=5, customers=150, months=6))
+twin = Twin.make(TwinParameters(seed=5, customers=150, months=6, spending_per_month=1.5))
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     twin.write_extracts(Path(sys.argv[1]))
@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes(tmp_path: Path) -> 
 
 def test_another_seed_gives_another_bank_that_sells_the_same(tmp_path: Path) -> None:
     Twin.make(SMALL).write_extracts(tmp_path / "one")
-    Twin.make(TwinParameters(seed=6, customers=150, months=6)).write_extracts(tmp_path / "two")
+    Twin.make(TwinParameters(seed=6, customers=150, months=6, spending_per_month=1.5)).write_extracts(tmp_path / "two")
     one, two = content(tmp_path / "one"), content(tmp_path / "two")
     assert one.keys() == two.keys()
     assert {name for name in one if one[name] == two[name]} == {
@@ -101,7 +101,7 @@ def test_another_seed_gives_another_bank_that_sells_the_same(tmp_path: Path) -> 
 
 def test_dirt_changes_only_the_transactions(tmp_path: Path) -> None:
     Twin.make(SMALL).write_extracts(tmp_path / "one")
-    dirtier = TwinParameters(seed=5, customers=150, months=6, dirt_unknown_customers=9)
+    dirtier = TwinParameters(seed=5, customers=150, months=6, spending_per_month=1.5, dirt_unknown_customers=9)
     Twin.make(dirtier).write_extracts(tmp_path / "two")
     one, two = content(tmp_path / "one"), content(tmp_path / "two")
     assert {name for name in one if one[name] != two[name]} == {

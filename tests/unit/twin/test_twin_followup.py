@@ -13,6 +13,7 @@ import pytest
 from delivered import Delivery, Rows, control_file, fen
 
 from lingque.twin.bank import Twin
+from lingque.twin.days import day_at
 from lingque.twin.responses import Contacted, Responses
 
 AS_OF = date(2026, 6, 1)
@@ -87,16 +88,18 @@ def test_who_does_not_keep_the_money_here_takes_it_away_or_leaves_it(
         row["customer_no"]: fen(row["balance"])
         for row in later.rows("core_balances", "20260801")
         if row["end_date"] == "9999-12-31"
-        and row["account_no"] == twin.accounts.account_no[int(row["customer_no"][1:]) - 1]
+        and row["account_no"] == twin.parts[0].accounts.account_no[int(row["customer_no"][1:]) - 1]
     }
     fates = Counter[bool]()
+    occasions = twin.model.occasions
+    decided = dict(zip(occasions.customer.tolist(), day_at(occasions.decides).tolist(), strict=True))
     lies_idle = []
     for one in due(twin):
         number = twin.population.customer_no[one]
         if number in kept:
             continue
         money = int(twin.placed.placements.payout[twin.placed.maturing[one]])
-        day = str(np.datetime64(int(twin.fates.decision_day[one]), "D")).replace("-", "")
+        day = str(np.datetime64(decided[one], "D")).replace("-", "")
         went = out[number, day] >= 0.9 * money
         fates[went] += 1
         if not went:

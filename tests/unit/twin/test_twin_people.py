@@ -15,7 +15,9 @@ from delivered import Delivery, csv_rows
 from lingque.core.clock import shift
 from lingque.twin.bank import Twin
 from lingque.twin.days import day_number, months_later
-from lingque.twin.organisation import Staff
+from lingque.twin.organisation import Assignments, Staff
+from lingque.twin.parameters import TwinParameters
+from lingque.twin.sessions import EVENTS
 
 
 def within(found: int, *, of: int, share: float) -> bool:
@@ -149,14 +151,15 @@ def test_the_wealthier_third_has_a_manager_of_its_branch(twin: Twin, delivery: D
 
 def test_a_few_customers_had_another_manager_of_the_branch_before(twin: Twin) -> None:
     people = twin.population
-    staff = Staff.make(
-        twin.parameters, wealth=people.wealth, branch=np.zeros(1000, dtype=np.int64), opened_day=people.opened_day
+    staff = Staff.make(TwinParameters(customers=50_000))
+    assigned = Assignments.make(
+        twin.parts[0].block, staff, wealth=people.wealth, branch=people.branch, opened_day=people.opened_day
     )
-    assert len(staff.staff_no) > 2
-    earlier = np.flatnonzero(staff.customer[1:] == staff.customer[:-1])
+    earlier = np.flatnonzero(assigned.customer[1:] == assigned.customer[:-1])
     assert 0.05 < len(earlier) / 330 < 0.15
-    assert np.all(staff.from_day[earlier] < staff.from_day[earlier + 1])
-    assert np.all(staff.manager[earlier] != staff.manager[earlier + 1])
+    assert np.all(assigned.from_day[earlier] < assigned.from_day[earlier + 1])
+    assert np.all(assigned.manager[earlier] != assigned.manager[earlier + 1])
+    assert np.array_equal(staff.branch[assigned.manager], people.branch[assigned.customer])
 
 
 def test_who_will_have_to_decide_looks_around_in_the_app(twin: Twin, delivery: Delivery) -> None:
@@ -164,13 +167,13 @@ def test_who_will_have_to_decide_looks_around_in_the_app(twin: Twin, delivery: D
     events = [json.loads(line) for line in lines]
     moments = [event["at"] for event in events]
     assert moments == sorted(moments)
-    assert moments[0] >= "2026-03-03 00:00:00"
+    assert moments[0] >= "2026-03-01 00:00:00"
     assert moments[-1] <= "2026-05-31 23:59:59"
     assert {datetime.fromisoformat(one).isoformat(" ") for one in moments} == set(moments)
     assert len({event["event_id"] for event in events}) == len(events)
     assert set(events[0]) == {"event_id", "customer_no", "at", "event"}
     kinds = Counter(event["event"] for event in events)
-    assert kinds.keys() == {"login", "view_account", "view_deposit_rates", "view_wealth", "transfer"}
+    assert kinds.keys() == set(EVENTS)
     assert kinds["login"] * 2 == len(events)
     looked = Counter(event["customer_no"] for event in events if event["event"] == "view_deposit_rates")
     due = twin.placed.maturing >= 0

@@ -129,7 +129,9 @@ class CampaignDefinition(Definition):
     language: Language = "zh"
     route_by: Name | None = Field(default=None, description="a tag that says to whom a contact made by people goes")
     task_days: int = Field(default=14, ge=1, description="days in which a contact made by people is to be done")
-    hold_out: float = Field(default=0.2, gt=0, lt=1, description="share never contacted, to measure the effect")
+    hold_out: float = Field(
+        default=0.2, ge=0, lt=1, description="share never contacted, to measure the effect; 0 takes two approvers"
+    )
     pilot: Pilot | None = None
     schedule: Schedule | None = None
     outcome: Name = Field(description="a true-or-false tag that looks forward: what counts as success")

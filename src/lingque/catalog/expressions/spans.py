@@ -1,4 +1,4 @@
-"""Where the language differs from sqlglot's: `30 days` is one thing, `number` a type, `all(…)` a function."""
+"""Where the language differs from sqlglot's: `30 days` is one thing, `number` a type, `all` and `ntile` functions."""
 
 from __future__ import annotations
 

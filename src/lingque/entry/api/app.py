@@ -11,6 +11,7 @@ import lingque
 from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
+    customers,
     data,
     decisions,
     definitions,
@@ -21,9 +22,13 @@ from lingque.entry.api import (
     messages,
     models,
     opt_out_page,
+    people,
+    preference_page,
     reports,
+    rights,
+    sessions,
 )
-from lingque.entry.api.authentication import ApiKeys, Authenticator
+from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
@@ -33,6 +38,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     document.router,
     health.router,
     me.router,
+    sessions.public,
+    sessions.router,
+    people.router,
+    customers.router,
     campaigns.router,
     reports.router,
     decisions.router,
@@ -41,17 +50,19 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     data.router,
     definitions.router,
+    rights.router,
     opt_out_page.router,
+    preference_page.router,
 )
 
-PUBLIC = frozenset({document.PATH, "/healthz", "/readyz", opt_out_page.PATH})
+PUBLIC = frozenset({document.PATH, "/healthz", "/readyz", sessions.PATH, opt_out_page.PATH, preference_page.PATH})
 """The only templates that are answered without a key."""
 
 
 def create_app(application: Application, *, authenticator: Authenticator | None = None) -> FastAPI:
     """The API of an opened workspace, which must stay open as long as it is served.
 
-    Callers are known by API key unless another authenticator is given. Raises `TypeError` where a route is
+    Callers are known by API key or session unless another authenticator is given. Raises `TypeError` where a route is
     neither guarded nor public.
     """
     app = document.DocumentedApi(
@@ -64,7 +75,10 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
         redirect_slashes=False,  # one thing has one address
     )
     app.state.application = application
-    app.state.authenticator = authenticator or ApiKeys(application.services.database)
+    services = application.services
+    app.state.authenticator = authenticator or KeysAndSessions(
+        services.database, services.clock, application.session_limits
+    )
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
     answer_errors(app)
     for router in ROUTERS:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import BaseModel, Field, StrictBool
 
 from lingque.catalog.definitions import CampaignDefinition
@@ -16,6 +17,9 @@ from lingque.entry.api.plan_shapes import PlanAnswer
 from lingque.entry.api.shapes import Amount, ChannelAnswer, Comment, Day, Labelled, Request
 
 CampaignName = Annotated[str, Path(pattern=NAME, description="name of the campaign")]
+WaveQuery = Annotated[
+    int | None, Query(ge=1, le=2**63 - 1, description="number of one of the campaign's waves; default: the newest")
+]
 
 
 class PlanRequest(Request):
@@ -30,10 +34,13 @@ class ApprovalRequest(Request):
     digest: str = Field(pattern="^[0-9a-f]{64}$", description="digest of the plan that was looked at")
     approved: StrictBool
     comment: Comment = ""
+    on_behalf_of: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = Field(
+        default="", description="the user in whose place, by their delegation; empty: on the caller's own"
+    )
 
 
 class MoveRequest(Request):
-    """What is to become of the newest plan."""
+    """What is to become of every wave that can be moved so."""
 
     move: Literal["pause", "resume", "stop", "close"]
     comment: Comment = ""
@@ -52,6 +59,22 @@ class CampaignList(BaseModel):
     """All campaigns in force, by name."""
 
     campaigns: list[CampaignSummary]
+
+
+class WaveSummary(BaseModel):
+    """A wave in a list."""
+
+    wave: int
+    digest: str
+    as_of: date
+    state: State
+    to_contact: int = Field(description="as forecast when it was planned")
+
+
+class WaveList(BaseModel):
+    """Every wave of a campaign, newest first."""
+
+    waves: list[WaveSummary]
 
 
 class CampaignDefinitionAnswer(BaseModel):

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from lingque.catalog.repository import load_catalog
 from lingque.core.reasons import Refusal
-from lingque.engage.service import find_plan
+from lingque.engage.service import find_plan, waves_of
 from lingque.entry.api.campaign_shapes import (
     ApprovalRequest,
     CampaignDetail,
@@ -15,6 +15,8 @@ from lingque.entry.api.campaign_shapes import (
     CampaignSummary,
     MoveRequest,
     PlanRequest,
+    WaveList,
+    WaveSummary,
     definition_answer,
 )
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
@@ -72,6 +74,33 @@ def get_campaign(name: CampaignName, workspace: Workspace, caller: Caller) -> Ca
     )
 
 
+@router.get(
+    "/campaigns/{name}/waves",
+    operation_id="list_waves",
+    summary="Every wave of a campaign, newest first",
+    response_model=WaveList,
+)
+def list_waves(name: CampaignName, workspace: Workspace, caller: Caller) -> WaveList | Response:
+    denied = refused(caller, Action.READ_CAMPAIGN)
+    if denied is not None:
+        return refusal_response(denied)
+    with workspace.services.database.reading() as connection:
+        load_catalog(connection).campaign(name)  # an error where there is none
+        waves = waves_of(connection, name)
+    return WaveList(
+        waves=[
+            WaveSummary(
+                wave=wave.wave_id,
+                digest=wave.digest,
+                as_of=wave.as_of,
+                state=wave.state,
+                to_contact=wave.forecast.to_contact,
+            )
+            for wave in waves
+        ]
+    )
+
+
 @router.post(
     "/campaigns/{name}/plans",
     operation_id="plan_campaign",
@@ -99,7 +128,13 @@ def post_review(
     """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
     with workspace.writing() as services:
         decided = review_campaign(
-            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+            services,
+            name,
+            caller,
+            digest=body.digest,
+            approved=body.approved,
+            comment=body.comment,
+            on_behalf_of=body.on_behalf_of,
         )
         if isinstance(decided, Refusal):
             return refusal_response(decided)
@@ -118,7 +153,13 @@ def post_approval(
     """409 CHANGED_SINCE_PLAN where the newest plan is not the one named: look at that one first."""
     with workspace.writing() as services:
         decided = approve_campaign(
-            services, name, caller, digest=body.digest, approved=body.approved, comment=body.comment
+            services,
+            name,
+            caller,
+            digest=body.digest,
+            approved=body.approved,
+            comment=body.comment,
+            on_behalf_of=body.on_behalf_of,
         )
         if isinstance(decided, Refusal):
             return refusal_response(decided)
@@ -131,10 +172,13 @@ _MOVES = {"pause": pause_campaign, "resume": resume_campaign, "stop": stop_campa
 @router.post(
     "/campaigns/{name}/moves",
     operation_id="move_campaign",
-    summary="Pause, resume, stop or close the newest plan",
+    summary="Pause, resume, stop or close a campaign",
     response_model=PlanAnswer,
 )
 def post_move(name: CampaignName, body: MoveRequest, workspace: Workspace, caller: Caller) -> PlanAnswer | Response:
-    """Does not wait for a run that is under way: a stop works while messages go out."""
+    """Every wave that can be moved so is moved; the newest of them is the answer.
+
+    Does not wait for a run that is under way: a stop works while messages go out.
+    """
     moved = _MOVES[body.move](workspace.services, name, caller, comment=body.comment)
     return refusal_response(moved) if isinstance(moved, Refusal) else plan_answer(moved, catalog_of(workspace.services))

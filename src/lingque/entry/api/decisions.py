@@ -16,7 +16,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.deliver.contracts import Status
 from lingque.deliver.history import MessageFate
-from lingque.entry.api.campaign_shapes import CampaignName
+from lingque.entry.api.campaign_shapes import CampaignName, WaveQuery
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.shapes import Amount, Labelled, ReasonAnswer
@@ -78,21 +78,21 @@ class StoryAnswer(BaseModel):
 @router.get(
     "/campaigns/{name}/decisions/{customer_id}",
     operation_id="get_decision",
-    summary="What was decided for one customer in the newest wave, and why",
+    summary="What was decided for one customer in a wave, and why",
     response_model=StoryAnswer,
 )
 def get_decision(
-    name: CampaignName, customer_id: CustomerNumber, workspace: Workspace, caller: Caller
+    name: CampaignName, customer_id: CustomerNumber, workspace: Workspace, caller: Caller, wave: WaveQuery = None
 ) -> StoryAnswer | Response:
     """Whoever may not see compliance's reasons sees an exclusion list in their place."""
     try:
-        story = story_of(workspace.services, name, CustomerId(customer_id), caller)
+        story = story_of(workspace.services, name, CustomerId(customer_id), caller, wave=wave)
     except NotFoundError as error:
         if str(customer_id) not in error.what:
             raise
         # what was asked for may be somebody's telephone number: it is not repeated
         raise NotFoundError(
-            f"nothing was decided for that customer in the newest wave of '{name}'",
+            f"nothing was decided for that customer in that wave of '{name}'",
             next_step="the customer is not in its segment, or the wave has not run yet",
         ) from None
     if isinstance(story, Refusal):

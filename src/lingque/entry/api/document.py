@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from lingque.entry.api.guarded import PREFIX
 from lingque.entry.api.once import KEY_HEADER, KEY_PATTERN, REPLAYED_HEADER
-from lingque.entry.api.problems import MEDIA_TYPE, Problem
+from lingque.entry.api.problems import Problem, problem_described
 
 PATH = "/openapi.json"
 SCHEME = "api_key"
@@ -72,6 +72,8 @@ def _complete(operation: dict[str, Any], *, guarded: bool, method: str) -> None:
     if "application/json" in described:  # FastAPI's default for whatever has parameters
         del responses["422"]
     shared = dict(_OF_ALL)
+    if "requestBody" in operation:
+        shared["400"] = "A body that cannot be read"
     if guarded:
         operation["security"] = [{SCHEME: []}]
         shared |= _OF_GUARDED
@@ -85,11 +87,7 @@ def _complete(operation: dict[str, Any], *, guarded: bool, method: str) -> None:
                 }
             }
     for status, description in shared.items():
-        responses.setdefault(status, {"description": description, "content": _problem_content()})
-
-
-def _problem_content() -> dict[str, Any]:
-    return {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
+        responses.setdefault(status, problem_described(description))
 
 
 def _key_parameter() -> dict[str, Any]:

@@ -45,7 +45,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             authenticator: Authenticator = request.app.state.authenticator
-            principal = await run_in_threadpool(authenticator.principal, request.headers)
+            principal = await run_in_threadpool(authenticator.principal, request.method, request.headers)
             if principal is None:
                 return unknown_caller()
             request.state.principal = principal

@@ -28,7 +28,11 @@ EVIDENCE = "opt-out page"
 router = APIRouter(tags=["customers"], default_response_class=HTMLResponse)
 
 _FOLDER = files("lingque.entry.api")
-_CHANNELS = {"email": Label(zh="电子邮件", en="e-mail")}
+CHANNELS = {
+    "email": Label(zh="电子邮件", en="e-mail"),
+    "sms": Label(zh="短信", en="text message"),
+    "rm_call": Label(zh="客户经理电话", en="calls of a relationship manager"),
+}
 
 # The field is what a mail program sends by itself (RFC 8058 section 3.2): both ways are one request.
 _FORM = (
@@ -50,14 +54,14 @@ _DONE = (
         en="Your consent is withdrawn. We will send you no more messages of this kind by {channel}.",
     ),
 )
-_UNKNOWN = (
+UNKNOWN = (
     Label(zh="链接无效", en="This link is not valid"),
     Label(
         zh="请使用邮件中的完整链接，或通过下方联系方式退订。",
         en="Please use the whole link from the message, or refuse through the contact below.",
     ),
 )
-_BUSY = (
+BUSY = (
     Label(zh="请稍后再试", en="Please try again in a moment"),
     Label(
         zh="退订尚未完成，请稍后再次点击按钮。",
@@ -70,48 +74,49 @@ def _described(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     200: _described("The page"),
     404: _described("A link that is not ours"),
 }
 
 
-@router.get(PATH, operation_id="show_opt_out", summary="The page that asks; changes nothing", responses=_ANSWERS)
+@router.get(PATH, operation_id="show_opt_out", summary="The page that asks; changes nothing", responses=ANSWERS)
 def show_opt_out(token: str, workspace: Workspace) -> HTMLResponse:
     sender = workspace.settings.sender
     opt_out = workspace.services.opt_outs.read(token)
     if opt_out is None:
-        return _page(_UNKNOWN, sender, status=404)
-    return _page(_ASKING, sender, channel=opt_out.channel, form=_FORM)
+        return page(UNKNOWN, sender, status=404)
+    return page(_ASKING, sender, channel=opt_out.channel, form=_FORM)
 
 
 @router.post(
     PATH,
     operation_id="opt_out",
     summary="Withdraw, effective at once",
-    responses={**_ANSWERS, 503: _described("Not done yet")},
+    responses={**ANSWERS, 503: _described("Not done yet")},
 )
 def opt_out(token: str, workspace: Workspace) -> HTMLResponse:
     """The body is not read: whoever has the link and POSTs wants out."""
     sender, services = workspace.settings.sender, workspace.services
     withdrawn = services.opt_outs.read(token)
     if withdrawn is None:
-        return _page(_UNKNOWN, sender, status=404)
+        return page(UNKNOWN, sender, status=404)
     try:
         # not under the workspace's lock: a customer who refuses does not wait for an import to finish
         with services.database.transaction() as connection:
             services.opt_outs.withdraw(connection, withdrawn, at=services.clock.now(), evidence=EVIDENCE)
     except BusyError:
-        return _page(_BUSY, sender, status=503, form=_FORM)
-    return _page(_DONE, sender, channel=withdrawn.channel)
+        return page(BUSY, sender, status=503, form=_FORM)
+    return page(_DONE, sender, channel=withdrawn.channel)
 
 
-def _page(
+def page(
     words: tuple[Label, Label], sender: SenderSection, *, status: int = 200, channel: str = "", form: str = ""
 ) -> HTMLResponse:
+    """A page for customers; `form` is markup of ours, with everything in it escaped."""
     title, text = words
     style = (_FOLDER / "opt_out_page.css").read_text(encoding="utf-8")
-    named = _CHANNELS.get(channel, Label(zh=channel, en=channel))
+    named = CHANNELS.get(channel, Label(zh=channel, en=channel))
     page = Template((_FOLDER / "opt_out_page.html").read_text(encoding="utf-8")).substitute(
         style=style,  # ours, and named by its digest in the policy; everything else is escaped
         form=form,

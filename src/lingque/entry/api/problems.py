@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,7 +30,7 @@ LOG = logging.getLogger("lingque.api")
 # Constant words: what Starlette and FastAPI put into `detail` is not ours to vouch for.
 _HTTP_DETAILS = {
     400: "The body cannot be read as the route expects it.",
-    401: "This needs a valid API key: 'Authorization: Bearer …'.",
+    401: "This needs a valid API key: 'Authorization: Bearer …', or a session with its token.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     413: "The body is larger than the API takes.",
@@ -67,6 +68,11 @@ class Problem(BaseModel):
     label: Labelled | None = Field(default=None, description="the reason in words")
     problems: list[DefinitionProblem] | None = Field(default=None, description="everything wrong in the definitions")
     errors: list[InvalidField] | None = Field(default=None, description="everything wrong in the request")
+
+
+def problem_described(description: str) -> dict[str, Any]:
+    """How the OpenAPI document tells of an answer that is a problem document."""
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 def problem_response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:

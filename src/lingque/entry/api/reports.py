@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, Response
 
 from lingque.core.labels import Language
 from lingque.core.reasons import Refusal
-from lingque.engage.service import history_of, newest_plan
+from lingque.engage.service import history_of, plan_of
 from lingque.entry.api.asking import end_of, no_body
-from lingque.entry.api.campaign_shapes import CampaignName
+from lingque.entry.api.campaign_shapes import CampaignName, WaveQuery
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.report_shapes import ReportAnswer, report_answer
@@ -40,11 +40,16 @@ LanguageQuery = Annotated[Literal["zh", "en"] | None, Query(description="default
     response_model=ReportAnswer,
 )
 def get_report(
-    name: CampaignName, workspace: Workspace, caller: Caller, phase: PhaseQuery = None, known_by: KnownBy = None
+    name: CampaignName,
+    workspace: Workspace,
+    caller: Caller,
+    phase: PhaseQuery = None,
+    known_by: KnownBy = None,
+    wave: WaveQuery = None,
 ) -> ReportAnswer | Response:
     """Until the outcome is known `not_judged` says so, beside what was done. 409 WRONG_STATE before anything ran."""
     services = workspace.services
-    report = report_campaign(services, name, caller, known_by=end_of(services, known_by), phase=phase)
+    report = report_campaign(services, name, caller, known_by=end_of(services, known_by), phase=phase, wave=wave)
     return refusal_response(report) if isinstance(report, Refusal) else report_answer(report, catalog_of(services))
 
 
@@ -61,11 +66,12 @@ def get_report_page(
     caller: Caller,
     phase: PhaseQuery = None,
     known_by: KnownBy = None,
+    wave: WaveQuery = None,
     language: LanguageQuery = None,
 ) -> Response:
     """The same report as under `report`, for people."""
     services = workspace.services
-    report = report_campaign(services, name, caller, known_by=end_of(services, known_by), phase=phase)
+    report = report_campaign(services, name, caller, known_by=end_of(services, known_by), phase=phase, wave=wave)
     if isinstance(report, Refusal):
         return refusal_response(report)
     said: Language = workspace.settings.workspace.language if language is None else language
@@ -76,19 +82,21 @@ def get_report_page(
 @router.post(
     "/campaigns/{name}/evaluations",
     operation_id="evaluate_campaign",
-    summary="Record what the newest plan changed, as known now",
+    summary="Record what a wave changed, as known now",
     response_model=ReportAnswer,
     dependencies=[Depends(no_body)],
 )
-def post_evaluation(name: CampaignName, workspace: Workspace, caller: Caller) -> ReportAnswer | Response:
+def post_evaluation(
+    name: CampaignName, workspace: Workspace, caller: Caller, wave: WaveQuery = None
+) -> ReportAnswer | Response:
     """The step before a campaign is closed. 409 with the reason where its effect cannot be judged (yet)."""
     with workspace.writing() as services:
-        report = evaluate_campaign(services, name, caller)
+        report = evaluate_campaign(services, name, caller, wave=wave)
         if isinstance(report, Refusal):
             return refusal_response(report)
         # the report was made before its own step in the life of the plan
         with services.database.reading() as connection:
-            plan = newest_plan(connection, name)
+            plan = plan_of(connection, name, wave)
             after = dataclasses.replace(report, plan=plan, history=tuple(history_of(connection, plan.wave_id)))
         return report_answer(after, catalog_of(services))
 

@@ -53,6 +53,10 @@ ERROR_STATUSES: dict[type[LingqueError], ErrorStatus] = {
 REFUSAL_STATUSES: dict[Reason, int] = {
     Reason.ROLE_NOT_ALLOWED: 403,
     Reason.OWN_WORK: 403,
+    Reason.OUTSIDE_SCOPE: 403,
+    Reason.UNKNOWN_CUSTOMER: 404,
+    Reason.NOT_DELEGATED: 403,
+    Reason.SIGN_IN_FAILED: 403,
 }
 OTHER_REFUSALS = 409
 """Everything else is a conflict with the present state: not approved, changed, rejected, not yet known."""

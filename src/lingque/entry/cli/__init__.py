@@ -8,22 +8,28 @@ from rich.console import Console
 
 from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
+from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.data import quality_app, quarantine_app
-from lingque.entry.cli.definitions import apply_command, diff_command, export_command
+from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
+from lingque.entry.cli.keeping import audit_app, vault_app
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.manual_tags import import_command, set_command, unset
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
+from lingque.entry.cli.retention import retention_app
+from lingque.entry.cli.rights import rights_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
+from lingque.entry.cli.twin import twin_app
 from lingque.entry.cli.workspace import demo, ingest_command, init
 
 app.command("demo")(demo)
 app.command("init")(init)
 app.command("diff")(diff_command)
 app.command("apply")(apply_command)
+app.command("approve")(approve_command)
 app.command("export")(export_command)
 app.command("ingest")(ingest_command)
 app.add_typer(quarantine_app)
@@ -37,6 +43,12 @@ app.add_typer(models_app)
 app.add_typer(campaign_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
+app.add_typer(rights_app)
+app.add_typer(audit_app)
+app.add_typer(vault_app)
+app.add_typer(retention_app)
+app.add_typer(backup_app)
+app.add_typer(twin_app)
 app.command("serve")(serve)
 app.command("mailbox")(mailbox)
 

@@ -13,7 +13,7 @@ from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
-from lingque.engage.service import find_plan, newest_plan
+from lingque.engage.service import find_plan, newest_plan, waves_of
 from lingque.entry import show, show_plan, show_report, show_story
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, end_refused, opened
 from lingque.entry.cli.tags import DayOption
@@ -35,6 +35,10 @@ campaign_app = typer.Typer(name="campaign", help="From a plan to a measured effe
 
 NameArgument = Annotated[str, typer.Argument(help="The campaign.")]
 RejectOption = Annotated[bool, typer.Option("--reject", help="Decide against it.")]
+WaveOption = Annotated[
+    int | None, typer.Option(min=1, help="A wave by its number (see 'campaign waves'). Default: the newest.")
+]
+BehalfOption = Annotated[str, typer.Option("--for", help="In whose place, by their delegation.")]
 CommentOption = Annotated[str, typer.Option(help="Why.")]
 
 
@@ -88,12 +92,32 @@ def list_(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
         console.print(show_plan.campaigns(catalog, plans, session.language))
 
 
+@campaign_app.command("waves")
+def waves(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Every wave of a campaign, newest first: its day, its state, whom it was to contact.
+
+    Examples:
+
+        lingque campaign waves spring_loans --as jan
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        denied = refused(session.actor, Action.READ_CAMPAIGN)
+        if denied is not None:
+            end_refused(denied, session.language)
+        with services.database.reading() as connection:
+            newest_plan(connection, name)  # an error where there is none
+            found = waves_of(connection, name)
+        console.print(show_plan.waves(found, session.language))
+
+
 @campaign_app.command("review")
 def review(
     name: NameArgument,
     user: UserOption,
     reject: RejectOption = False,
     comment: CommentOption = "",
+    on_behalf_of: BehalfOption = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Review the newest plan for consumer protection: wording, disclosures, who is addressed.
@@ -102,7 +126,8 @@ def review(
 
         lingque campaign review spring_loans --as hua --comment "the rate is shown"
     """
-    _decide(review_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
+    words = {"comment": comment, "on_behalf_of": on_behalf_of}
+    _decide(review_campaign, name, user, reject=reject, words=words, workspace=workspace)
 
 
 @campaign_app.command("approve")
@@ -111,6 +136,7 @@ def approve(
     user: UserOption,
     reject: RejectOption = False,
     comment: CommentOption = "",
+    on_behalf_of: BehalfOption = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Approve (or reject) the newest plan after its review; or its pilot, once that is done.
@@ -123,17 +149,24 @@ def approve(
 
         lingque campaign approve spring_loans --as jan --reject --comment "too many of them are over 65"
     """
-    _decide(approve_campaign, name, user, reject=reject, comment=comment, workspace=workspace)
+    words = {"comment": comment, "on_behalf_of": on_behalf_of}
+    _decide(approve_campaign, name, user, reject=reject, words=words, workspace=workspace)
 
 
 def _decide(
-    decide: Callable[..., Plan | Refusal], name: str, user: str, *, reject: bool, comment: str, workspace: Path
+    decide: Callable[..., Plan | Refusal],
+    name: str,
+    user: str,
+    *,
+    reject: bool,
+    words: dict[str, str],
+    workspace: Path,
 ) -> None:
     with opened(workspace, user) as session, session.application.writing() as services:
         with services.database.reading() as connection:
             looked_at = newest_plan(connection, name).digest
         plan = accepted(
-            decide(services, name, session.actor, digest=looked_at, approved=not reject, comment=comment),
+            decide(services, name, session.actor, digest=looked_at, approved=not reject, **words),
             session.language,
         )
         console.print(show_plan.state_line(plan, session.language), highlight=False)
@@ -221,7 +254,7 @@ def stop(name: NameArgument, user: UserOption, comment: CommentOption = "", work
 
 
 @campaign_app.command("evaluate")
-def evaluate(name: NameArgument, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+def evaluate(name: NameArgument, user: UserOption, wave: WaveOption = None, workspace: WorkspaceOption = HERE) -> None:
     """Record what the campaign changed, as known now; after that it can be closed.
 
     Examples:
@@ -229,7 +262,7 @@ def evaluate(name: NameArgument, user: UserOption, workspace: WorkspaceOption = 
         lingque campaign evaluate spring_loans --as eva
     """
     with opened(workspace, user) as session, session.application.writing() as services:
-        found = accepted(evaluate_campaign(services, name, session.actor), session.language)
+        found = accepted(evaluate_campaign(services, name, session.actor, wave=wave), session.language)
         page = page_of(found, catalog_of(services), services.calendar)
         console.print(show_report.report(page, session.language))
 
@@ -242,9 +275,10 @@ def story(
     arm: Annotated[
         Literal["contact", "hold_out", "none"], typer.Option(help="Without a customer: of whom.")
     ] = "contact",
+    wave: WaveOption = None,
     workspace: WorkspaceOption = HERE,
 ) -> None:
-    """One customer's story in the newest wave: what was known, why this offer and not the other, what became of it.
+    """One customer's story in a wave: what was known, why this offer and not the other, what became of it.
 
     Examples:
 
@@ -254,10 +288,10 @@ def story(
     """
     with opened(workspace, user) as session:
         services = session.application.services
-        wanted = CustomerId(customer) if customer is not None else somebody(services, name, arm)
+        wanted = CustomerId(customer) if customer is not None else somebody(services, name, arm, wave=wave)
         if wanted is None:
-            raise NotFoundError(f"nobody in the newest wave of '{name}' is in that arm", next_step="name another arm")
-        told = accepted(story_of(services, name, wanted, session.actor), session.language)
+            raise NotFoundError(f"nobody in that wave of '{name}' is in that arm", next_step="name another arm")
+        told = accepted(story_of(services, name, wanted, session.actor, wave=wave), session.language)
         console.print(show_story.story(told, catalog_of(services), services.calendar, session.language))
 
 
@@ -281,6 +315,7 @@ def report(
         typer.Option(formats=["%Y-%m-%d"], help="Use what was known by the end of that day. Default: everything."),
     ] = None,
     phase: Annotated[Literal["pilot", "rollout"] | None, typer.Option(help="Only this phase.")] = None,
+    wave: WaveOption = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page too: one file, nothing loaded.")] = None,
     workspace: WorkspaceOption = HERE,
 ) -> None:
@@ -297,7 +332,7 @@ def report(
     with opened(workspace, user) as session:
         services = session.application.services
         moment = None if known_by is None else services.calendar.start_of(known_by.date() + timedelta(days=1))
-        found = report_campaign(services, name, session.actor, known_by=moment, phase=phase)
+        found = report_campaign(services, name, session.actor, known_by=moment, phase=phase, wave=wave)
         if isinstance(found, Refusal):
             end_refused(found, session.language)
         page = page_of(found, catalog_of(services), services.calendar)

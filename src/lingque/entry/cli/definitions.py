@@ -15,6 +15,7 @@ from lingque.catalog.differences import Difference, FieldChange
 from lingque.core.labels import Label
 from lingque.entry import show
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
+from lingque.flow.agreeing import approve_definitions, digest_of_changes
 from lingque.flow.intake import apply, diff, export
 
 _WORDS = {
@@ -44,6 +45,9 @@ def diff_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
                 built_on = Label(zh="影响", en="concerns").in_language(session.language)
                 users = ", ".join(f"{kind} {name}" for kind, name in one.users)
                 console.print(Text(f"    → {built_on}: {users}", style="dim"), soft_wrap=True)
+        if found and session.application.services.thresholds.definitions:
+            digest = digest_of_changes(found)
+            session.say(zh=f"须先批准：lingque approve {digest}", en=f"to be approved first: lingque approve {digest}")
 
 
 def apply_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
@@ -61,6 +65,27 @@ def apply_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
             session.say(zh="✓ 没有变化", en="✓ nothing changed")
             return
         console.print(show.changes(changes, session.language))
+
+
+def approve_command(
+    digest: Annotated[str, typer.Argument(help="What 'lingque diff' names: exactly the changes that were looked at.")],
+    user: UserOption,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    comment: Annotated[str, typer.Option(help="Why.")] = "",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Approve (or reject) what 'lingque apply' would change, where the bank asks for that. Somebody else applies it.
+
+    Examples:
+
+        lingque approve 3f0a… --as min --comment "the consents fit"
+    """
+    with opened(workspace, user) as session, session.application.writing() as services:
+        accepted(
+            approve_definitions(services, session.actor, digest=digest, approved=not reject, comment=comment),
+            session.language,
+        )
+        session.say(zh="✓ 已记录", en="✓ recorded")
 
 
 def export_command(

@@ -19,7 +19,7 @@ from lingque.deliver.tables import deliveries
 from lingque.entry import show, show_plan, show_report, show_story
 from lingque.entry.cli.models import view
 from lingque.entry.demo.telling import Teller
-from lingque.entry.demo.world import OUTCOME_DAYS, StoryClock, World, outcomes_in
+from lingque.entry.demo.world import CALL_DAYS, OUTCOME_DAYS, Sent, StoryClock, World, outcomes_in
 from lingque.entry.report.filling import page_of
 from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign
@@ -233,20 +233,20 @@ def _one_customer(services: Services, staff: Staff, withdrawn: CustomerId | None
 def _afterwards(services: Services, staff: Staff, world: World, clock: StoryClock, tell: Teller) -> None:
     tell.chapter(zh="七、六十天后", en="7. Sixty days later")
     as_of, catalog = world.twin.parameters.as_of, catalog_of(services)
-    clock.move_to(as_of + timedelta(days=1))
-    calls = world.receipts_of_calls(as_of)
-    for file in (world.receipts_of_texts(as_of), calls):
+    sent = world.sent(catalog, CAMPAIGN, on=as_of)
+    told_by = as_of + timedelta(days=CALL_DAYS)
+    clock.move_to(told_by + timedelta(days=1))
+    for file in (world.receipts("sms", sent, until=told_by), world.receipts("rm_call", sent, until=told_by)):
         taken = _done(read_receipts(services, file, staff.otto))
         if taken.problems:
             raise ConfigurationError(f"{file.name}: {taken.problems[0]}", next_step="please report this")
         counts = ", ".join(f"{outcome} {count}" for outcome, count in outcomes_in(file).items())
         tell.text(zh=f"✓ 回执 {file.name}：{counts}", en=f"✓ receipts {file.name}: {counts}")
-    contacts = world.contacts(catalog, CAMPAIGN, on=as_of, called=calls)
     with tell.step(
         zh=f"{OUTCOME_DAYS} 天过去：客户作出选择，银行送来新文件",
         en=f"{OUTCOME_DAYS} days pass; the bank's next files come",
     ):
-        world.go_on(contacts)
+        world.go_on(sent)
         clock.move_to(as_of + timedelta(days=OUTCOME_DAYS + 2))
         held = [loaded for loaded in _ingest(services, staff.otto) if loaded.held]
         for late in held:
@@ -262,10 +262,17 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     report = _done(report_campaign(services, CAMPAIGN, staff.lan))
     # who could not be reached could not react: the campaign's effect is on everybody it chose to contact
     chosen = report.evaluation.effect.contacted.units if isinstance(report.evaluation.effect, Effect) else 0
-    truth = world.truth(contacts).effect * len(contacts) / chosen if chosen and contacts else None
+    truth = _truth(world, sent, chosen)
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
     tell.show(show_report.report(page, tell.language))
+
+
+def _truth(world: World, sent: list[Sent], chosen: int) -> float | None:
+    if not chosen or not sent:
+        return None
+    truth = world.truth(sent)
+    return truth.effect * truth.n / chosen
 
 
 def _release(services: Services, actor: Principal, report: IngestReport) -> None:
@@ -284,7 +291,7 @@ def _release(services: Services, actor: Principal, report: IngestReport) -> None
 def _staff(services: Services) -> Staff:
     with services.database.transaction() as connection:
         for user in PEOPLE:
-            add_user(connection, user, at=services.clock.now())
+            _done(add_user(connection, user, at=services.clock.now()))
     return Staff(**{u.name: Principal(user=u.name, person=u.person, roles=u.roles) for u in PEOPLE})
 
 

@@ -17,16 +17,19 @@ from typing import Literal
 
 from lingque.bootstrap import all_channels
 from lingque.catalog.model import Catalog
-from lingque.core.clock import BusinessCalendar, Instant, instant_of
+from lingque.core.clock import BusinessCalendar, Instant, datetime_of, instant_of
 from lingque.deliver.contracts import AnyChannel
 from lingque.entry.mailbox import Mailbox
 from lingque.settings import Settings
 from lingque.twin.bank import Twin
-from lingque.twin.responses import Contacted, TrueEffect
+from lingque.twin.responding.catalogue import Channel
+from lingque.twin.responding.hearing import Fate
+from lingque.twin.responses import Answered, Contacted, TrueEffect
 
 OUTCOME_DAYS = 60
-DECLINED_OF_TEN, LEFT_OF_TEN = 1, 1
-"""Of ten calls that managers are to make: how many they decline, and how many they never get to."""
+CALL_DAYS = 5
+"""By then managers have made the calls that they make at all."""
+SENT_AT = time(10)
 
 
 class StoryClock:
@@ -37,7 +40,7 @@ class StoryClock:
         self.move_to(day)
 
     def move_to(self, day: date) -> None:
-        self._now = instant_of(datetime.combine(day, time(10), tzinfo=self._calendar.time_zone))
+        self._now = instant_of(datetime.combine(day, SENT_AT, tzinfo=self._calendar.time_zone))
 
     def now(self) -> Instant:
         return self._now
@@ -54,10 +57,19 @@ def channels_to(folder: Path, port: int) -> Callable[[Settings], Mapping[str, An
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One contact that left the bank, and the key by which the platform knows it."""
+
+    key: str
+    contact: Contacted
+
+
+@dataclass(frozen=True, kw_only=True)
 class World:
     """Everybody who is not the platform."""
 
     twin: Twin
+    calendar: BusinessCalendar
     mailbox: Mailbox
     folder: Path
 
@@ -71,41 +83,36 @@ class World:
         cancelled = {row["key"] for file in (self.folder / "outgoing").rglob("cancelled_*.csv") for row in _rows(file)}
         return [row for row in listed if row["key"] not in cancelled]
 
-    def receipts_of_texts(self, at: date) -> Path:
-        """The gateway says what became of every text: all arrived."""
-        rows = [(row["key"], "delivered", f"{at} 10:05:00") for row in self.handed_over("sms")]
-        return _write(self.folder / "receipts_sms.csv", rows)
-
-    def receipts_of_calls(self, at: date) -> Path:
-        """Managers say whom they called: most, not all."""
-        rows = []
-        for number, row in enumerate(self.handed_over("rm_call")):
-            if number % 10 < LEFT_OF_TEN:
-                continue
-            outcome = "declined" if number % 10 < LEFT_OF_TEN + DECLINED_OF_TEN else "done"
-            rows.append((row["key"], outcome, f"{at} 10:30:00"))
-        return _write(self.folder / "receipts_calls.csv", rows)
-
-    def contacts(self, catalog: Catalog, campaign: str, *, on: date, called: Path) -> list[Contacted]:
-        """Who was really reached, by which channel, with which offer."""
+    def sent(self, catalog: Catalog, campaign: str, *, on: date) -> list[Sent]:
+        """All that left the bank that morning: mails that were accepted, texts, and calls that managers are to make."""
+        at = self.calendar.instant_at(datetime.combine(on, SENT_AT))
         return [
-            *self._by_mail(catalog, campaign, on),
-            *(
-                Contacted(address=row["phone"], channel="sms", offer=_offer(row), on=on)
-                for row in self.handed_over("sms")
-            ),
-            *self._by_call(called, on),
+            *self._mails(catalog, campaign, at),
+            *(self._handed_over("sms", at)),
+            *(self._handed_over("rm_call", at)),
         ]
 
-    def go_on(self, contacts: list[Contacted]) -> None:
+    def receipts(self, channel: Channel, sent: list[Sent], *, until: date) -> Path:
+        """What the gateway or the managers say by the evening of that day: which texts arrived and who refused more of
+        them, and which calls were made."""
+        answers = self.twin.respond([one.contact for one in sent], until=until).answers
+        rows = [
+            statement
+            for one, answered in zip(sent, answers, strict=True)
+            if one.contact.channel == channel
+            for statement in _statements(one.key, answered, by_people=channel == "rm_call")
+        ]
+        return _write(self.folder / f"receipts_{channel}.csv", rows)
+
+    def go_on(self, sent: list[Sent]) -> None:
         """Sixty days pass; the bank's systems deliver what the customers did."""
         until = self.twin.parameters.as_of + timedelta(days=OUTCOME_DAYS + 1)
-        self.twin.write_followup(self.twin.respond(contacts, until=until), self.landing)
+        self.twin.write_followup(self.twin.respond([one.contact for one in sent], until=until), self.landing)
 
-    def truth(self, contacts: list[Contacted]) -> TrueEffect:
-        return self.twin.true_effect(contacts)
+    def truth(self, sent: list[Sent]) -> TrueEffect:
+        return self.twin.true_effect([one.contact for one in sent])
 
-    def _by_mail(self, catalog: Catalog, campaign: str, on: date) -> Iterator[Contacted]:
+    def _mails(self, catalog: Catalog, campaign: str, at: Instant) -> Iterator[Sent]:
         language = catalog.campaign(campaign).language
         offers = {
             offer.definition.creatives["email"][language].subject: name
@@ -114,17 +121,13 @@ class World:
         }
         for mail in self.mailbox.mails:
             offer = offers[str(mail.mail["Subject"])]
-            yield Contacted(address=mail.address, channel="email", offer=_known(offer), on=on)
+            contact = Contacted(address=mail.address, channel="email", offer=offer, at=at)
+            yield Sent(key=mail.message_id, contact=contact)
 
-    def _by_text(self, on: date) -> Iterator[Contacted]:
-        for row in self.handed_over("sms"):
-            yield Contacted(address=row["phone"], channel="sms", offer=_offer(row), on=on)
-
-    def _by_call(self, called: Path, on: date) -> Iterator[Contacted]:
-        done = {row["key"] for row in _rows(called) if row["outcome"] == "done"}
-        for row in self.handed_over("rm_call"):
-            if row["key"] in done:
-                yield Contacted(address=row["phone"], channel="rm_call", offer=_offer(row), on=on)
+    def _handed_over(self, channel: Literal["sms", "rm_call"], at: Instant) -> Iterator[Sent]:
+        for row in self.handed_over(channel):
+            contact = Contacted(address=row["phone"], channel=channel, offer=_offer(row), at=at)
+            yield Sent(key=row["key"], contact=contact)
 
 
 def outcomes_in(file: Path) -> Counter[str]:
@@ -132,13 +135,18 @@ def outcomes_in(file: Path) -> Counter[str]:
     return Counter(row["outcome"] for row in _rows(file))
 
 
-def _offer(row: Mapping[str, str]) -> Literal["deposit_renewal", "wealth_r2"]:
+def _statements(key: str, answered: Answered, *, by_people: bool) -> Iterator[tuple[str, str, str]]:
+    """Calls that managers let be are not told of: a work-list only shows them open."""
+    outcomes = {Fate.DELIVERED: "done" if by_people else "delivered", Fate.FAILED: "failed"}
+    if answered.fate in outcomes and answered.settled_at is not None:
+        yield key, outcomes[answered.fate], datetime_of(answered.settled_at).isoformat()
+    if answered.opted_out_at is not None:
+        yield key, "opted_out", datetime_of(answered.opted_out_at).isoformat()
+
+
+def _offer(row: Mapping[str, str]) -> str:
     """The key of a message names its offer: wave-customer-offer-step-channel."""
-    return _known(row["key"].split("-")[2])
-
-
-def _known(offer: str) -> Literal["deposit_renewal", "wealth_r2"]:
-    return "wealth_r2" if offer == "wealth_r2" else "deposit_renewal"
+    return row["key"].split("-")[2]
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

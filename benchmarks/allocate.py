@@ -1,0 +1,152 @@
+"""Population-wide allocation: certified gap and time, against PDLP (OR-Tools) and the interior point method of HiGHS.
+
+    python -m benchmarks.allocate [--size N] [--instances N] [--peers pdlp,highs-ipm] [--baselines] [--full]
+
+Every instance is solved to a gap of 1e-5 and put before the verifier, which computes all anew. Figures are of the
+worst instance, not the best. Peers solve the linear relaxation of the first instance only, in the same run: PDLP to
+1e-6, HiGHS to its default tolerance; each is stopped after `--patience` times our time. Ratios are of CPU time. The
+default size is 10 k customers, 2 instances, PDLP; `--full` is 10 instances with both peers and the baselines.
+
+Of ten million customers: `--size 10000000 --instances 1 --peers ""`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+from ortools.pdlp import solve_log_pb2, solvers_pb2
+from ortools.pdlp.python import pdlp
+from scipy.optimize import linprog
+
+from benchmarks.allocation_instances import draw_instance
+from lingque.decide.allocation.baselines import by_priority, by_value, in_chunks
+from lingque.decide.allocation.certificate import value_of
+from lingque.decide.allocation.exact import whole_program
+from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.program import Program
+from lingque.decide.allocation.solver import Allocation, Effort, allocate
+from lingque.decide.allocation.verifier import verify
+
+GAP = 1e-5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=10_000, help="customers")
+    parser.add_argument("--instances", type=int, default=2)
+    parser.add_argument("--peers", default="pdlp")
+    parser.add_argument("--patience", type=float, default=30.0, help="peers are stopped after so many times our time")
+    parser.add_argument("--baselines", action="store_true")
+    parser.add_argument("--full", action="store_true", help="10 instances, both peers, the baselines")
+    arguments = parser.parse_args()
+    if arguments.full:
+        arguments.instances, arguments.peers, arguments.baselines = 10, "pdlp,highs-ipm", True
+    allocate(draw_instance(2_000, 0))  # compiles
+    print(json.dumps(run(arguments)))
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    seconds, cpu, gaps, verdicts = [], [], [], []
+    ratios: dict[str, float] = {}
+    peers: dict[str, float] = {}
+    extra: dict[str, object] = {}
+    entries = 0
+    for seed in range(1, arguments.instances + 1):
+        problem = draw_instance(arguments.size, seed)
+        entries = max(entries, problem.entries)
+        began, began_cpu = time.perf_counter(), time.process_time()
+        found = allocate(problem, Effort(gap=GAP, seed=seed))
+        seconds.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - began_cpu)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        extra["peak_gb_of_the_solver"] = round(max(float(extra.get("peak_gb_of_the_solver", 0)), peak), 3)  # type: ignore[arg-type]
+        if not isinstance(found, Allocation):
+            raise SystemExit(f"instance {seed} cannot be kept: {found}")
+        verdict = verify(problem, found.choice, found.certificate)
+        gaps.append(verdict.gap)
+        verdicts.append(verdict.holds)
+        print(
+            f"instance {seed}: {problem.entries:,} entries, {seconds[-1]:.2f} s ({cpu[-1]:.2f} of CPU), "
+            f"gap {verdict.gap:.1e}, verifier: {'holds' if verdict.holds else verdict.faults}"
+        )
+        if seed == 1:
+            for name in filter(None, arguments.peers.split(",")):
+                patience = arguments.patience * seconds[0] + 5
+                program = whole_program(problem, elastic=False)
+                peer_began, peer_cpu = time.perf_counter(), time.process_time()
+                solved = PEERS[name](program, patience)
+                peers[name] = round(time.perf_counter() - peer_began, 2)
+                ratios[name] = round((time.process_time() - peer_cpu) / cpu[0], 2)
+                extra[f"{name} solved"] = solved
+                ended = "solved" if solved else "stopped"
+                print(f"{name}: {peers[name]:.1f} s, {ended}; {ratios[name]:.0f} × our CPU time")
+            if arguments.baselines:
+                extra["profit_over_baselines_percent"] = _over_baselines(problem, found.certificate.objective)
+    worst = max(gaps)
+    print(f"worst of {len(gaps)}: gap {worst:.1e}, {max(seconds):.2f} s; verified: {sum(verdicts)} of {len(verdicts)}")
+    return {
+        "name": "allocate",
+        "size": {"customers": arguments.size, "entries": entries, "instances": arguments.instances},
+        "seconds": round(max(seconds), 3),
+        "cpu_seconds": round(max(cpu), 3),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+        "peers": peers,
+        "ratios": ratios,
+        "checks": {"every_certificate_verified": all(verdicts), "every_gap_within_1e-5": bool(worst <= GAP)},
+        "extra": {"worst_gap": float(worst), "median_gap": float(np.median(gaps)), **extra},
+    }
+
+
+def _over_baselines(problem: Problem, objective: float) -> dict[str, float]:
+    """By how many percent the allocation is worth more. Baselines need not meet minimum volumes."""
+    percents = {}
+    for baseline in (by_priority, by_value, in_chunks):
+        worth = value_of(problem, baseline(problem))
+        percents[baseline.__name__] = round(100 * (objective / worth - 1), 2)
+        print(f"{baseline.__name__}: the allocation is worth {percents[baseline.__name__]:+.2f} %")
+    return percents
+
+
+def _pdlp(program: Program, patience: float) -> bool:
+    variables = len(program.gain)
+    relaxation = pdlp.QuadraticProgram()
+    relaxation.resize_and_initialize(variables, len(program.upper))
+    relaxation.objective_vector = -program.gain
+    relaxation.constraint_matrix = program.matrix[:, :variables].tocsc()
+    relaxation.constraint_upper_bounds = program.upper
+    relaxation.constraint_lower_bounds = np.full(len(program.upper), -np.inf)
+    relaxation.variable_lower_bounds = np.zeros(variables)
+    relaxation.variable_upper_bounds = np.ones(variables)
+    parameters = solvers_pb2.PrimalDualHybridGradientParams()
+    criteria = parameters.termination_criteria
+    criteria.simple_optimality_criteria.eps_optimal_relative = 1e-6
+    criteria.simple_optimality_criteria.eps_optimal_absolute = 1e-6
+    criteria.time_sec_limit = patience
+    parameters.num_threads = 2
+    result = pdlp.primal_dual_hybrid_gradient(relaxation, parameters)
+    return bool(result.solve_log.termination_reason == solve_log_pb2.TERMINATION_REASON_OPTIMAL)
+
+
+def _highs(program: Program, patience: float) -> bool:
+    variables = len(program.gain)
+    result = linprog(
+        -program.gain,
+        A_ub=program.matrix[:, :variables],
+        b_ub=program.upper,
+        bounds=(0.0, 1.0),
+        method="highs-ipm",
+        options={"time_limit": patience},
+    )
+    return bool(result.status == 0)
+
+
+PEERS: dict[str, Callable[[Program, float], bool]] = {"pdlp": _pdlp, "highs-ipm": _highs}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Population-wide allocation: who gets which offer by which channel, with a certificate of how good it is.
+
+In: what every (customer, offer, channel) is worth, and limits that hold for all customers together. Out: a choice that
+keeps every limit, a price per limit, and a bound that no choice whatever can pass. Always: the certificate is computed
+anew by `verifier`, which shares no code with the solver.
+
+    problem       what is to be decided
+    local         one customer at given prices, exactly
+    passes        all customers at given prices
+    dual          the prices
+    primal        from prices to a choice that keeps the limits
+    exact         small problems, by branch and bound
+    solver        all of these
+    certificate   what is claimed of a choice
+    verifier      whether that is true
+    infeasible    limits that contradict one another
+    baselines     what others do
+    sensitivity   what one more would earn
+    online        prices that steer a stream
+"""

@@ -1,0 +1,138 @@
+"""From prices to a choice that keeps the limits.
+
+At the best prices nearly everybody's choice is the right one. Undecided are those to whom something else is nearly as
+good: for every kind (and on the staffed channel for every branch) the few who would take it up, or give it up, at the
+least loss. Their part is solved as a whole number program with all limits; everybody else stays.
+
+Taken kind by kind, and not by one tolerance for all, a scarce and dear offer finds enough who are undecided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.certificate import chosen_entries, usage_of
+from lingque.decide.allocation.local import NOWHERE
+from lingque.decide.allocation.passes import Choice, Pass
+from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.program import Program, write_program
+from lingque.decide.allocation.undecided import undecided
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """The undecided customers, ascending, and the whole number program of their part."""
+
+    undecided: Int64s
+    program: Program
+
+
+def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> Core:
+    """For each kind the `width` customers who take it up, and those who give it up, at the least loss."""
+    staff, choice = problem.staff, passed.chosen
+    branch_starts = np.empty(0, dtype=np.int64) if staff is None else staff.starts
+    pairs = undecided(
+        problem.values, problem.kinds, _costs(problem), problem.starts, problem.most, choice,
+        prices @ problem.use, prices @ problem.use_of_cost, problem.menu.channel_of, problem.menu.class_of,
+        problem.menu.caps, NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_starts,
+        passed.staff_prices, width, max(width // 8, 2),
+    )  # fmt: skip
+    customers, entries = pairs[:, 0], pairs[:, 1]
+    them = np.unique(customers)
+    taken, whose = chosen_entries(problem, choice)
+    mine = np.isin(whose, them)
+    # what they have, and what they might have instead
+    both = np.unique(
+        np.column_stack(
+            (np.concatenate((customers, whose[mine])), np.concatenate((entries, taken[mine]))),
+        ),
+        axis=0,
+    )
+    left = problem.limits - usage_of(problem, taken[~mine])
+    rooms_left = np.empty(0)
+    if staff is not None:
+        on_it = problem.menu.channel_of[problem.kinds[taken]] == problem.menu.channel(staff.channel)
+        branch = np.searchsorted(staff.starts, whose[on_it & ~mine], side="right") - 1
+        rooms_left = staff.rooms - np.bincount(branch, minlength=len(staff.rooms))
+    program = write_program(
+        problem,
+        both[:, 0],
+        both[:, 1],
+        left=left,
+        rooms_left=rooms_left,
+        penalty=_penalty(problem, prices, both[:, 1]),
+        elastic=True,
+    )
+    return Core(undecided=them, program=program)
+
+
+def _penalty(problem: Problem, prices: Float64s, entries: Int64s) -> Float64s:
+    """Per unit by which a row is broken: more than anything that could be won by it."""
+    most = float(np.abs(problem.values[entries]).max(initial=1e-30))
+    use = np.abs(problem.use) + np.abs(problem.use_of_cost)
+    least = np.where(use > 0, use, np.inf).min(axis=1, initial=np.inf)
+    return np.maximum(20.0 * prices, 4.0 * most / np.where(np.isfinite(least), least, 1.0))
+
+
+def with_core(problem: Problem, choice: Choice, core: Core, taken: NDArray[np.bool_]) -> Choice:
+    """The choice with the undecided customers' part replaced."""
+    return put(problem, choice, core.undecided, core.program.customers[taken], core.program.entries[taken])
+
+
+def put(problem: Problem, choice: Choice, cleared: Int64s, customers: Int64s, entries: Int64s) -> Choice:
+    """The choice with nothing for those cleared but these entries, which are sorted by customer."""
+    new = choice.copy()
+    new[cleared] = NOWHERE
+    firsts = np.searchsorted(customers, customers, side="left")
+    new[customers, np.arange(len(customers)) - firsts] = entries - problem.starts[customers]
+    return new
+
+
+def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) -> Choice:
+    """Contacts taken back, least worth at the prices first, until no upper limit is passed."""
+    entries, customers = chosen_entries(problem, choice)
+    kinds = problem.kinds[entries]
+    costs = np.zeros(len(entries)) if problem.costs is None else problem.costs[entries]
+    used = problem.use[:, kinds] + problem.use_of_cost[:, kinds] * costs
+    upper = problem.limits >= 0
+    over = np.where(upper, used.sum(axis=1) - problem.limits, 0.0)
+    over[over <= slack_allowed(problem)] = 0.0
+    needs = problem.limits < 0
+    spare = np.where(needs, problem.limits - used.sum(axis=1), 0.0)
+    weight = problem.values[entries] - prices @ used
+    helps = (used[over > 0] > 0).any(axis=0)
+    dropped: list[int] = []
+    for at in np.flatnonzero(helps)[np.argsort(weight[helps], kind="stable")]:
+        if not (over > 0).any():
+            break
+        kept_minimum = (spare + used[:, at])[needs] >= 0
+        if ((used[:, at] > 0) & (over > 0)).any() and (kept_minimum.all() or (used[needs, at] == 0).all()):
+            over = over - np.where(upper, used[:, at], 0.0)
+            over[over <= slack_allowed(problem)] = 0.0
+            spare = spare + np.where(needs, used[:, at], 0.0)
+            dropped.append(int(at))
+    keep = np.ones(len(entries), dtype=np.bool_)
+    keep[dropped] = False
+    touched = np.unique(customers[~keep])
+    mine = keep & np.isin(customers, touched)
+    return put(problem, choice, touched, customers[mine], entries[mine])
+
+
+def slack_allowed(problem: Problem) -> Float64s:
+    """(rows,) by how much rounding alone may pass a limit: nothing that counts, whatever the size."""
+    return 1e-9 * np.maximum(np.abs(problem.limits), 1e-3)
+
+
+def keeps_limits(problem: Problem, choice: Choice) -> bool:
+    """Whether the global rows hold."""
+    entries, _ = chosen_entries(problem, choice)
+    return bool((usage_of(problem, entries) <= problem.limits + slack_allowed(problem)).all())
+
+
+def _costs(problem: Problem) -> Any:
+    return np.empty(0, dtype=np.float32) if problem.costs is None else problem.costs

@@ -1,0 +1,389 @@
+"""The problem: maximise Σ value · x over contacts x ∈ {0, 1}, within what each customer and all of them together bear.
+
+*Local* limits hold for one customer: at most so many contacts, one per offer and per group of offers that exclude one
+another, so many per channel. *Global* limits are rows over all customers, and the hours of the staff of each branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingque.core.errors import AllocationError, nearest
+from lingque.core.hashing import Float64s, Int64s
+from lingque.core.labels import Label
+
+Float32s = NDArray[np.float32]
+Kinds = NDArray[np.uint8] | NDArray[np.uint16]
+MOST_ENTRIES = 32_767
+"""Of one customer; a choice names an entry of the customer's in 16 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Menu:
+    """What may be proposed. An offer on a channel is a *kind*, numbered offer by offer.
+
+    `most_per_channel`: contacts of one customer on each channel, 1 where it is left out. `exclusive`: groups of offers
+    of which a customer gets at most one; an offer is in at most one group.
+    """
+
+    offers: tuple[str, ...]
+    channels: tuple[str, ...]
+    most_per_channel: tuple[int, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, names in (("offer", self.offers), ("channel", self.channels)):
+            if not names or len(set(names)) < len(names):
+                raise AllocationError(
+                    f"the menu needs at least one {what}, each named once", next_step=f"found: {names}"
+                )
+        if self.most_per_channel and len(self.most_per_channel) != len(self.channels):
+            raise AllocationError(
+                "most_per_channel is not as long as the channels", next_step="give one number for each"
+            )
+        if any(most < 0 for most in self.most_per_channel):
+            raise AllocationError("a channel may make a negative number of contacts", next_step="0 closes a channel")
+        grouped = [name for group in self.exclusive for name in group]
+        for name in grouped:
+            self.offer(name)
+        if len(set(grouped)) < len(grouped):
+            raise AllocationError(
+                "an offer is in two groups that exclude one another", next_step="join the groups, or take it out of one"
+            )
+
+    def offer(self, name: str) -> int:
+        """Its number."""
+        return _position(name, self.offers, "offer")
+
+    def channel(self, name: str) -> int:
+        """Its number."""
+        return _position(name, self.channels, "channel")
+
+    def kind(self, offer: str, channel: str) -> int:
+        """The number of an offer on a channel."""
+        return self.offer(offer) * len(self.channels) + self.channel(channel)
+
+    @property
+    def kinds(self) -> int:
+        return len(self.offers) * len(self.channels)
+
+    @cached_property
+    def offer_of(self) -> Int64s:
+        """(kinds,)"""
+        return np.repeat(np.arange(len(self.offers)), len(self.channels))
+
+    @cached_property
+    def channel_of(self) -> Int64s:
+        """(kinds,)"""
+        return np.tile(np.arange(len(self.channels)), len(self.offers))
+
+    @cached_property
+    def class_of(self) -> Int64s:
+        """(kinds,); of the kinds of one class a customer gets at most one."""
+        of_offer = np.arange(len(self.offers))
+        for group in self.exclusive:
+            members = [self.offer(name) for name in group]
+            of_offer[members] = members[0]
+        classes: Int64s = of_offer[self.offer_of]
+        return classes
+
+    @cached_property
+    def caps(self) -> Int64s:
+        """(channels,) contacts of one customer."""
+        return np.array(self.most_per_channel or [1] * len(self.channels), dtype=np.int64)
+
+
+class Limit(StrEnum):
+    """What a global row limits. `label` says it to people."""
+
+    CHANNEL = "channel"
+    STOCK = "stock"
+    OFFER_BUDGET = "offer_budget"
+    BUDGET = "budget"
+    MINIMUM = "minimum"
+
+    @property
+    def label(self) -> Label:
+        return LIMIT_LABELS[self]
+
+
+LIMIT_LABELS: dict[Limit, Label] = {
+    Limit.CHANNEL: Label(zh="渠道容量", en="channel capacity"),
+    Limit.STOCK: Label(zh="产品库存", en="stock of the offer"),
+    Limit.OFFER_BUDGET: Label(zh="产品预算", en="budget of the offer"),
+    Limit.BUDGET: Label(zh="总预算", en="total budget"),
+    Limit.MINIMUM: Label(zh="最低投放量", en="minimum volume"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Σ use · x ≤ limit over all customers, or ≥ for a minimum. Where it `spends`, a contact uses use × its cost."""
+
+    limit: Limit
+    subject: str
+    use: Float64s
+    amount: float
+    spends: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.limit.value}:{self.subject}" if self.subject else self.limit.value
+
+    @property
+    def sign(self) -> float:
+        """Times `use` and `amount` makes it a row of ≤."""
+        return -1.0 if self.limit is Limit.MINIMUM else 1.0
+
+
+def channel_capacity(menu: Menu, channel: str, contacts: float) -> Row:
+    """At most so many contacts on the channel."""
+    use = (menu.channel_of == menu.channel(channel)).astype(np.float64)
+    return Row(limit=Limit.CHANNEL, subject=channel, use=use, amount=contacts)
+
+
+def offer_stock(menu: Menu, offer: str, pieces: float) -> Row:
+    """The offer at most so many times."""
+    return Row(limit=Limit.STOCK, subject=offer, use=_of_offer(menu, offer), amount=pieces)
+
+
+def minimum_volume(menu: Menu, offer: str, contacts: float) -> Row:
+    """The offer at least so many times."""
+    return Row(limit=Limit.MINIMUM, subject=offer, use=_of_offer(menu, offer), amount=contacts)
+
+
+def offer_budget(menu: Menu, offer: str, amount: float, *, each: float | None = None) -> Row:
+    """What may be spent on the offer: `each` contact with it takes so much (its benefit); its whole cost if None."""
+    use = _of_offer(menu, offer)
+    if each is not None:
+        use = use * each
+    return Row(limit=Limit.OFFER_BUDGET, subject=offer, use=use, amount=amount, spends=each is None)
+
+
+def total_budget(menu: Menu, cost: float) -> Row:
+    """What all contacts may cost, in the unit of the costs."""
+    return Row(limit=Limit.BUDGET, subject="", use=np.ones(menu.kinds), amount=cost, spends=True)
+
+
+def _of_offer(menu: Menu, offer: str) -> Float64s:
+    use: Float64s = (menu.offer_of == menu.offer(offer)).astype(np.float64)
+    return use
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staff:
+    """A channel on which the staff of each customer's branch makes the contacts, each taking `hours_per_contact`.
+
+    Customers are sorted by branch: those of branch b are `starts[b]:starts[b + 1]`. `hours` (branches,).
+    """
+
+    channel: str
+    starts: Int64s
+    hours: Float64s
+    hours_per_contact: float = 1.0
+
+    @property
+    def rooms(self) -> Float64s:
+        """(branches,) contacts that the hours allow; whole ones, since nobody is called by half."""
+        rooms: Float64s = np.floor(self.hours / self.hours_per_contact * (1 + 1e-12))
+        return rooms
+
+    def with_rooms(self, rooms: Float64s) -> Staff:
+        """The same branches with so many contacts, which may be broken numbers where they are a share of some."""
+        return _SharedStaff(channel=self.channel, starts=self.starts, hours=rooms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """n customers, and per customer the entries `starts[i]:starts[i + 1]`: a kind with its value, each kind once.
+
+    `values` (entries,) in any unit of money; `most` (n,) contacts of a customer. A cost belongs to the kind
+    (`cost_of_kind`) or to the entry (`costs`); without either, contacts cost nothing. Arrays may be memory-mapped.
+    Raises `AllocationError` on anything that makes the question meaningless, and names it.
+    """
+
+    menu: Menu
+    starts: Int64s
+    kinds: Kinds
+    values: Float32s
+    most: NDArray[np.uint8]
+    rows: tuple[Row, ...] = ()
+    staff: Staff | None = None
+    cost_of_kind: Float64s | None = None
+    costs: Float32s | None = None
+
+    def __post_init__(self) -> None:
+        _check_shape(self)
+        _check_numbers(self)
+        _check_rows(self)
+        if self.staff is not None:
+            _check_staff(self, self.staff)
+
+    @property
+    def customers(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def entries(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def most_of_all(self) -> int:
+        """The greatest number of contacts of a customer, at least 1."""
+        return max(int(self.most.max(initial=0)), 1)
+
+    @cached_property
+    def limits(self) -> Float64s:
+        """(rows,) the right-hand sides as ≤."""
+        return np.array([row.sign * row.amount for row in self.rows], dtype=np.float64)
+
+    @cached_property
+    def use(self) -> Float64s:
+        """(rows, kinds) what one contact of a kind uses, as ≤."""
+        by_kind = np.zeros(self.menu.kinds) if self.cost_of_kind is None else self.cost_of_kind
+        rows = [row.sign * row.use * (by_kind if row.spends else 1.0) for row in self.rows]
+        return _table(rows, self.menu)
+
+    @cached_property
+    def use_of_cost(self) -> Float64s:
+        """(rows, kinds) what a contact uses per unit of its own cost, where costs belong to entries."""
+        of_entry = 0.0 if self.costs is None else 1.0
+        rows = [row.sign * row.use * (of_entry if row.spends else 0.0) for row in self.rows]
+        return _table(rows, self.menu)
+
+    def with_limits(self, amounts: Sequence[float]) -> Problem:
+        """The same customers under other amounts, in the order of the rows."""
+        rows = tuple(replace(row, amount=amount) for row, amount in zip(self.rows, amounts, strict=True))
+        return replace(self, rows=rows)
+
+    def part(self, customers: Int64s, *, share: float) -> Problem:
+        """Some of the customers, under that share of every limit; ascending where there are branches."""
+        lengths = np.diff(self.starts)[customers]
+        starts = np.concatenate(([0], np.cumsum(lengths)))
+        entries = np.repeat(self.starts[:-1][customers] - starts[:-1], lengths) + np.arange(starts[-1])
+        staff = self.staff
+        if staff is not None:
+            starts_of_branches = np.searchsorted(customers, staff.starts)
+            staff = replace(staff, starts=starts_of_branches).with_rooms(staff.rooms * share)
+        return replace(
+            self,
+            starts=starts,
+            kinds=self.kinds[entries],
+            values=self.values[entries],
+            costs=None if self.costs is None else self.costs[entries],
+            most=self.most[customers],
+            rows=tuple(replace(row, amount=row.amount * share) for row in self.rows),
+            staff=staff,
+        )
+
+
+class _SharedStaff(Staff):
+    """The staff as a part of the customers sees it."""
+
+    @property
+    def rooms(self) -> Float64s:
+        return self.hours
+
+
+def smallest_kinds(kinds: NDArray[Any], menu: Menu) -> Kinds:
+    """Kinds in the fewest bytes that hold the menu; a pass over them is as fast as memory."""
+    return kinds.astype(np.uint8) if menu.kinds <= 256 else kinds.astype(np.uint16)
+
+
+def _table(rows: Sequence[Float64s], menu: Menu) -> Float64s:
+    table: Float64s = np.array(rows, dtype=np.float64).reshape(len(rows), menu.kinds)
+    return table
+
+
+def _position(name: str, names: tuple[str, ...], what: str) -> int:
+    if name not in names:
+        raise AllocationError(f"the menu has no {what} '{name}'", next_step=nearest(name, names))
+    return names.index(name)
+
+
+def _check_shape(problem: Problem) -> None:
+    starts, entries = problem.starts, problem.entries
+    if len(starts) < 1 or starts[0] != 0 or starts[-1] != entries or (np.diff(starts) < 0).any():
+        raise AllocationError(
+            f"starts do not lead through the {entries} entries", next_step="starts rise from 0 to the number of entries"
+        )
+    if len(problem.kinds) != entries or len(problem.most) != problem.customers:
+        raise AllocationError(
+            f"{problem.customers} customers with {entries} entries have {len(problem.most)} numbers of contacts and"
+            f" {len(problem.kinds)} kinds",
+            next_step="give one 'most' per customer and one kind per entry",
+        )
+    if entries and int(problem.kinds.max()) >= problem.menu.kinds:
+        raise AllocationError(
+            f"kind {int(problem.kinds.max())} is not on the menu of {problem.menu.kinds}", next_step="ask Menu.kind"
+        )
+    if entries and int(np.diff(starts).max()) > min(MOST_ENTRIES, problem.menu.kinds):
+        raise AllocationError(
+            f"a customer has {int(np.diff(starts).max())} entries, more than there are kinds",
+            next_step="give each kind once",
+        )
+    if problem.cost_of_kind is not None and problem.costs is not None:
+        raise AllocationError("costs are given per kind and per entry", next_step="give one of them")
+
+
+def _check_numbers(problem: Problem) -> None:
+    by_kind = problem.cost_of_kind
+    costs = problem.costs if by_kind is None else by_kind
+    if costs is not None and len(costs) != (problem.entries if by_kind is None else problem.menu.kinds):
+        raise AllocationError(f"there are {len(costs)} costs", next_step="give one per entry, or one per kind")
+    for what, numbers in (("value", problem.values), ("cost", costs)):
+        if numbers is None:
+            continue
+        # the sum is finite only if every one is, or if huge ones cancel; only then is each looked at
+        if not np.isfinite(np.sum(numbers, dtype=np.float64)) or what == "cost":
+            bad = ~np.isfinite(numbers) if what == "value" else ~(np.isfinite(numbers) & (numbers >= 0))
+            if bad.any():
+                at = int(np.argmax(bad))
+                raise AllocationError(
+                    f"{what} {at} is {numbers[at]}, as are {int(bad.sum()) - 1} others",
+                    next_step="leave out the entries that have no value" if what == "value" else "a cost is 0 or more",
+                )
+
+
+def _check_rows(problem: Problem) -> None:
+    names = [row.name for row in problem.rows]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise AllocationError(f"the limit '{twice}' is given twice", next_step="keep the narrower one")
+    for row in problem.rows:
+        if not np.isfinite(row.amount) or row.amount < 0:
+            raise AllocationError(
+                f"the limit '{row.name}' is {row.amount}", next_step="give 0 or more; leave out what is not limited"
+            )
+        if len(row.use) != problem.menu.kinds or not np.isfinite(row.use).all() or (row.use < 0).any():
+            raise AllocationError(
+                f"the limit '{row.name}' has no use of 0 or more for each of the {problem.menu.kinds} kinds",
+                next_step="make it with the functions of this module",
+            )
+
+
+def _check_staff(problem: Problem, staff: Staff) -> None:
+    problem.menu.channel(staff.channel)
+    starts = staff.starts
+    if len(starts) != len(staff.hours) + 1 or starts[0] != 0 or starts[-1] != problem.customers:
+        raise AllocationError(
+            f"the {len(staff.hours)} branches do not lead through the {problem.customers} customers",
+            next_step="sort the customers by branch; starts rise from 0 to the number of customers",
+        )
+    if (np.diff(starts) < 0).any():
+        raise AllocationError("the customers are not sorted by branch", next_step="sort them")
+    bad = ~(np.isfinite(staff.hours) & (staff.hours >= 0))
+    if bad.any():
+        branch = int(np.argmax(bad))
+        raise AllocationError(f"branch {branch} has {staff.hours[branch]} hours", next_step="give 0 or more")
+    if not staff.hours_per_contact > 0:
+        raise AllocationError(
+            f"a contact takes {staff.hours_per_contact} hours", next_step="give more than 0, or leave the staff out"
+        )

@@ -1,0 +1,188 @@
+"""Some customers' part of a problem as a linear program, for HiGHS: the whole of a small problem, or of a large one
+the few customers who are undecided at the prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import coo_array, csr_array
+
+from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.problem import Problem
+
+INFEASIBLE = 2
+"""What scipy's `milp` calls it."""
+
+
+class Verdict(Enum):
+    """Why there is no whole number solution: none exists, or none was found within the nodes or the time."""
+
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """Which variables are 1, and whether that is proved to be the best to the gap asked for."""
+
+    taken: NDArray[np.bool_]
+    proved: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relaxed:
+    """The linear program solved: prices of the rows and of all branches' rooms, and what each row is short of."""
+
+    prices: Float64s
+    staff_prices: Float64s
+    short: Float64s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """Maximise gain · x over the variables (customer, entry), then one shortage per row at a penalty.
+
+    The first rows of `matrix` are the problem's, scaled by `scale`; then the `branches`; then the customers' own
+    limits.
+    """
+
+    customers: Int64s
+    entries: Int64s
+    gain: Float64s
+    matrix: csr_array
+    upper: Float64s
+    scale: Float64s
+    branches: Int64s
+    all_branches: int
+    penalty: Float64s
+    most_short: Float64s
+
+    def relax(self) -> Relaxed | None:
+        """None where there is no solution."""
+        if not len(self._cost):
+            return Relaxed(prices=np.empty(0), staff_prices=np.zeros(self.all_branches), short=np.empty(0))
+        bounds = np.column_stack((np.zeros(len(self._cost)), self._most))
+        solved = linprog(self._cost, A_ub=self.matrix, b_ub=self.upper, bounds=bounds, method="highs")
+        if solved.x is None:
+            return None
+        duals = -np.asarray(solved.ineqlin.marginals)
+        rows = len(self.scale)
+        staff = np.zeros(self.all_branches)
+        staff[self.branches] = np.maximum(duals[rows : rows + len(self.branches)], 0.0)
+        return Relaxed(
+            prices=np.maximum(duals[:rows], 0.0) / self.scale,
+            staff_prices=staff,
+            short=np.asarray(solved.x)[len(self.gain) :] * self.scale,
+        )
+
+    def solve(self, *, gap: float, seconds: float | None, nodes: int) -> Whole | Verdict:
+        """The best whole number solution, no row being short; to a relative `gap`."""
+        variables = len(self.gain)
+        if not variables:
+            nothing = Whole(taken=np.empty(0, dtype=np.bool_), proved=True)
+            return nothing if (self.upper >= 0).all() else Verdict.INFEASIBLE
+        solved = milp(
+            -self.gain,
+            constraints=LinearConstraint(self.matrix[:, :variables], -np.inf, self.upper),
+            bounds=Bounds(0.0, 1.0),
+            integrality=np.ones(variables),
+            options=_options(gap, seconds, nodes),
+        )
+        if solved.x is None:
+            return Verdict.INFEASIBLE if solved.status == INFEASIBLE else Verdict.UNKNOWN
+        return Whole(taken=np.asarray(solved.x) > 0.5, proved=bool(solved.status == 0))
+
+    def least_short(self, *, nodes: int) -> Float64s:
+        """By how much each row is short where whole contacts keep all others and the penalties are least."""
+        variables, rows = len(self.gain), len(self.scale)
+        solved = milp(
+            self._cost,
+            constraints=LinearConstraint(self.matrix, -np.inf, self.upper),
+            bounds=Bounds(0.0, self._most),
+            integrality=np.concatenate((np.ones(variables), np.zeros(rows))),
+            options=_options(0.0, None, nodes),
+        )
+        short: Float64s = np.asarray(solved.x)[variables:] * self.scale
+        return short
+
+    @property
+    def _cost(self) -> Float64s:
+        return np.concatenate((-self.gain, self.penalty * self.scale))
+
+    @property
+    def _most(self) -> Float64s:
+        return np.concatenate((np.ones(len(self.gain)), self.most_short / self.scale))
+
+
+def _options(gap: float, seconds: float | None, nodes: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"mip_rel_gap": gap, "node_limit": nodes}
+    if seconds is not None:
+        options["time_limit"] = max(seconds, 0.1)
+    return options
+
+
+def write_program(
+    problem: Problem,
+    customers: Int64s,
+    entries: Int64s,
+    *,
+    left: Float64s,
+    rooms_left: Float64s,
+    penalty: Float64s,
+    elastic: bool,
+) -> Program:
+    """Over these (customer, entry) pairs, within what is left of every row as ≤ and of every branch's rooms.
+
+    Where it is `elastic` a row may be short at its penalty per unit.
+    """
+    menu = problem.menu
+    kinds = problem.kinds[entries].astype(np.int64)
+    costs = np.zeros(len(entries)) if problem.costs is None else problem.costs[entries].astype(np.float64)
+    used = problem.use[:, kinds] + problem.use_of_cost[:, kinds] * costs
+    scale = np.maximum(np.abs(used).max(axis=1, initial=0.0), 1e-300)
+    scale = np.where(scale > 1e-299, scale, 1.0)
+    row, column = np.nonzero(used)
+    blocks = [(row, column, used[row, column] / scale[row])]
+    upper = [left / scale]
+    height = len(problem.rows)
+
+    branches = np.empty(0, dtype=np.int64)
+    if problem.staff is not None:
+        staffed = np.flatnonzero(menu.channel_of[kinds] == menu.channel(problem.staff.channel))
+        of_entry = np.searchsorted(problem.staff.starts, customers[staffed], side="right") - 1
+        branches, place = np.unique(of_entry, return_inverse=True)
+        blocks.append((place + height, staffed, np.ones(len(staffed))))
+        upper.append(rooms_left[branches])
+        height += len(branches)
+    for keys, most in (
+        (customers, problem.most[customers].astype(np.float64)),
+        (customers * menu.kinds + menu.class_of[kinds], np.ones(len(kinds))),
+        (customers * menu.kinds + menu.channel_of[kinds], menu.caps[menu.channel_of[kinds]].astype(np.float64)),
+    ):
+        _, first, group, size = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        binding = size > most[first]
+        number = np.cumsum(binding) - 1 + height
+        inside = np.flatnonzero(binding[group])
+        blocks.append((number[group[inside]], inside, np.ones(len(inside))))
+        upper.append(most[first][binding])
+        height += int(binding.sum())
+    rows = np.arange(len(problem.rows))
+    blocks.append((rows, len(entries) + rows, -np.ones(len(rows))))
+    row, column, number = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return Program(
+        customers=customers,
+        entries=entries,
+        gain=problem.values[entries].astype(np.float64),
+        matrix=csr_array(coo_array((number, (row, column)), shape=(height, len(entries) + len(rows)))),
+        upper=np.concatenate(upper),
+        scale=scale,
+        branches=branches,
+        all_branches=len(rooms_left),
+        penalty=penalty,
+        most_short=np.full(len(rows), np.inf if elastic else 0.0),
+    )

@@ -1,0 +1,177 @@
+"""All together: a choice within the limits, and its certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lingque.core.hashing import Float64s
+from lingque.decide.allocation.certificate import Certificate, certify, value_of
+from lingque.decide.allocation.dual import find_prices
+from lingque.decide.allocation.exact import Exact, Without, solve_exactly
+from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
+from lingque.decide.allocation.passes import Choice, Pass, run_pass
+from lingque.decide.allocation.primal import core_of, drop_what_is_too_much, keeps_limits, with_core
+from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.program import Whole
+
+SMALL = 12_000
+"""Entries up to which branch and bound over everything is the quicker way."""
+WIDTHS = (4, 8, 16, 32)
+"""How many undecided customers per kind the whole number program takes, from one attempt to the next."""
+NODES = 100
+"""Of branch and bound over the undecided; a wider core is the better way to use time."""
+LINEAR = 5
+"""How many times as many the linear program takes: it is quickly solved, and the better its prices, the fewer are left
+undecided."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where the search is: the least bound and the greatest value so far (None: no choice yet)."""
+
+    stage: Literal["prices", "choice"]
+    seconds: float
+    bound: float
+    objective: float | None
+
+    @property
+    def gap(self) -> float | None:
+        """Relative to the bound."""
+        if self.objective is None:
+            return None
+        return max(self.bound - self.objective, 0.0) / max(abs(self.bound), 1e-300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocation:
+    """Who gets what, and how good that is."""
+
+    choice: Choice
+    certificate: Certificate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """When to stop: at a `gap` (relative), or after `seconds` with the best choice so far. The seed draws samples."""
+
+    gap: float = 1e-5
+    seconds: float | None = None
+    seed: int = 0
+
+
+DEFAULT_EFFORT = Effort()
+
+
+def allocate(
+    problem: Problem,
+    effort: Effort = DEFAULT_EFFORT,
+    *,
+    start: Float64s | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    elapsed: Callable[[], float] = time.perf_counter,
+) -> Allocation | Infeasible:
+    """The best choice that the effort finds; it keeps every limit. `start`: prices of the rows to begin from.
+
+    Limits that contradict one another are named instead. The same problem, effort and start give the same answer,
+    unless time ends the search.
+    """
+    if problem.entries <= SMALL:
+        exact = solve_exactly(problem, gap=effort.gap, seconds=effort.seconds)
+        if isinstance(exact, Exact):
+            return Allocation(choice=exact.choice, certificate=exact.certificate)
+        if exact is Without.A_SOLUTION:
+            return conflicts_of(problem)
+    search = _Search(problem=problem, effort=effort, progress=progress, elapsed=elapsed, began=elapsed())
+    found = search.run(start)
+    return conflicts_of(problem) if found is None else found
+
+
+class _Search:
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        effort: Effort,
+        progress: Callable[[Progress], None],
+        elapsed: Callable[[], float],
+        began: float,
+    ) -> None:
+        self._problem, self._effort, self._progress = problem, effort, progress
+        self._elapsed, self._began = elapsed, began
+        self._prices = np.zeros(len(problem.rows))
+        self._passed: Pass | None = None
+        self._choice: Choice | None = None
+        self._objective: float | None = None
+
+    def run(self, start: Float64s | None) -> Allocation | None:
+        problem = self._problem
+        found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch, start=start)
+        self._price(found.rows, found.passed)
+        for width in WIDTHS:
+            self._attempt(width)
+            if self._is_good_enough() or self._is_late():
+                break
+        if self._choice is None or self._passed is None:
+            return None
+        return Allocation(choice=self._choice, certificate=certify(problem, self._choice, self._prices, self._passed))
+
+    def _watch(self, passed: Pass, prices: Float64s) -> bool:
+        self._price(prices, passed)
+        self._tell("prices")
+        return self._is_late()
+
+    def _attempt(self, width: int) -> None:
+        """Better prices from the linear program of the many undecided; a choice from the few left undecided at them."""
+        problem = self._problem
+        passed = run_pass(problem, self._prices, choose=True)
+        relaxed = core_of(problem, self._prices, passed, width=LINEAR * width).program.relax()
+        if relaxed is not None and not self._is_late():
+            priced = run_pass(problem, relaxed.prices, choose=True)
+            if priced.bound < passed.bound:
+                passed = priced
+                self._price(relaxed.prices, priced)
+        choice = passed.chosen
+        core = core_of(problem, self._prices, passed, width=width)
+        size = max(float(np.abs(core.program.gain).sum()), 1e-300)
+        gap = min(0.2 * self._effort.gap * abs(passed.bound) / size, 1e-2)
+        if not self._is_late():
+            whole = core.program.solve(gap=gap, seconds=self._seconds_left(), nodes=NODES)
+            choice = with_core(problem, choice, core, whole.taken) if isinstance(whole, Whole) else choice
+        self._take(choice)
+        self._tell("choice")
+
+    def _take(self, choice: Choice) -> None:
+        if not keeps_limits(self._problem, choice):
+            choice = drop_what_is_too_much(self._problem, self._prices, choice)
+            if not keeps_limits(self._problem, choice):
+                return
+        value = value_of(self._problem, choice)
+        if self._objective is None or value > self._objective:
+            self._choice, self._objective = choice, value
+
+    def _price(self, prices: Float64s, passed: Pass) -> None:
+        if self._passed is None or passed.bound < self._passed.bound:
+            self._prices, self._passed = prices, passed
+
+    def _is_good_enough(self) -> bool:
+        if self._objective is None or self._passed is None:
+            return False
+        return self._passed.bound - self._objective <= self._effort.gap * abs(self._passed.bound)
+
+    def _seconds_left(self) -> float | None:
+        seconds = self._effort.seconds
+        return None if seconds is None else seconds - (self._elapsed() - self._began)
+
+    def _is_late(self) -> bool:
+        left = self._seconds_left()
+        return left is not None and left <= 0
+
+    def _tell(self, stage: Literal["prices", "choice"]) -> None:
+        bound = np.inf if self._passed is None else self._passed.bound
+        seconds = self._elapsed() - self._began
+        self._progress(Progress(stage=stage, seconds=seconds, bound=bound, objective=self._objective))

@@ -1,0 +1,225 @@
+"""Is it true what a certificate claims? Computed anew from the problem and the choice, in float64.
+
+Nothing of the solver is used here: usage is added up entry by entry, and the bound comes from a customer-by-customer
+search of its own (depth first over sets of contacts, where the solver walks augmenting paths). A choice that is worth
+more than its bound is a fault of one of the two, and fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lingque.core.hashing import Int64s
+from lingque.decide.allocation.certificate import Certificate
+from lingque.decide.allocation.compiled import kernel
+from lingque.decide.allocation.passes import Choice
+from lingque.decide.allocation.problem import Problem
+
+ROUNDING = 1e-9
+"""Relative; what sums of that many float64 may differ by, and no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the verifier computed itself, and everything that it finds wrong. `holds` if that is nothing."""
+
+    objective: float
+    bound: float
+    faults: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+    @property
+    def gap(self) -> float:
+        """Between what was computed here."""
+        return max(self.bound - self.objective, 0.0) / max(abs(self.bound), 1e-300)
+
+
+def verify(problem: Problem, choice: Choice, certificate: Certificate) -> Verdict:
+    """Checks every limit of every customer, every row, every branch, the objective and the bound."""
+    faults = list(_shape_faults(problem, choice))
+    if faults:
+        return Verdict(objective=float("nan"), bound=float("nan"), faults=tuple(faults))
+    customers, places = np.nonzero(choice >= 0)
+    entries = problem.starts[customers] + choice[customers, places]
+    faults += _local_faults(problem, customers, entries)
+    faults += _global_faults(problem, customers, entries, certificate)
+    objective = float(np.sum(problem.values[entries], dtype=np.float64))
+    bound = _bound(problem, certificate)
+    scale = max(abs(objective), abs(bound))
+    if abs(objective - certificate.objective) > ROUNDING * scale:
+        faults.append(f"the choice is worth {objective:.9g}, not {certificate.objective:.9g} as certified")
+    if bound > certificate.bound + ROUNDING * scale:
+        faults.append(f"the prices prove {bound:.9g} only, not {certificate.bound:.9g} as certified")
+    if objective > bound + ROUNDING * scale:
+        faults.append(f"the choice is worth {objective:.9g}, more than the bound {bound:.9g}: one of them is wrong")
+    return Verdict(objective=objective, bound=bound, faults=tuple(faults))
+
+
+def _shape_faults(problem: Problem, choice: Choice) -> list[str]:
+    if choice.ndim != 2 or len(choice) != problem.customers:
+        return [f"the choice has {len(choice)} rows for {problem.customers} customers"]
+    lengths = np.diff(problem.starts)
+    outside = (choice >= lengths[:, None]) | (choice < -1)
+    if outside.any():
+        return [f"customer {int(np.argmax(outside.any(axis=1)))} gets an entry that is not there"]
+    return []
+
+
+def _local_faults(problem: Problem, customers: Int64s, entries: Int64s) -> list[str]:
+    faults = []
+    menu, kinds = problem.menu, problem.kinds[entries].astype(np.int64)
+    counted = np.bincount(customers, minlength=problem.customers)
+    if (counted > problem.most).any():
+        faults.append(f"customer {int(np.argmax(counted > problem.most))} gets more contacts than the most")
+    if len(np.unique(entries)) < len(entries):
+        faults.append("somebody gets the same entry twice")
+    classes, times = np.unique(customers * menu.kinds + menu.class_of[kinds], return_counts=True)
+    if (times > 1).any():
+        faults.append(f"customer {int(classes[times > 1][0] // menu.kinds)} gets two offers that exclude one another")
+    on_channel, times = np.unique(customers * len(menu.channels) + menu.channel_of[kinds], return_counts=True)
+    over = times > menu.caps[on_channel % len(menu.channels)]
+    if over.any():
+        customer, channel = divmod(int(on_channel[over][0]), len(menu.channels))
+        faults.append(f"customer {customer} gets too many contacts on {menu.channels[channel]}")
+    return faults
+
+
+def _global_faults(problem: Problem, customers: Int64s, entries: Int64s, certificate: Certificate) -> list[str]:
+    faults = []
+    kinds = problem.kinds[entries].astype(np.int64)
+    cost = np.zeros(len(entries))
+    if problem.cost_of_kind is not None:
+        cost = problem.cost_of_kind[kinds]
+    elif problem.costs is not None:
+        cost = problem.costs[entries].astype(np.float64)
+    if [one.name for one in certificate.limits] != [row.name for row in problem.rows]:
+        return ["the certificate speaks of other limits"]
+    for row, report in zip(problem.rows, certificate.limits, strict=True):
+        used = float(np.sum(row.use[kinds] * (cost if row.spends else 1.0)))
+        over = row.sign * (used - row.amount)
+        if over > ROUNDING * max(row.amount, 1e-3):
+            faults.append(f"'{row.name}' is {row.amount:.9g}, used are {used:.9g}")
+        if abs(used - report.used) > ROUNDING * max(abs(used), row.amount, 1.0):
+            faults.append(f"of '{row.name}' {used:.9g} are used, not {report.used:.9g} as certified")
+        if not report.price >= 0:
+            faults.append(f"'{row.name}' has the price {report.price}")
+    if problem.staff is not None:
+        staffed = problem.menu.channel_of[kinds] == problem.menu.channel(problem.staff.channel)
+        branch = np.searchsorted(problem.staff.starts, customers[staffed], side="right") - 1
+        hours = np.bincount(branch, minlength=len(problem.staff.hours)) * problem.staff.hours_per_contact
+        over_hours = hours > problem.staff.hours * (1 + ROUNDING)
+        if over_hours.any():
+            faults.append(f"branch {int(np.argmax(over_hours))} works more hours than it has")
+        if not (certificate.staff_prices >= 0).all() or len(certificate.staff_prices) != len(hours):
+            faults.append("the branches' prices are not one number of 0 or more each")
+    return faults
+
+
+def _bound(problem: Problem, certificate: Certificate) -> float:
+    """Σ price × limit + Σ over customers of the most that they are worth at the prices."""
+    menu, staff = problem.menu, problem.staff
+    price, per_cost = np.zeros(menu.kinds), np.zeros(menu.kinds)
+    paid = 0.0
+    for row, report in zip(problem.rows, certificate.limits, strict=True):
+        signed = row.sign * report.price
+        paid += signed * row.amount
+        if not row.spends:
+            price += signed * row.use
+        elif problem.cost_of_kind is not None:
+            price += signed * row.use * problem.cost_of_kind
+        else:
+            per_cost += signed * row.use
+    extra = np.zeros(problem.customers)
+    staffed = -1
+    if staff is not None:
+        staffed = menu.channel(staff.channel)
+        extra = np.repeat(certificate.staff_prices, np.diff(staff.starts))
+        # nobody is called by half: the whole contacts that the hours allow are a limit as well
+        paid += float(certificate.staff_prices @ np.floor(staff.hours / staff.hours_per_contact * (1 + 1e-12)))
+    costs = np.empty(0, dtype=np.float32) if problem.costs is None else problem.costs
+    most = _most_worth(
+        problem.starts, problem.kinds, problem.values, costs, problem.most, price, per_cost, extra, staffed,
+        menu.class_of, menu.channel_of, menu.caps,
+    )  # fmt: skip
+    return paid + float(most)
+
+
+@kernel
+def _most_worth(
+    starts: Any, kinds: Any, values: Any, costs: Any, most: Any, price: Any, per_cost: Any, extra: Any, staffed: int,
+    class_of: Any, channel_of: Any, caps: Any,
+) -> float:  # fmt: skip
+    total = 0.0
+    widest: Any = 1
+    for customer in range(len(starts) - 1):
+        widest = max(widest, starts[customer + 1] - starts[customer])
+    net = np.empty(widest)
+    kind_of = np.empty(widest, dtype=np.int64)
+    taken = np.empty(widest + 1, dtype=np.int64)
+    for customer in range(len(starts) - 1):
+        size: Any = 0
+        for entry in range(starts[customer], starts[customer + 1]):
+            kind = np.int64(kinds[entry])
+            worth = np.float64(values[entry]) - price[kind]
+            if len(costs) > 0:
+                worth -= per_cost[kind] * np.float64(costs[entry])
+            if channel_of[kind] == staffed:
+                worth -= extra[customer]
+            if worth > 0:
+                net[size] = worth
+                kind_of[size] = kind
+                size += 1
+        at_most = min(np.int64(most[customer]), size)
+        if at_most == 0:
+            continue
+        if at_most == 1:
+            best = 0.0
+            for at in range(size):
+                if caps[channel_of[kind_of[at]]] > 0:
+                    best = max(best, net[at])
+            total += best
+            continue
+        order = np.argsort(-net[:size])
+        # depth first, best entries first: take the next that fits; turn back when even the best that could
+        # still come would not be more
+        best = 0.0
+        worth = 0.0
+        depth = 0
+        at = 0
+        while True:
+            promising = at < size and depth < at_most
+            if promising:
+                hope = worth
+                for ahead in range(at, min(at + at_most - depth, size)):
+                    hope += net[order[ahead]]
+                promising = hope > best
+            if promising:
+                kind = kind_of[order[at]]
+                fits = True
+                on_channel = 0
+                for before in range(depth):
+                    other = kind_of[order[taken[before]]]
+                    if class_of[other] == class_of[kind]:
+                        fits = False
+                    if channel_of[other] == channel_of[kind]:
+                        on_channel += 1
+                if fits and on_channel < caps[channel_of[kind]]:
+                    taken[depth] = at
+                    depth += 1
+                    worth += net[order[at]]
+                    best = max(best, worth)
+                at += 1
+                continue
+            if depth == 0:
+                break
+            depth -= 1
+            worth -= net[order[taken[depth]]]
+            at = taken[depth] + 1
+        total += best
+    return total

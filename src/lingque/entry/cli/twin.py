@@ -1,0 +1,103 @@
+"""Commands of the simulated bank: make it, and look whether it could be real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lingque.core.errors import ConfigurationError
+from lingque.entry.cli.application import console
+from lingque.entry.cli.workspace import progress_bar
+from lingque.entry.twin_report import render
+from lingque.twin.bank import Twin
+from lingque.twin.blocks import blocks_of
+from lingque.twin.figures import Figures
+from lingque.twin.making import make_bank
+from lingque.twin.parameters import TwinParameters
+from lingque.twin.presets import parameters_of, preset_names
+
+twin_app = typer.Typer(name="twin", help="The simulated bank, whose truth is known.", no_args_is_help=True)
+
+PresetOption = Annotated[str, typer.Option(help=f"How large: {', '.join(preset_names())}.")]
+SeedOption = Annotated[int | None, typer.Option(help="Another bank of the same kind.", show_default="of the preset")]
+MonthsOption = Annotated[int | None, typer.Option(help="Length of the history.", show_default="of the preset")]
+FileOption = Annotated[Path | None, typer.Option("--parameters", help="A YAML file with what shall be otherwise.")]
+
+
+@twin_app.command("make")
+def make(
+    out: Annotated[Path, typer.Option(help="An empty folder, or one that does not exist yet.")],
+    preset: PresetOption = "small",
+    months: MonthsOption = None,
+    seed: SeedOption = None,
+    parameters: FileOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the files are the same with any number.")] = 2,
+) -> None:
+    """Make the files that a bank's systems would deliver, and the truth beside them.
+
+    `landing` holds one file per month and system and the last days one by one, `resent` a day that is sent again,
+    `truth` what no bank could know, `parameters.yaml` all that it takes to make the same bank again.
+
+    Examples:
+
+        lingque twin make --preset city --months 24 --out city
+
+        lingque twin make --preset tiny --seed 7 --out tiny
+    """
+    with _told():
+        chosen = parameters_of(preset, file=parameters, seed=seed, months=months)
+        began = time.monotonic()
+        with progress_bar() as progress:
+            task = progress.add_task("blocks of customers", total=len(tuple(blocks_of(chosen))))
+            made = make_bank(chosen, out, workers=workers, progress=lambda done: progress.update(task, completed=done))
+    seconds = time.monotonic() - began
+    console.print(
+        f"✓ {out}: {made.customers:,} customers, {made.transactions:,} transactions, {made.rows:,} rows in "
+        f"{len(made.files):,} files; {seconds:.0f} s, {made.rows / seconds:,.0f} rows/s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@twin_app.command("report")
+def report(
+    out: Annotated[Path, typer.Option(help="The page to write (HTML).")] = Path("twin.html"),
+    preset: PresetOption = "tiny",
+    months: MonthsOption = None,
+    seed: SeedOption = None,
+    parameters: FileOption = None,
+    english: Annotated[bool, typer.Option("--english", help="In English instead of Chinese.")] = False,
+) -> None:
+    """Write a page with pictures by which a banker can judge whether the bank could be real.
+
+    The bank is made in memory: take `tiny` or `small`, or a larger one where there is room.
+
+    Examples:
+
+        lingque twin report --preset small --out twin.html
+    """
+    with _told():
+        chosen: TwinParameters = parameters_of(preset, file=parameters, seed=seed, months=months)
+        page = render(Figures.of(Twin.make(chosen)), "en" if english else "zh")
+        out.write_text(page, encoding="utf-8")
+    console.print(f"✓ {out}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong with parameters, folders and disks, told as an error with its next step."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigurationError(str(error), next_step="change that value") from error
+    except FileExistsError as error:
+        raise ConfigurationError(str(error), next_step="name another folder") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"the simulated bank could not be written: {error}", next_step="make room, or name another place"
+        ) from error

@@ -1,0 +1,105 @@
+"""A page with pictures by which a banker can judge whether a simulated bank could be real.
+
+In: the figures of a `Twin`. Out: one HTML file without network or script; equal figures give equal text.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined, Template
+
+from lingque.core.labels import Label, Language
+from lingque.entry.report.plots import FONTS
+from lingque.entry.twin_report.drawing import bars, histogram, line
+from lingque.twin.figures import LOOKED_DAYS, Figures
+
+_TITLE = Label(zh="模拟银行：像不像真的？", en="The simulated bank: could it be real?")
+_YUAN = 10_000
+
+
+def render(figures: Figures, language: Language) -> str:
+    """The whole page in one language."""
+    numbers = [(label.in_language(language), text) for label, text in _numbers(figures)]
+    pictures = [(label.in_language(language), svg) for label, svg in _pictures(figures)]
+    style = (files("lingque.entry.report") / "report.css").read_text(encoding="utf-8").replace("FONTS", FONTS)
+    return _template().render(
+        title=_TITLE.in_language(language), language=language, style=style, numbers=numbers, pictures=pictures
+    )
+
+
+def _numbers(figures: Figures) -> list[tuple[Label, str]]:
+    assets = np.sort(figures.assets)[::-1]
+    tenth = assets[: max(len(assets) // 10, 1)].sum() / max(assets.sum(), 1)
+    months = len(figures.bookings_by_day) * 12 / 365
+    each = figures.transactions / figures.customers / months
+    return [
+        (Label(zh="客户数", en="Customers"), f"{figures.customers:,}"),
+        (Label(zh="交易笔数", en="Transactions"), f"{figures.transactions:,}"),
+        (Label(zh="每户每月交易", en="Transactions per customer and month"), f"{each:.1f}"),
+        (Label(zh="月收入中位数（元）", en="Median monthly income, CNY"), f"{np.median(figures.incomes):,.0f}"),
+        (Label(zh="户均资产（元）", en="Mean assets per customer, CNY"), f"{assets.mean():,.0f}"),
+        (Label(zh="资产中位数（元）", en="Median assets, CNY"), f"{np.median(assets):,.0f}"),
+        (Label(zh="前 10% 客户持有的资产", en="Held by the wealthiest tenth"), f"{tenth:.0%}"),
+    ]
+
+
+def _pictures(figures: Figures) -> list[tuple[Label, str]]:
+    assets = np.sort(figures.assets)[::-1]
+    share = np.cumsum(assets) / max(assets.sum(), 1)
+    percent = np.linspace(0, len(share) - 1, 101).astype(int)
+    ten_thousands = figures.assets[figures.assets > 0] / _YUAN
+    offsets = np.arange(-LOOKED_DAYS, LOOKED_DAYS + 1)
+    return [
+        (Label(zh="年龄（岁）", en="Age in years"), histogram("age", figures.ages, bins=np.arange(15, 92, 5))),
+        (
+            Label(zh="月收入（元）", en="Monthly income, CNY"),
+            histogram("income", figures.incomes, bins=np.arange(0, 30_001, 1_000)),
+        ),
+        (
+            Label(zh="资产（万元，对数刻度）", en="Assets in 10,000 CNY, on a logarithmic scale"),
+            histogram("assets", ten_thousands, bins=np.geomspace(0.01, 1_000, 41), logarithmic=True),
+        ),
+        (
+            Label(
+                zh="最富有的 x% 客户持有多少资产（%）",
+                en="How much of the assets the wealthiest x % of customers hold, in %",
+            ),
+            line("lorenz", np.arange(101), share[percent] * 100),
+        ),
+        (
+            Label(
+                zh="每日交易笔数（虚线为春节；尖峰为发薪、结息日）",
+                en="Transactions by day; dashed: Spring Festival; peaks: interest and paydays",
+            ),
+            line("bookings", np.arange(len(figures.bookings_by_day)), figures.bookings_by_day, marks=figures.festivals),
+        ),
+        (
+            Label(zh="每日网购笔数（尖峰为双11与618）", en="Purchases on the web by day; peaks: 11 November, 18 June"),
+            line("shopping", np.arange(len(figures.shopping_by_day)), figures.shopping_by_day, marks=figures.festivals),
+        ),
+        (Label(zh="支出构成（万元）", en="What is spent, in 10,000 CNY"), bars("spent", figures.spent, per=_YUAN)),
+        (
+            Label(zh="代发日（每月几号）", en="Salaries by day of the month"),
+            line("paydays", np.arange(1, 32), figures.paydays),
+        ),
+        (Label(zh="人生阶段（人）", en="Life stages, customers"), bars("life", figures.life_stages)),
+        (Label(zh="流失阶段（人）", en="Stages of leaving, customers"), bars("churn", figures.churn_stages)),
+        (Label(zh="需求（次）", en="Needs, how many began in the history"), bars("needs", figures.needs)),
+        (
+            Label(
+                zh="定期到期前后的手机银行访问（0 为到期日）",
+                en="Visits to the app around the day on which a deposit matures (0)",
+            ),
+            line("visits", offsets, figures.visits_around_needs, marks=(0,)),
+        ),
+    ]
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = (files("lingque.entry.twin_report") / "page.html").read_text(encoding="utf-8")
+    return environment.from_string(page)

@@ -1,0 +1,135 @@
+"""What is kept for how long: planned as a dry run, carried out with a certificate.
+
+A rule says for how many days a purpose needs a table; a table is kept for the longest of its purposes (PIPL art. 19),
+and one without a rule is kept. The consents, the audit trail and the requests of customers are evidence and have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from lingque.catalog.model import Catalog
+from lingque.core.errors import ConfigurationError, nearest
+from lingque.core.ids import run_id
+from lingque.core.reasons import Refusal
+from lingque.core.registries import Purpose
+from lingque.decide.contracts import DECISION_TABLE
+from lingque.flow.intake import catalog_of
+from lingque.flow.services import Services
+from lingque.flow.traces import traced
+from lingque.govern.access import refused
+from lingque.govern.contracts import Action, Principal
+from lingque.profile.contracts import SNAPSHOT_TABLE
+from lingque.store.runs import Run, finish_run, published_versions
+from lingque.warehouse.erasing import Before
+
+KIND = "retention"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expired:
+    """What of a table is older than any of its purposes needs."""
+
+    table: str
+    plane: str
+    purposes: Mapping[Purpose, int]
+    before: date
+    rows: int
+
+    @property
+    def as_detail(self) -> dict[str, object]:
+        return {"table": self.table, "before": self.before.isoformat(), "rows": self.rows}
+
+
+def plan_retention(services: Services, actor: Principal) -> list[Expired] | Refusal:
+    """What would go now. Nothing is changed. Raises `ConfigurationError` for a rule on a table that cannot have one."""
+    denied = refused(actor, Action.RUN_RETENTION)
+    if denied is not None:
+        return traced(services, denied, actor, "plan_retention", "retention")
+    catalog = catalog_of(services)
+    return [_expired(services, catalog, table, purposes) for table, purposes in sorted(_rules(services).items())]
+
+
+def run_retention(services: Services, actor: Principal) -> list[Expired] | Refusal:
+    """Purge what the plan names, in both planes; a table at a time, so that one that died goes on. The trail keeps the
+    certificate. Raises as the plan does."""
+    planned = plan_retention(services, actor)
+    if isinstance(planned, Refusal):
+        return planned
+    done = [_purge(services, one, actor) for one in planned]
+    with services.database.transaction() as connection:
+        certificate: dict[str, object] = {"tables": [one.as_detail for one in done]}
+        services.audit.record(
+            connection, actor=actor.user, act="certify_retention", subject="retention", detail=certificate
+        )
+    return done
+
+
+def _rules(services: Services) -> dict[str, dict[Purpose, int]]:
+    found: dict[str, dict[Purpose, int]] = {}
+    for rule, days in services.retention.items():
+        table, _, purpose = rule.partition("/")
+        found.setdefault(table, {})[Purpose[purpose.upper()]] = days
+    return found
+
+
+def _expired(services: Services, catalog: Catalog, table: str, purposes: Mapping[Purpose, int]) -> Expired:
+    before = services.calendar.day_of(services.clock.now()) - timedelta(days=max(purposes.values()))
+    control = {one.name: one for one in services.expiring}
+    with services.database.reading() as connection:
+        if table in control:
+            moment = services.calendar.start_of(before)
+            rows = control[table].count(connection, moment, services.calendar)
+            return Expired(table=table, plane="control", purposes=purposes, before=before, rows=rows)
+        older = _older(services, catalog, table, before)
+        version = published_versions(connection).get(table)
+    rows = 0 if version is None else services.tables.count(table, version, older)
+    return Expired(table=table, plane="data", purposes=purposes, before=before, rows=rows)
+
+
+def _older(services: Services, catalog: Catalog, table: str, before: date) -> Before:
+    if table in (SNAPSHOT_TABLE, DECISION_TABLE):
+        return Before(column="as_of", value=before)
+    contract = catalog.contracts.get(table)
+    if contract is None or contract.kind != "event":
+        known = [one.name for one in services.expiring] + [SNAPSHOT_TABLE, DECISION_TABLE]
+        known += [name for name, one in catalog.contracts.items() if one.kind == "event"]
+        raise ConfigurationError(
+            f"setting 'retention.keep': '{table}' is no table of events, tags, decisions or short-lived rows",
+            next_step=nearest(table, known),
+        )
+    return Before(column="event_time", value=services.calendar.start_of(before))
+
+
+def _purge(services: Services, planned: Expired, actor: Principal) -> Expired:
+    before = services.calendar.start_of(planned.before)
+    if planned.plane == "control":
+        (table,) = (one for one in services.expiring if one.name == planned.table)
+        with services.database.transaction() as connection:
+            rows = table.purge(connection, before, services.calendar)
+            purged = Expired(
+                table=planned.table, plane="control", purposes=planned.purposes, before=planned.before, rows=rows
+            )
+            services.audit.record(
+                connection, actor=actor.user, act="purge", subject=planned.table, detail=purged.as_detail
+            )
+        return purged
+    with services.database.reading() as connection:
+        version = published_versions(connection).get(planned.table)
+    if version is None:
+        return planned
+    older = _older(services, catalog_of(services), planned.table, planned.before)
+    run = run_id(KIND, table=planned.table, published=version, before=planned.before.isoformat())
+    made, rows = services.tables.erase(planned.table, older, run_id=run, published=version)
+    if rows:
+        subject, summary = f"{planned.table}/{planned.before.isoformat()}", {"rows": rows}
+        finished = Run(run_id=run, kind=KIND, subject=subject, finished_at=services.clock.now(), summary=summary)
+        with services.database.transaction() as connection:
+            finish_run(connection, finished, published={planned.table: made})
+            services.audit.record(
+                connection, actor=actor.user, act="purge", subject=planned.table, detail=planned.as_detail
+            )
+    services.tables.sweep(planned.table, made)
+    return planned

@@ -1,0 +1,90 @@
+"""API keys: kept as digests, shown once, with an end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from lingque.core.clock import Instant
+from lingque.core.errors import NotFoundError
+from lingque.govern.access import principal_of
+from lingque.govern.contracts import Principal
+from lingque.govern.tables import api_keys, users
+
+_KEY_PREFIX = "lq_"
+_ID_CHARACTERS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """A key without what opens it. `key_id` names it to people; `expires_at` None: it has no end."""
+
+    key_id: str
+    user: str
+    added_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+
+
+def new_api_key(connection: Connection, user: str, *, at: Instant, expires_at: Instant | None = None) -> str:
+    """A key for the user. Shown once: only its digest is kept."""
+    principal_of(connection, user)
+    key = _KEY_PREFIX + secrets.token_urlsafe(32)
+    connection.execute(
+        insert(api_keys).values(key_digest=digest_of_secret(key), user_name=user, added_at=at, expires_at=expires_at)
+    )
+    return key
+
+
+def principal_of_key(connection: Connection, key: str, *, at: Instant) -> Principal | None:
+    """Whose key it is; None where it is nobody's, at an end or revoked, or its user is disabled."""
+    row = connection.execute(
+        select(api_keys.c.user_name)
+        .join(users, users.c.user_name == api_keys.c.user_name)
+        .where(
+            api_keys.c.key_digest == digest_of_secret(key),
+            api_keys.c.revoked_at.is_(None),
+            api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > at),
+            users.c.disabled_at.is_(None),
+        )
+    ).one_or_none()
+    return None if row is None else principal_of(connection, row.user_name)
+
+
+def keys_of(connection: Connection, user: str) -> list[ApiKey]:
+    """The user's keys, the oldest first."""
+    rows = connection.execute(select(api_keys).where(api_keys.c.user_name == user).order_by(api_keys.c.added_at))
+    return [
+        ApiKey(
+            key_id=row.key_digest[:_ID_CHARACTERS],
+            user=row.user_name,
+            added_at=Instant(row.added_at),
+            expires_at=None if row.expires_at is None else Instant(row.expires_at),
+            revoked_at=None if row.revoked_at is None else Instant(row.revoked_at),
+        )
+        for row in rows
+    ]
+
+
+def revoke_key(connection: Connection, user: str, key_id: str, *, at: Instant) -> None:
+    """From now on it opens nothing; revoking it again changes nothing. Raises `NotFoundError` for no key of theirs."""
+    found = next((key for key in keys_of(connection, user) if key.key_id == key_id), None)
+    if found is None:
+        raise NotFoundError(f"user '{user}' has no such key", next_step="list the keys to see their ids")
+    connection.execute(
+        update(api_keys)
+        .where(
+            api_keys.c.user_name == user,
+            api_keys.c.key_digest.startswith(key_id, autoescape=True),
+            api_keys.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=at)
+    )
+
+
+def digest_of_secret(secret: str) -> str:
+    """Of 256 random bits a plain digest is enough: there is nothing to guess."""
+    return hashlib.sha256(secret.encode()).hexdigest()

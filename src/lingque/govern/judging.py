@@ -1,0 +1,242 @@
+"""Judging permits: what speaks against an act on one customer, and the same for many at once.
+
+The two agree for every register, customer and ask (`tests/integration/test_permit_conformance.py`). Judging one looks
+at the statements themselves; judging many looks at what they amount to, column by column, and falls back on the first
+for those who said something after the moment that is asked about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from lingque.core.clock import Instant
+from lingque.core.hashing import Int64s
+from lingque.core.reasons import Reason
+from lingque.core.registries import SENSITIVE, DataClass, Purpose
+from lingque.govern.consent import (
+    ADULT_AGE,
+    GUARDIAN_AGE,
+    NO_CONSENT_NEEDED,
+    Statement,
+    age_reason,
+    born_by,
+    consent_reasons,
+)
+from lingque.govern.contracts import Flags, PermitAsk
+from lingque.govern.picture import UNKNOWN, Picture, View
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """An ask with what follows from its moment alone: the business day, and whether nobody is to be disturbed now."""
+
+    ask: PermitAsk
+    today: date
+    quiet: bool
+
+    @property
+    def needs_consent(self) -> bool:
+        return self.ask.purpose not in NO_CONSENT_NEEDED
+
+
+def judge_one(view: View, customer_id: int, question: Question) -> list[Reason]:
+    """Every reason against it, in the order of their numbers, but quiet hours last; none: it is permitted."""
+    picture = view.changed.get(customer_id, view.picture)
+    position = picture.position(customer_id)
+    reasons = {Reason.UNKNOWN_CUSTOMER} if position < 0 else _judged(view, picture, position, question)
+    return sorted(reasons, key=lambda reason: (reason is Reason.QUIET_HOURS, reason))
+
+
+def judge_many(view: View, customer_ids: Int64s, question: Question) -> dict[Reason, Flags]:
+    """Per reason that holds for anybody one flag per customer (n,), in their order."""
+    picture, positions = view.picture, view.picture.positions(customer_ids)
+    known = positions >= 0
+    if not known.any():
+        refusals: dict[Reason, Flags] = {Reason.UNKNOWN_CUSTOMER: ~known}
+    else:
+        refusals = _many(view, np.where(known, positions, 0), question)
+        refusals = {reason: flags & known for reason, flags in refusals.items()}
+        refusals[Reason.UNKNOWN_CUSTOMER] = ~known
+    apart = _judged_apart(view, picture, customer_ids, positions, question)
+    for place in apart.tolist():
+        reasons = judge_one(view, int(customer_ids[place]), question)
+        for flags in refusals.values():
+            flags[place] = False
+        for reason in reasons:
+            refusals.setdefault(reason, np.zeros(len(customer_ids), dtype=np.bool_))[place] = True
+    return {reason: flags for reason, flags in refusals.items() if flags.any()}
+
+
+def _judged_apart(view: View, picture: Picture, customer_ids: Int64s, positions: Int64s, question: Question) -> Int64s:
+    """Who is judged one by one: those who changed since the picture was drawn, and those who spoke after the moment."""
+    apart = np.zeros(len(customer_ids), dtype=np.bool_)
+    if view.changed:
+        apart |= np.isin(customer_ids, np.fromiter(view.changed, dtype=np.int64, count=len(view.changed)))
+    if question.needs_consent and len(picture.customers):
+        sheet = picture.sheet(question.ask.purpose, question.ask.channel)
+        apart |= (positions >= 0) & (sheet.newest[positions] > question.ask.moment)
+    return np.flatnonzero(apart)
+
+
+def _judged(view: View, picture: Picture, position: int, question: Question) -> set[Reason]:
+    ask = question.ask
+    if not question.needs_consent:
+        return set()
+    days = int(picture.born[position])
+    born = None if days == UNKNOWN else _EPOCH + timedelta(days=days)
+    reasons: set[Reason] = set(
+        consent_reasons(
+            _statements(picture, position, ask),
+            ask.data_classes,
+            ask.moment,
+            under_guardian=born is not None and born > born_by(question.today, GUARDIAN_AGE),
+            waived=view.waived(ask.purpose, ask.moment),
+        )
+    )
+    age = age_reason(born, question.today, ask.purpose, automated=ask.grounds.automated)
+    if age is not None:
+        reasons.add(age)
+    if ask.purpose is Purpose.MARKETING and ask.grounds.automated and _refuses(picture, position, ask.moment):
+        reasons.add(Reason.AUTOMATED_DECISION_REFUSED)
+    if ask.grounds.tags and _refused_tags(picture, position, ask):
+        reasons.add(Reason.TAG_REFUSED)
+    reasons |= _exclusions(view, picture, position, ask.moment)
+    if question.quiet:
+        reasons.add(Reason.QUIET_HOURS)
+    return reasons
+
+
+def _statements(picture: Picture, position: int, ask: PermitAsk) -> list[Statement]:
+    rows, columns = picture.statements.of(position), picture.statements.columns
+    channel, purpose = picture.channels.get(ask.channel, -1), int(ask.purpose)
+    wanted = ("purpose", "channel", "given", "data_classes", "acted_at", "expires_at", "by_guardian")
+    return [
+        Statement(
+            given=given,
+            classes=DataClass(classes),
+            acted_at=Instant(acted),
+            expires_at=Instant(expires),
+            by_guardian=guardian,
+        )
+        for of_purpose, on_channel, given, classes, acted, expires, guardian in zip(
+            *(columns[name][rows].tolist() for name in wanted), strict=True
+        )
+        if of_purpose == purpose and on_channel == channel
+    ]
+
+
+def _refuses(picture: Picture, position: int, moment: int) -> bool:
+    rows, columns = picture.automated.of(position), picture.automated.columns
+    said = [
+        refused
+        for refused, acted in zip(columns["refused"][rows].tolist(), columns["acted_at"][rows].tolist(), strict=True)
+        if acted <= moment
+    ]
+    return bool(said and said[-1])
+
+
+def _refused_tags(picture: Picture, position: int, ask: PermitAsk) -> bool:
+    rows, columns = picture.tags.of(position), picture.tags.columns
+    said = zip(*(columns[name][rows].tolist() for name in ("tag", "refused", "acted_at")), strict=True)
+    # in the order of time: the newest word on a tag is what stays
+    newest = {tag: refused for tag, refused, acted in said if acted <= ask.moment and tag in ask.grounds.tags}
+    return any(newest.values())
+
+
+def _exclusions(view: View, picture: Picture, position: int, moment: int) -> set[Reason]:
+    """Which sort of list keeps the customer out. Which list it was is no part of the answer."""
+    rows, columns = picture.memberships.of(position), picture.memberships.columns
+    names = ("list_name", "added_at", "removed_at", "expires_at")
+    return {
+        view.list_reasons[name]
+        for name, added, removed, expires in zip(*(columns[one][rows].tolist() for one in names), strict=True)
+        if name in view.list_reasons and added <= moment < min(removed, expires)
+    }
+
+
+def _many(view: View, at: Int64s, question: Question) -> dict[Reason, Flags]:
+    """The same, column by column, for known customers at these positions."""
+    ask, picture = question.ask, view.picture
+    if not question.needs_consent:
+        return {}
+    refusals = _consent_flags(view, at, question)
+    born = picture.born[at]
+    if ask.purpose is Purpose.MARKETING:
+        refusals[Reason.AGE_UNKNOWN] = born == UNKNOWN
+        if ask.grounds.automated:
+            refusals[Reason.UNDER_AGE] = born > _days(born_by(question.today, ADULT_AGE))
+            refusals[Reason.AUTOMATED_DECISION_REFUSED] = _spread(picture, _refusing(picture, ask.moment), at)
+    if ask.grounds.tags:
+        refusals[Reason.TAG_REFUSED] = _spread(picture, _refusing_tags(picture, ask), at)
+    for reason in (Reason.ON_EXCLUSION_LIST, Reason.COMPLIANCE_EXCLUSION):
+        refusals[reason] = _spread(picture, _on_lists(view, reason, ask.moment), at)
+    if question.quiet:
+        refusals[Reason.QUIET_HOURS] = np.ones(len(at), dtype=np.bool_)
+    return refusals
+
+
+def _consent_flags(view: View, at: Int64s, question: Question) -> dict[Reason, Flags]:
+    ask, picture = question.ask, view.picture
+    waived = view.waived(ask.purpose, ask.moment)
+    sheet = picture.sheet(ask.purpose, ask.channel)
+    refusals: dict[Reason, Flags] = {}
+    if DataClass.PERSONAL not in waived:
+        valid = sheet.until[DataClass.PERSONAL][at] > ask.moment
+        granted, ever = sheet.granted[at], sheet.ever[at]
+        refusals[Reason.CONSENT_EXPIRED] = ~valid & granted
+        refusals[Reason.CONSENT_WITHDRAWN] = ~valid & ~granted & ever
+        refusals[Reason.NO_CONSENT] = ~valid & ~granted & ~ever
+        child = picture.born[at] > _days(born_by(question.today, GUARDIAN_AGE))
+        refusals[Reason.NO_GUARDIAN_CONSENT] = valid & child & ~sheet.by_guardian[at]
+    missing = np.zeros(len(at), dtype=np.bool_)
+    for one in DataClass(ask.data_classes & SENSITIVE & ~waived):
+        missing |= sheet.until[one][at] <= ask.moment
+    refusals[Reason.NO_CONSENT_FOR_DATA_CLASS] = missing
+    return refusals
+
+
+def _refusing(picture: Picture, moment: int) -> Int64s:
+    """Positions of those whose newest word on automated decisions, by that moment, was no."""
+    said = picture.automated.columns["acted_at"] <= moment
+    return _newest_no(picture.automated.at[said], picture.automated.columns["refused"][said])
+
+
+def _refusing_tags(picture: Picture, ask: PermitAsk) -> Int64s:
+    """Positions of those who deleted one of the tags that are looked at."""
+    columns = picture.tags.columns
+    parts = [
+        _newest_no(picture.tags.at[of_tag], columns["refused"][of_tag])
+        for tag in ask.grounds.tags
+        if (of_tag := (columns["tag"] == tag) & (columns["acted_at"] <= ask.moment)).any()
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def _newest_no(at: Int64s, refused: Flags) -> Int64s:
+    last = np.append(at[1:] != at[:-1], True) if len(at) else np.zeros(0, dtype=np.bool_)
+    return at[last & refused]
+
+
+def _on_lists(view: View, reason: Reason, moment: int) -> Int64s:
+    columns = view.picture.memberships.columns
+    names = [name for name, sort in view.list_reasons.items() if sort is reason]
+    on = (columns["added_at"] <= moment) & (columns["removed_at"] > moment) & (columns["expires_at"] > moment)
+    return view.picture.memberships.at[on & np.isin(columns["list_name"].astype(str), names)]
+
+
+def _spread(picture: Picture, positions: Int64s, at: Int64s) -> Flags:
+    """Flags of the customers asked about, from the positions of those concerned."""
+    if not len(positions):
+        return np.zeros(len(at), dtype=np.bool_)
+    flags = np.zeros(len(picture.customers), dtype=np.bool_)
+    flags[positions] = True
+    return flags[at]
+
+
+def _days(day: date) -> int:
+    return (day - _EPOCH).days

@@ -1,0 +1,34 @@
+"""What the mobile app logs: JSON lines, in local time, by who is logged in."""
+
+from __future__ import annotations
+
+from lingque.core.hashing import Int64s
+from lingque.twin import columns
+from lingque.twin.extracts import Extract, Records
+from lingque.twin.part import Part
+from lingque.twin.sessions import EVENTS, Sessions
+
+_EVENTS_OF_A_BLOCK = 10_000_000
+
+
+def _events(part: Part, _day: int) -> Records:
+    sessions = Sessions.make(part.block, part.population, part.needs, place="app")
+
+    def content(where: Int64s, _day: int) -> bytes:
+        number = part.block.number * _EVENTS_OF_A_BLOCK + where + 1
+        return columns.lines(
+            '{"event_id": "',
+            columns.padded_numbers("E", number, 10),
+            '", "customer_no": "',
+            columns.picked(part.population.customer_no, sessions.customer[where]),
+            '", "at": "',
+            columns.moments(sessions.second[where]),
+            '", "event": "',
+            columns.picked(EVENTS, sessions.event[where]),
+            '"}',
+        )
+
+    return Records(count=len(sessions.second), content=content, arrives=sessions.second // 86_400)
+
+
+EXTRACTS = (Extract(name="app_events", suffix="jsonl", records=_events),)

@@ -1,0 +1,371 @@
+"""Master keys: every key store passes one suite; a vault in use changes its keys without a pause."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from lingque.bootstrap import create_workspace, open_workspace
+from lingque.core.clock import Instant
+from lingque.core.errors import ConfigurationError, VaultError
+from lingque.core.ids import PartyId
+from lingque.govern.audit import Audit
+from lingque.govern.ciphers import NONCE_BYTES, Suite, seal
+from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore, Wrapped
+from lingque.govern.keyring import Keyring
+from lingque.govern.rotation import KeyRotation
+from lingque.govern.tables import audit, vault_keys, vault_secrets, vault_surrogates, vault_wrapping_keys
+from lingque.govern.vault import Vault
+from lingque.store.database import Database
+from lingque.testing import FixedClock, MemoryKeyStore
+
+CLOCK = FixedClock(Instant(1_000_000))
+PARTIES = [PartyId(n) for n in range(1, 41)]
+HEX = "ab" * 32
+
+
+def file_store(folder: Path, suite: Suite | None = None) -> FileKeyStore:
+    store = FileKeyStore(folder / "keys" / "master.key", suite)
+    store.create()
+    return store
+
+
+MADE: dict[str, Callable[[Path], KeyStore]] = {
+    "file": file_store,
+    "file-sm": lambda folder: file_store(folder, Suite(cipher="sm4-gcm", digest="sm3")),
+    "environment": lambda _folder: EnvironmentKeyStore(f"{HEX},{'cd' * 32}"),
+    "memory": lambda _folder: MemoryKeyStore(),
+}
+
+
+@pytest.fixture(params=MADE)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
+    return MADE[request.param](tmp_path)
+
+
+def test_what_is_wrapped_is_unwrapped_in_its_place_only(store: KeyStore) -> None:
+    one, other = (store.wrap(b"k" * 32, place="here") for _ in range(2))
+    assert one.master_key == other.master_key == store.current()
+    assert one.sealed != other.sealed
+    assert b"kkkk" not in one.sealed
+    assert store.unwrap(one, place="here") == b"k" * 32
+    with pytest.raises(VaultError, match="does not open"):
+        store.unwrap(one, place="there")
+
+
+def test_a_changed_or_shortened_wrapping_does_not_open(store: KeyStore) -> None:
+    wrapped = store.wrap(b"k" * 32, place="here")
+    for position in (0, NONCE_BYTES, len(wrapped.sealed) - 1):
+        changed = bytearray(wrapped.sealed)
+        changed[position] ^= 1
+        with pytest.raises(VaultError, match="does not open"):
+            store.unwrap(Wrapped(master_key=wrapped.master_key, sealed=bytes(changed)), place="here")
+    for length in (0, 5, 20):
+        with pytest.raises(VaultError, match="does not open"):
+            store.unwrap(Wrapped(master_key=wrapped.master_key, sealed=wrapped.sealed[:length]), place="here")
+
+
+def test_a_master_key_that_is_not_there_is_named(store: KeyStore) -> None:
+    wrapped = store.wrap(b"k" * 32, place="here")
+    for name in ("0", "9", "-1", "memory/1/9"):
+        with pytest.raises(VaultError, match=f"master key {name}"):
+            store.unwrap(Wrapped(master_key=name, sealed=wrapped.sealed), place="here")
+
+
+@pytest.mark.parametrize("name", ["file", "memory"])
+def test_after_a_new_master_key_the_old_one_still_opens(name: str, tmp_path: Path) -> None:
+    store = MADE[name](tmp_path)
+    assert isinstance(store, FileKeyStore | MemoryKeyStore)
+    old = store.wrap(b"k" * 32, place="here")
+    assert store.add_key() == store.current() != old.master_key
+    assert store.unwrap(old, place="here") == b"k" * 32
+    assert store.wrap(b"k" * 32, place="here").master_key == store.current()
+
+
+def test_a_retired_key_opens_nothing_and_the_current_one_is_not_retired(tmp_path: Path) -> None:
+    store = file_store(tmp_path)
+    old = store.wrap(b"k" * 32, place="here")
+    with pytest.raises(VaultError, match="is the current one"):
+        store.retire("1")
+    store.add_key()
+    new = store.wrap(b"k" * 32, place="here")
+    store.retire("1")
+    with pytest.raises(VaultError, match="was retired"):
+        store.unwrap(old, place="here")
+    assert store.unwrap(new, place="here") == b"k" * 32
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert store.first_key() is None
+
+
+def test_a_key_file_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
+    store = file_store(tmp_path)
+    content = store.path.read_bytes()
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert store.path.parent.stat().st_mode & 0o077 == 0
+    store.create()
+    assert store.path.read_bytes() == content
+    assert file_store(tmp_path / "other").path.read_bytes() != content
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_a_key_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
+    store = file_store(tmp_path)
+    os.chmod(store.path, mode)
+    with pytest.raises(VaultError, match="others can read") as refused:
+        store.wrap(b"k", place="here")
+    assert "chmod 600" in refused.value.next_step
+
+
+BAD = ["", "abc", "zz" * 32, "ab" * 31, "ab" * 33, "retired", f"{HEX}\nretired", f"{HEX}\n\n{HEX}"]
+
+
+@pytest.mark.parametrize("content", BAD)
+def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(content: str, tmp_path: Path) -> None:
+    store = FileKeyStore(tmp_path / "master.key")
+    store.path.write_text(content, encoding="ascii")
+    os.chmod(store.path, 0o600)
+    with pytest.raises(VaultError, match="does not hold a key"):
+        store.current()
+    store.create()
+    assert store.path.read_text(encoding="ascii") == content
+
+
+def test_a_lost_key_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VaultError, match="cannot be read") as refused:
+        FileKeyStore(tmp_path / "master.key").current()
+    assert "backup" in refused.value.next_step
+    with pytest.raises(VaultError, match="LINGQUE_VAULT__MASTER_KEYS"):
+        EnvironmentKeyStore(" ").current()
+    with pytest.raises(VaultError, match="does not hold a key") as bad:
+        EnvironmentKeyStore("secret").current()
+    assert "secret" not in str(bad.value)
+
+
+# --- changing keys ---------------------------------------------------------------------------------------------------
+
+
+class Filled:
+    """A vault with a name for each of forty parties, and who changes its keys."""
+
+    def __init__(self, url: str, store: KeyStore, *, batch: int = 7) -> None:
+        self.database = Database(url)
+        self.store = store
+        self.keyring = Keyring(store, Suite())
+        with self.database.transaction() as connection:
+            self.keyring.create(connection)
+        with self.database.reading() as connection:
+            self.keyring.load(connection)
+        self.vault = Vault(self.keyring, Audit(CLOCK))
+        self.rotation = KeyRotation(self.keyring, self.database, Audit(CLOCK), batch=batch)
+
+    def fill(self) -> None:
+        with self.database.transaction() as connection:
+            self.vault.put(connection, [(party, "name", f"客户{party}") for party in PARTIES])
+
+    def names(self) -> dict[PartyId, dict[str, str]]:
+        with self.database.reading() as connection:
+            return self.vault.disclose(connection, PARTIES)
+
+    def standing(self) -> tuple[set[int], set[str]]:
+        """Wrapping keys in use, and master keys in use."""
+        with self.database.reading() as connection:
+            used = set(connection.execute(select(vault_keys.c.wrapping_key)).scalars())
+            masters = set(connection.execute(select(vault_wrapping_keys.c.master_key)).scalars())
+            masters |= set(connection.execute(select(vault_secrets.c.master_key)).scalars())
+        return used, masters
+
+
+NAMES = {party: {"name": f"客户{party}"} for party in PARTIES}
+
+
+@pytest.fixture
+def filled(migrated_url: str, tmp_path: Path) -> Iterator[Filled]:
+    made = Filled(migrated_url, file_store(tmp_path))
+    made.fill()
+    yield made
+    made.database.close()
+
+
+def test_everything_opens_before_while_and_after_keys_are_changed(filled: Filled) -> None:
+    secrets = (filled.vault.token_secret(), filled.vault.row_key_salt())
+    with filled.database.transaction() as connection:
+        minted = filled.vault.resolve(connection, namespace="n", keys=["k"], mint=True)
+    left = []
+    for step in filled.rotation.rotate(actor="root"):
+        left.append(step.remaining)
+        assert filled.names() == NAMES
+    assert left == [33, 26, 19, 12, 5, 0]
+    assert filled.standing() == ({2}, {"2"})
+    fresh = Filled(filled.database.url, filled.store)
+    assert fresh.names() == NAMES
+    assert (fresh.vault.token_secret(), fresh.vault.row_key_salt()) == secrets
+    with fresh.database.reading() as connection:
+        assert fresh.vault.resolve(connection, namespace="n", keys=["k"], mint=False) == minted
+        acts = connection.execute(select(audit.c.act).order_by(audit.c.audit_id)).scalars().all()
+    assert acts == ["begin_key_rotation", "finish_key_rotation"]
+    fresh.database.close()
+
+
+def test_a_process_that_began_before_writes_under_the_new_key_and_reads_both(filled: Filled) -> None:
+    old = Filled(filled.database.url, filled.store)
+    assert old.names() == NAMES
+    steps = filled.rotation.rotate(actor="root")
+    next(steps)
+    with old.database.transaction() as connection:
+        old.vault.put(connection, [(PartyId(99), "name", "新客户")])
+    list(steps)
+    assert old.names() == NAMES
+    with filled.database.reading() as connection:
+        assert filled.vault.disclose(connection, [PartyId(99)]) == {99: {"name": "新客户"}}
+    assert filled.standing() == ({2}, {"2"})
+    old.database.close()
+
+
+def test_a_rotation_that_was_broken_off_goes_on(filled: Filled) -> None:
+    steps = filled.rotation.rotate(actor="root")
+    next(steps)
+    next(steps)
+    steps.close()
+    assert filled.standing()[0] == {1, 2}
+    assert [step.remaining for step in filled.rotation.rotate(actor="root")] == [19, 12, 5, 0]
+    assert filled.standing() == ({2}, {"2"})
+    assert filled.names() == NAMES
+    list(filled.rotation.rotate(actor="root"))
+    assert filled.standing() == ({3}, {"3"})
+
+
+def test_a_rotation_that_died_before_its_first_transaction_takes_the_key_it_made(filled: Filled) -> None:
+    assert isinstance(filled.store, FileKeyStore)
+    filled.store.add_key()
+    list(filled.rotation.rotate(actor="root"))
+    assert filled.standing() == ({2}, {"2"})
+    assert filled.store.current() == "2"
+
+
+def test_a_kms_that_has_a_new_key_is_followed(migrated_url: str) -> None:
+    store = MemoryKeyStore()
+    filled = Filled(migrated_url, store)
+    filled.fill()
+    store.add_key()
+    list(filled.rotation.rotate(actor="root"))
+    assert filled.standing() == ({2}, {"memory/1/2"})
+    assert filled.names() == NAMES
+    with pytest.raises(VaultError, match="no file"):
+        filled.rotation.retire("memory/1/1", actor="root")
+    filled.database.close()
+
+
+def test_a_master_key_goes_only_when_nothing_stands_on_it(filled: Filled) -> None:
+    steps = filled.rotation.rotate(actor="root")
+    next(steps)
+    with pytest.raises(VaultError, match="still stand on master key 1"):
+        filled.rotation.retire("1", actor="root")
+    list(steps)
+    filled.rotation.retire("1", actor="root")
+    fresh = Filled(filled.database.url, filled.store)
+    assert fresh.names() == NAMES
+    fresh.database.close()
+
+
+def test_a_wrapping_key_on_which_a_data_key_stands_cannot_be_deleted(filled: Filled) -> None:
+    with pytest.raises(IntegrityError), filled.database.transaction() as connection:
+        connection.execute(vault_wrapping_keys.delete())
+
+
+def test_a_data_key_that_does_not_open_stops_the_rotation_and_loses_nothing(filled: Filled) -> None:
+    with filled.database.transaction() as connection:
+        connection.execute(vault_keys.update().where(vault_keys.c.party_id == 9).values(wrapped_key=b"x" * 60))
+    with pytest.raises(VaultError, match="does not open"):
+        list(filled.rotation.rotate(actor="root"))
+    with filled.database.transaction() as connection:
+        assert filled.vault.destroy(connection, [PartyId(9)])["vault_keys"] == 1
+    list(filled.rotation.rotate(actor="root"))
+    assert filled.names() == {party: names for party, names in NAMES.items() if party != 9}
+
+
+# --- settings, and vaults of the first release -----------------------------------------------------------------------
+
+
+def test_a_workspace_takes_its_master_keys_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGQUE_VAULT__KEY_STORE", "environment")
+    with pytest.raises(VaultError, match="no master key"):
+        create_workspace(tmp_path / "bank")
+    monkeypatch.setenv("LINGQUE_VAULT__MASTER_KEYS", HEX)
+    monkeypatch.setenv("LINGQUE_VAULT__CIPHER", "sm4-gcm")
+    monkeypatch.setenv("LINGQUE_VAULT__DIGEST", "sm3")
+    create_workspace(tmp_path / "bank")
+    assert not (tmp_path / "bank" / "keys").exists()
+    with open_workspace(tmp_path / "bank") as application:
+        note = application.vault.seal_note("x")
+        assert HEX not in repr(application.settings)
+    with open_workspace(tmp_path / "bank") as application:
+        assert application.vault.open_note(note) == "x"
+    monkeypatch.setenv("LINGQUE_VAULT__CIPHER", "aes-256-gcm")
+    with pytest.raises(ConfigurationError, match=r"vault\.cipher"), open_workspace(tmp_path / "bank"):
+        pass
+
+
+def test_a_key_store_that_nobody_brings_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINGQUE_VAULT__KEY_STORE", "cloud")
+    with pytest.raises(ConfigurationError, match="no key store 'cloud'"):
+        create_workspace(tmp_path / "bank")
+
+
+def make_first_release(application_folder: Path) -> tuple[dict[str, bytes], bytes]:
+    """Put the vault of a new workspace into the form in which the first release kept it."""
+    store = FileKeyStore(application_folder / "keys" / "master.key")
+    master = store.first_key()
+    assert master is not None
+    derived = {name: Suite().derive(master, name) for name in ("blind index", "row keys", "customer links", "notes")}
+    database = Database(f"sqlite:///{application_folder / 'data' / 'control.db'}")
+    with database.transaction() as connection:
+        connection.execute(vault_secrets.delete())
+        connection.execute(vault_wrapping_keys.delete())
+        wrapped = seal(Suite().lock(master), ("11" * 32).encode(), "key/5")
+        connection.execute(insert(vault_keys).values(party_id=5, wrapped_key=wrapped, wrapping_key=None))
+        name = seal(Suite().lock(bytes.fromhex("11" * 32)), "安女士".encode(), "5/name")
+        add = text("INSERT INTO vault_identifiers (party_id, kind, sealed) VALUES (5, 'name', :name)")
+        connection.execute(add, {"name": name})
+        index = Suite().mac(derived["blind index"], b"core/customers\x1fKD1")
+        connection.execute(insert(vault_surrogates).values(namespace="core/customers", key_index=index, surrogate=5))
+    database.close()
+    return derived, seal(Suite().lock(derived["notes"]), b"a row", "note")
+
+
+def test_a_vault_of_the_first_release_is_brought_under_wrapping_keys(tmp_path: Path) -> None:
+    folder = tmp_path / "bank"
+    create_workspace(folder)
+    derived, note = make_first_release(folder)
+    for _ in range(2):
+        create_workspace(folder)
+    with open_workspace(folder) as application:
+        vault, database = application.vault, application.services.database
+        list(application.services.rotation.rotate(actor="root"))
+        with database.reading() as connection:
+            assert vault.disclose(connection, [PartyId(5)]) == {5: {"name": "安女士"}}
+            assert vault.resolve(connection, namespace="core/customers", keys=["KD1"], mint=False) == {"KD1": 5}
+        assert vault.open_note(note) == "a row"
+        assert vault.token_secret() == derived["customer links"]
+        assert vault.row_key_salt() == derived["row keys"].hex()
+
+
+def test_a_vault_of_the_first_release_is_not_adopted_under_another_cipher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bank"
+    create_workspace(folder)
+    make_first_release(folder)
+    database = Database(f"sqlite:///{folder / 'data' / 'control.db'}")
+    with database.transaction() as connection:
+        connection.execute(text("DELETE FROM fixed_settings WHERE setting LIKE 'vault%'"))
+    database.close()
+    monkeypatch.setenv("LINGQUE_VAULT__CIPHER", "sm4-gcm")
+    with pytest.raises(ConfigurationError, match="was sealed with aes-256-gcm"):
+        create_workspace(folder)

@@ -1,0 +1,528 @@
+"""Permits against a plain oracle: every consent state × purpose × channel × data classes × age × grounds.
+
+Asked in every way in which the office can answer, and at random.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from lingque.catalog.repository import definitions
+from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant, instant_of
+from lingque.core.ids import CustomerId, PartyId
+from lingque.core.reasons import Reason, Refusal
+from lingque.core.registries import DataClass, Purpose
+from lingque.govern import picture
+from lingque.govern.audit import Audit
+from lingque.govern.contracts import (
+    ConsentEntry,
+    DecisionRefusal,
+    Grounds,
+    LegalBasis,
+    ListEntry,
+    PermitAsk,
+    Subject,
+    TagRefusal,
+)
+from lingque.govern.lists import CustomerLists
+from lingque.govern.permits import PermitOffice
+from lingque.store.database import Database
+from lingque.testing import FixedClock, memory_vault
+
+NOW = instant_of(datetime(2026, 6, 1, 2, 0, tzinfo=UTC))
+DAY = 86_400_000_000
+CALENDAR = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
+TODAY = date(2026, 6, 1)
+ALL = tuple(DataClass)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A statement in words of its own, so that the oracle shares nothing with the judge."""
+
+    day: int
+    give: bool
+    classes: tuple[DataClass, ...] = ()
+    purpose: Purpose = Purpose.MARKETING
+    channel: str = "email"
+    until: int | None = None
+    guardian: bool = False
+
+
+@dataclass(frozen=True)
+class Person:
+    born: date | None = date(1980, 1, 1)
+    said: tuple[Said, ...] = ()
+    machine: tuple[tuple[int, bool], ...] = ()
+    tags: tuple[tuple[int, str, bool], ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Classes that need no separate consent for marketing, from a day until a day."""
+
+    classes: tuple[DataClass, ...] = ()
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    purpose: Purpose = Purpose.MARKETING
+    channel: str = "email"
+    classes: tuple[DataClass, ...] = ()
+    day: int = 0
+    automated: bool = True
+    tags: tuple[str, ...] = ()
+
+    @property
+    def ask(self) -> PermitAsk:
+        return PermitAsk(
+            purpose=self.purpose,
+            channel=self.channel,
+            data_classes=DataClass.union(self.classes),
+            moment=at(self.day),
+            grounds=Grounds(automated=self.automated, tags=frozenset(self.tags)),
+        )
+
+
+def at(day: int) -> Instant:
+    return Instant(NOW + day * DAY)
+
+
+def age_on(born: date, day: date) -> int:
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+NO_BASES = Bases()
+
+
+def expected(person: Person, asked: Asked, bases: Bases = NO_BASES) -> set[Reason]:
+    """The law as it reads."""
+    if asked.purpose is Purpose.SERVICE:
+        return set()
+    reasons = of_consent(person, asked, bases)
+    if asked.purpose is Purpose.MARKETING:
+        reasons |= of_marketing(person, asked)
+    for tag in asked.tags:
+        told = [no for day, name, no in person.tags if name == tag and day <= asked.day]
+        reasons |= {Reason.TAG_REFUSED} if told and told[-1] else set()
+    if asked.day >= 0:  # put on today
+        reasons |= {Reason.ON_EXCLUSION_LIST} if "open" in person.lists else set()
+        reasons |= {Reason.COMPLIANCE_EXCLUSION} if "secret" in person.lists else set()
+    return reasons
+
+
+def of_consent(person: Person, asked: Asked, bases: Bases) -> set[Reason]:
+    """Art. 13 to 15, 23, 29 and 31."""
+    heard = [
+        one
+        for one in sorted(person.said, key=lambda one: one.day)
+        if one.day <= asked.day and one.purpose is asked.purpose and one.channel == asked.channel
+    ]
+
+    def newest(about: DataClass) -> Said | None:
+        words = [one for one in heard if not one.classes or about in one.classes]
+        return words[-1] if words else None
+
+    def holds(one: Said | None) -> bool:
+        return one is not None and one.give and (one.until is None or asked.day < one.until)
+
+    consent = newest(DataClass.PERSONAL)
+    reasons: set[Reason] = set()
+    if consent is not None and holds(consent):
+        child = person.born is not None and age_on(person.born, day_of(asked)) < 14
+        reasons |= {Reason.NO_GUARDIAN_CONSENT} if child and not consent.guardian else set()
+    elif consent is not None and consent.give:
+        reasons.add(Reason.CONSENT_EXPIRED)
+    elif any(one.give and (not one.classes or DataClass.PERSONAL in one.classes) for one in heard):
+        reasons.add(Reason.CONSENT_WITHDRAWN)
+    else:
+        reasons.add(Reason.NO_CONSENT)
+    waived = bases.classes if asked.purpose is Purpose.MARKETING and bases.first <= asked.day < bases.last else ()
+    plain = (DataClass.PERSONAL, DataClass.IDENTIFIER)
+    if any(not holds(newest(one)) for one in asked.classes if one not in plain and one not in waived):
+        reasons.add(Reason.NO_CONSENT_FOR_DATA_CLASS)
+    return reasons
+
+
+def of_marketing(person: Person, asked: Asked) -> set[Reason]:
+    """Art. 24, and the regulation on minors."""
+    reasons: set[Reason] = set()
+    if person.born is None:
+        reasons.add(Reason.AGE_UNKNOWN)
+    elif asked.automated and age_on(person.born, day_of(asked)) < 18:
+        reasons.add(Reason.UNDER_AGE)
+    words = [no for day, no in person.machine if day <= asked.day]
+    if asked.automated and words and words[-1]:
+        reasons.add(Reason.AUTOMATED_DECISION_REFUSED)
+    return reasons
+
+
+def day_of(asked: Asked) -> date:
+    return TODAY + timedelta(days=asked.day)
+
+
+@dataclass
+class Book:
+    """A control database with people in it."""
+
+    database: Database
+    office: PermitOffice = field(default_factory=lambda: PermitOffice(FixedClock(NOW), CALENDAR))
+    people: dict[int, Person] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.vault = memory_vault(self.database, Audit(FixedClock(NOW)))
+
+    def add(self, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int = 1) -> None:
+        with self.database.transaction() as connection:
+            self.write(connection, people, bases, first=first)
+
+    def write(self, connection: object, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int) -> None:
+        numbered = dict(enumerate(people, start=first))
+        office = self.office
+        office.record_subjects(
+            connection,  # type: ignore[arg-type]
+            [
+                Subject(party_id=PartyId(n), customer_id=CustomerId(n), birth_date=one.born)
+                for n, one in numbered.items()
+            ],
+        )
+        office.record_consents(
+            connection,  # type: ignore[arg-type]
+            [
+                ConsentEntry(
+                    party_id=PartyId(n),
+                    purpose=said.purpose,
+                    channel=said.channel,
+                    data_classes=DataClass.union(said.classes),
+                    action="give" if said.give else "withdraw",
+                    acted_at=at(said.day),
+                    expires_at=None if said.until is None else at(said.until),
+                    wording_version="v1",
+                    evidence="form",
+                    origin=f"{n}/{number}",
+                    by_guardian=said.guardian,
+                )
+                for n, one in numbered.items()
+                for number, said in enumerate(one.said)
+            ],
+        )
+        office.record_decision_refusals(
+            connection,  # type: ignore[arg-type]
+            [
+                DecisionRefusal(
+                    party_id=PartyId(n), refused=no, acted_at=at(day), wording_version="v1", evidence="page"
+                )
+                for n, one in numbered.items()
+                for day, no in one.machine
+            ],
+        )
+        office.record_tag_refusals(
+            connection,  # type: ignore[arg-type]
+            [
+                TagRefusal(party_id=PartyId(n), tag=tag, refused=no, acted_at=at(day), evidence="page")
+                for n, one in numbered.items()
+                for day, tag, no in one.tags
+            ],
+        )
+        lists = CustomerLists(self.vault, FixedClock(NOW), CALENDAR)
+        entries = [
+            ListEntry(list_name=name, party_id=PartyId(n), expires_on=None, origin="test")
+            for n, one in numbered.items()
+            for name in one.lists
+        ]
+        lists.record_members(connection, entries, replace=False)  # type: ignore[arg-type]
+        if bases.classes:
+            basis = LegalBasis(
+                purpose=Purpose.MARKETING,
+                data_classes=DataClass.union(bases.classes),
+                article="13(2)",
+                document="opinion 7",
+                begins_at=at(bases.first),
+                ends_at=at(bases.last),
+            )
+            assert office.record_legal_basis(connection, basis, by="min") is None  # type: ignore[arg-type]
+        self.people |= numbered
+
+    def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
+        """Every answer that is not the oracle's, one by one and all at once, in one and the same view."""
+        with self.database.reading() as connection:
+            return self.wrong_in(connection, asks, bases)
+
+    def wrong_in(self, connection: object, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
+        found: list[str] = []
+        ids = np.array(list(self.people), dtype=np.int64)
+        for asked in asks:
+            many = self.office.permit_set(connection, ids, asked.ask)  # type: ignore[arg-type]
+            for place, (n, person) in enumerate(self.people.items()):
+                right = expected(person, asked, bases)
+                told = {reason for reason, flags in many.refusals.items() if flags[place]}
+                one = self.office.permit(connection, CustomerId(n), asked.ask)  # type: ignore[arg-type]
+                alone = (
+                    {Reason[name] for name in one.detail.partition(": ")[2].split(", ")}
+                    if isinstance(one, Refusal)
+                    else set()
+                )
+                if not right == told == alone or bool(many.allowed[place]) == bool(right):
+                    found.append(f"{person} {asked}: {right} ≠ {told} ≠ {alone}")
+        return found
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    database = Database(migrated_url)
+    with database.transaction() as connection:
+        for name, secret in (("open", False), ("secret", True)):
+            body = {
+                "list": name, "label": {"zh": "名单", "en": name}, "owner": "min", "effect": "exclude", "secret": secret
+            }  # fmt: skip
+            connection.execute(
+                insert(definitions).values(
+                    kind="list", name=name, version=1, body=body, digest=name, applied_at=0, applied_by="ada"
+                )
+            )
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def book(database: Database) -> Book:
+    return Book(database)
+
+
+P, F, H = DataClass.PERSONAL, DataClass.FINANCIAL, DataClass.HEALTH
+STATES: dict[str, tuple[Said, ...]] = {
+    "nothing said": (),
+    "personal": (Said(-9, True, (P,)),),
+    "personal and financial": (Said(-9, True, (P, F)),),
+    "everything": (Said(-9, True),),
+    "withdrawn": (Said(-9, True), Said(-8, False)),
+    "financial withdrawn": (Said(-9, True), Said(-8, False, (F,))),
+    "given again": (Said(-9, True), Said(-8, False), Said(-7, True, (P,))),
+    "expired": (Said(-9, True, until=0),),
+    "expires tomorrow": (Said(-9, True, until=1),),
+    "only financial": (Said(-9, True, (F,)),),
+    "by the guardian": (Said(-9, True, guardian=True),),
+    "the guardian's, then one's own": (Said(-9, True, guardian=True), Said(-8, True)),
+    "from tomorrow": (Said(1, True),),
+    "withdrawn from tomorrow": (Said(-9, True), Said(1, False)),
+    "other channel": (Said(-9, True, channel="sms"),),
+    "sharing with a partner": (Said(-9, True, (P, F), purpose=Purpose.SHARING, channel="partner_a"),),
+    "analytics": (Said(-9, True, (P,), purpose=Purpose.ANALYTICS),),
+}
+AGES = (date(1980, 1, 1), date(2008, 6, 1), date(2008, 6, 2), date(2012, 6, 1), date(2012, 6, 2), None)
+CLASSES = ((), (P,), (P, F), (P, H), (DataClass.IDENTIFIER,), ALL)
+
+
+def everybody() -> list[Person]:
+    people = [Person(born=born, said=said) for born, said in product(AGES, STATES.values())]
+    agreed = STATES["everything"]
+    people += [
+        Person(said=agreed, machine=((-5, True),)),
+        Person(said=agreed, machine=((-5, True), (-4, False))),
+        Person(said=agreed, machine=((1, True),)),
+        Person(said=agreed, tags=((-5, "wealthy", True),)),
+        Person(said=agreed, tags=((-5, "wealthy", True), (-4, "wealthy", False), (-3, "car", True))),
+        Person(said=agreed, lists=("open",)),
+        Person(said=agreed, lists=("open", "secret")),
+        Person(said=agreed, lists=("not defined",)),
+        Person(born=date(2012, 6, 2), said=STATES["by the guardian"], machine=((-5, True),), lists=("secret",)),
+    ]
+    return people
+
+
+def every_ask() -> list[Asked]:
+    cells = product(Purpose, ("email", "sms", "partner_a"), CLASSES, (True, False))
+    asks = [Asked(purpose=p, channel=c, classes=k, automated=a) for p, c, k, a in cells]
+    asks += [Asked(classes=(P, F), day=day, tags=("wealthy", "car")) for day in (-20, -9, -8, -7, -5, -4, -1, 1, 2)]
+    return asks
+
+
+def test_every_cell_read_whole(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add(everybody())
+    assert book.wrong(every_ask()) == []
+
+
+def test_every_cell_read_by_ids(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 10**9)
+    book.add(everybody()[::6])
+    assert book.wrong(every_ask()[::8]) == []
+
+
+def test_every_cell_of_people_who_changed_since(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add([Person(), Person()])
+    assert book.wrong([Asked()]) == []
+    book.add(everybody(), first=2)
+    assert book.wrong(every_ask()[::2]) == []
+
+
+def test_every_cell_within_the_transaction_that_wrote_it(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add([Person()])
+    assert book.wrong([Asked()]) == []
+    with book.database.transaction() as connection:
+        book.write(connection, everybody()[::5], first=1)
+        assert book.wrong_in(connection, every_ask()[::8]) == []
+
+
+BASES = Bases(classes=(F, H), first=-2, last=3)
+
+
+@pytest.mark.parametrize("day", [-3, -2, 0, 2, 3])
+def test_another_legal_basis_stands_for_separate_consent_as_long_as_it_holds(
+    book: Book, day: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add(everybody()[::4])
+    assert book.wrong([Asked(classes=(P, F))]) == []
+    book.add([Person()], BASES)  # recorded after the picture was drawn
+    assert book.wrong([Asked(purpose=p, classes=k, day=day) for p, k in product(Purpose, CLASSES)], BASES) == []
+
+
+@pytest.mark.parametrize("purpose", [Purpose.MARKETING, Purpose.SHARING])
+def test_nothing_stands_for_the_consent_itself_in_marketing_and_sharing(book: Book, purpose: Purpose) -> None:
+    basis = LegalBasis(
+        purpose=purpose, data_classes=P | F, article="13", document="d", begins_at=at(0), ends_at=END_OF_TIME
+    )
+    with book.database.transaction() as connection:
+        refusal = book.office.record_legal_basis(connection, basis, by="min")
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.CONSENT_REQUIRED
+
+
+days = st.integers(-6, 6)
+said = st.builds(
+    Said,
+    day=days,
+    give=st.booleans(),
+    classes=st.sets(st.sampled_from([P, F, H]), max_size=2).map(tuple),
+    purpose=st.sampled_from([Purpose.MARKETING, Purpose.SHARING]),
+    channel=st.sampled_from(["email", "sms"]),
+    until=st.none() | days,
+    guardian=st.booleans(),
+)
+person = st.builds(
+    Person,
+    born=st.sampled_from(AGES),
+    said=st.lists(said, max_size=4, unique_by=lambda one: one.day).map(tuple),
+    machine=st.lists(st.tuples(days, st.booleans()), max_size=3, unique_by=lambda one: one[0]).map(
+        lambda rows: tuple(sorted(rows))
+    ),
+    tags=st.lists(
+        st.tuples(days, st.sampled_from(["wealthy", "car"]), st.booleans()), max_size=3, unique_by=lambda one: one[0]
+    ).map(lambda rows: tuple(sorted(rows))),
+    lists=st.sets(st.sampled_from(["open", "secret", "not defined"]), max_size=2).map(tuple),
+)
+asked = st.builds(
+    Asked,
+    purpose=st.sampled_from(Purpose),
+    channel=st.sampled_from(["email", "sms"]),
+    classes=st.sets(st.sampled_from([P, F, H]), max_size=3).map(tuple),
+    day=days,
+    automated=st.booleans(),
+    tags=st.sets(st.sampled_from(["wealthy", "car"])).map(tuple),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    people=st.lists(st.lists(person, min_size=1, max_size=4), min_size=1, max_size=3), asks=st.lists(asked, max_size=4)
+)
+def test_any_register_any_ask(database: Database, people: list[list[Person]], asks: list[Asked]) -> None:
+    """Written in several transactions, asked after each: the picture never lags."""
+    if database.engine.dialect.name != "sqlite":
+        return  # the same judge; the database's part is in the tests above
+    with database.transaction() as connection:
+        for table in ("subjects", "consents", "automated_refusals", "refused_tags", "list_members"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    book = Book(database)
+    book.office._picture._asked = 10**6  # at once from the picture
+    first = 1
+    for group in people:
+        book.add(group, first=first)
+        first += len(group)
+        assert book.wrong(asks) == []
+
+
+def test_what_is_taken_back_never_was(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add([Person()])
+    assert book.wrong([Asked()]) == []
+    agreed = Person(said=STATES["everything"])
+
+    def write_and_fail() -> None:
+        with book.database.transaction() as connection:
+            book.write(connection, [agreed], first=1)
+            assert book.wrong_in(connection, [Asked()]) == []
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    book.people[1] = Person()
+    assert book.wrong([Asked()]) == []
+    book.add([Person(said=STATES["withdrawn"])])  # the version that was taken back is given to another change
+    assert book.wrong([Asked()]) == []
+
+
+def test_another_process_sees_a_withdrawal_of_a_moment_ago(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two offices on one database, as two processes have them."""
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add([Person(said=STATES["everything"]) for _ in range(3)])
+    other = Book(book.database, people=dict(book.people))
+    assert other.wrong([Asked()]) == []
+    book.add([Person(said=STATES["withdrawn"])], first=2)
+    other.people[2] = book.people[2]
+    assert other.wrong([Asked()]) == []
+
+
+def test_a_view_that_began_before_is_answered_as_it_is(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add([Person(said=STATES["everything"])])
+    with book.database.reading() as before:
+        assert book.wrong_in(before, [Asked()]) == []
+        book.add([Person(said=STATES["withdrawn"])])
+        assert book.wrong([Asked()]) == []
+        book.people[1] = Person(said=STATES["everything"])
+        assert book.wrong_in(before, [Asked()]) == []
+
+
+def test_many_changes_are_one_new_picture(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    monkeypatch.setattr(picture, "NAMED_CUSTOMERS", 4)
+    book.add([Person()] * 12)
+    for start in (3, 5, 9, 2):
+        assert book.wrong([Asked(classes=(P, F))]) == []
+        book.add([Person(said=STATES["withdrawn"])] * 2, first=start)
+    assert book.wrong([Asked(classes=(P, F))]) == []
+
+
+def test_threads_share_the_picture(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "OFTEN", 0)
+    book.add(everybody()[:20])
+    wrong: list[str] = []
+
+    def ask() -> None:
+        for _ in range(5):
+            wrong.extend(book.wrong([Asked(classes=(P, F))]))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

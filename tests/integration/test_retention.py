@@ -1,0 +1,167 @@
+"""What is older than any purpose needs goes, in both planes, after a dry run and with a certificate."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+from tiny_bank import MIN, PRINCIPALS, Bank, audit_of, rows_of
+
+from lingque.core.errors import ConfigurationError
+from lingque.core.reasons import Reason, Refusal
+from lingque.core.registries import Purpose
+from lingque.entry.cli import main
+from lingque.flow.retention import Expired, plan_retention, run_retention
+from lingque.flow.services import Services
+from lingque.ingest.tables import quarantine
+from lingque.store.idempotency import idempotent_answers
+
+RULES = "LINGQUE_RETENTION__KEEP"
+DAY = 86_400_000_000
+ON_SQLITE = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+
+
+def by_table(outcome: list[Expired] | Refusal) -> dict[str, Expired]:
+    assert not isinstance(outcome, Refusal)
+    return {one.table: one for one in outcome}
+
+
+def answer(services: Services, key: str, at: int) -> None:
+    with services.database.transaction() as connection:
+        connection.execute(
+            insert(idempotent_answers).values(
+                caller="min", idempotency_key=key, request_digest="0" * 64, status=200, body={}, answered_at=at
+            )
+        )
+
+
+def test_kept_answers_and_quarantined_rows_go_after_their_time(sent_bank: Bank) -> None:
+    with sent_bank.open() as application:
+        services = application.services
+        now = services.clock.now()
+        answer(services, "old", now - 31 * DAY)
+        answer(services, "new", now - 29 * DAY)
+        sent_bank.clock.advance(200 * DAY)
+        answer(services, "today", services.clock.now())
+        with services.database.reading() as connection:
+            bad = len(connection.execute(select(quarantine.c.quarantine_id)).all())
+        assert bad == 200
+        planned = by_table(plan_retention(services, MIN))
+        assert {name: one.rows for name, one in planned.items()} == {
+            "idempotent_answers": 2, "quarantine": bad, "corrections": 0
+        }  # fmt: skip
+        assert by_table(plan_retention(services, MIN)) == planned
+        assert by_table(run_retention(services, MIN)) == planned
+        with services.database.reading() as connection:
+            left = connection.execute(select(idempotent_answers.c.idempotency_key)).scalars().all()
+            assert left == ["today"]
+            assert connection.execute(select(quarantine)).first() is None
+        (certificate,) = audit_of(services, "certify_retention")
+        assert {"table": "quarantine", "before": "2026-06-21", "rows": bad} in certificate.detail["tables"]
+        assert {one.rows for one in by_table(plan_retention(services, MIN)).values()} == {0}
+
+
+def test_rows_of_the_data_plane_go_to_the_day(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A salary of 10 May and a rent of 20 May each; the longest purpose counts."""
+    monkeypatch.setenv(RULES, '{"transactions/marketing": 5, "transactions/risk": 17}')
+    with bank.open() as application:
+        services = application.services
+        (planned,) = by_table(plan_retention(services, MIN)).values()
+        assert (planned.before, planned.rows) == (date(2026, 5, 15), 100)
+        assert planned.purposes == {Purpose.MARKETING: 5, Purpose.RISK: 17}
+        assert len(rows_of(services, "transactions")) == 200
+        assert by_table(run_retention(services, MIN))["transactions"].rows == 100
+        rows = rows_of(services, "transactions")
+        assert {row["category"] for row in rows} == {"rent"}
+        assert len(rows) == 100
+        files = list((Path(bank.folder) / "data" / "warehouse" / "transactions").rglob("*.parquet"))
+        with services.database.reading():
+            assert len(files) == 1
+        assert by_table(run_retention(services, MIN))["transactions"].rows == 0
+        assert len(audit_of(services, "purge")) == 1
+
+
+@ON_SQLITE
+def test_the_day_itself_is_kept(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days, expected in ((22, 0), (21, 100), (12, 100), (11, 200)):
+        monkeypatch.setenv(RULES, f'{{"transactions/marketing": {days}}}')
+        with bank.open() as application:
+            planned = by_table(plan_retention(application.services, MIN))["transactions"]
+            assert planned.rows == expected, days
+
+
+@ON_SQLITE
+def test_old_snapshots_go(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RULES, '{"customer_tags/marketing": 30}')
+    with bank.open() as application:
+        services = application.services
+        assert by_table(plan_retention(services, MIN))["customer_tags"].rows == 0
+        bank.clock.advance(31 * DAY)
+        assert by_table(run_retention(services, MIN))["customer_tags"].rows == 100
+        assert rows_of(services, "customer_tags") == []
+        assert not list((bank.folder / "data" / "warehouse" / "customer_tags").rglob("*.parquet"))
+
+
+class DiedError(Exception):
+    """Stands for the end of the process."""
+
+
+@ON_SQLITE
+def test_a_purge_that_died_goes_on(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RULES, '{"transactions/marketing": 17}')
+    with bank.open() as application:
+        services = application.services
+
+        def die(*_arguments: object, **_named: object) -> None:
+            raise DiedError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("lingque.flow.retention.finish_run", die)
+            with pytest.raises(DiedError):
+                run_retention(services, MIN)
+        assert len(rows_of(services, "transactions")) == 200
+        assert by_table(run_retention(services, MIN))["transactions"].rows == 100
+        assert len(rows_of(services, "transactions")) == 100
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ('{"transactions": 5}', "not a table and a purpose"),
+        ('{"transactions/fun": 5}', "not a table and a purpose"),
+        ('{"/marketing": 5}', "not a table and a purpose"),
+        ('{"transactions/marketing": 0}', "a day at least"),
+        ('{"accounts/marketing": 5}', "'accounts' is no table of events"),
+        ('{"transaction/marketing": 5}', "did you mean 'transactions'"),
+        ('{"audit/marketing": 5}', "'audit' is no table"),
+    ],
+)
+@ON_SQLITE
+def test_a_rule_that_cannot_be_is_named(rules: str, message: str, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RULES, rules)
+    with pytest.raises(ConfigurationError, match=message), bank.open() as application:
+        run_retention(application.services, MIN)
+
+
+@ON_SQLITE
+def test_only_compliance_purges(bank: Bank) -> None:
+    with bank.open() as application:
+        for user in ("lin", "otto", "root", "hua"):
+            for attempt in (plan_retention, run_retention):
+                refusal = attempt(application.services, PRINCIPALS[user])
+                assert isinstance(refusal, Refusal)
+                assert refusal.reason is Reason.ROLE_NOT_ALLOWED
+
+
+@ON_SQLITE
+def test_the_commands_print_the_plan_and_the_certificate(bank: Bank, capfd: pytest.CaptureFixture[str]) -> None:
+    for words in ("retention plan --as min", "retention run --as min"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert not ended.value.code
+        assert "idempotent_answers" in capfd.readouterr().out
