@@ -122,9 +122,9 @@ def clickhouse_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
             case "count_distinct":
                 value = f"toInt64(uniqExactIf({operand}, {rows}))"
             case "avg":
-                value = f"toInt64OrNull(toString(floor(avgOrNullIf({operand}, {rows}) + 0.5)))"
+                value = f"toInt64(floor(avgOrNullIf({operand}, {rows}) + 0.5))"
             case "sum":
-                value = f"sumIf({operand}, {rows})"
+                value = f"ifNull(sumIf({operand}, {rows}), 0)"
             case _:
                 value = f"{function}OrNullIf({operand}, {rows})"
         columns.append(f"{value} AS {tag.name}")
