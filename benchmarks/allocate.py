@@ -1,6 +1,6 @@
 """Population-wide allocation: certified gap and time, against PDLP (OR-Tools) and the interior point method of HiGHS.
 
-    python -m benchmarks.allocate [--size N] [--instances N] [--peers pdlp,highs-ipm] [--baselines] [--full]
+    python -m benchmarks.allocate [--size N] [--instances N] [--peers pdlp,highs-ipm] [--baselines] [--online] [--full]
 
 Every instance is solved to a gap of 1e-5 and put before the verifier, which computes all anew. Figures are of the
 worst instance, not the best. Peers solve the linear relaxation of the first instance only, in the same run: PDLP to
@@ -17,6 +17,7 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from ortools.pdlp import solve_log_pb2, solvers_pb2
@@ -27,6 +28,7 @@ from benchmarks.allocation_instances import draw_instance
 from lingque.decide.allocation.baselines import by_priority, by_value, in_chunks
 from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.exact import whole_program
+from lingque.decide.allocation.online import PriceController
 from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
@@ -40,12 +42,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=10_000, help="customers")
     parser.add_argument("--instances", type=int, default=2)
     parser.add_argument("--peers", default="pdlp")
-    parser.add_argument("--patience", type=float, default=30.0, help="peers are stopped after so many times our time")
+    parser.add_argument("--patience", type=float, default=20.0, help="peers are stopped after so many times our time")
     parser.add_argument("--baselines", action="store_true")
-    parser.add_argument("--full", action="store_true", help="10 instances, both peers, the baselines")
+    parser.add_argument("--online", action="store_true", help="a fresh stream too, also with a drift of 15 %")
+    parser.add_argument("--full", action="store_true", help="10 instances, both peers, baselines, stream")
     arguments = parser.parse_args()
     if arguments.full:
         arguments.instances, arguments.peers, arguments.baselines = 10, "pdlp,highs-ipm", True
+        arguments.online, arguments.patience = True, max(arguments.patience, 60.0)
     allocate(draw_instance(2_000, 0))  # compiles
     print(json.dumps(run(arguments)))
 
@@ -87,6 +91,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
                 print(f"{name}: {peers[name]:.1f} s, {ended}; {ratios[name]:.0f} × our CPU time")
             if arguments.baselines:
                 extra["profit_over_baselines_percent"] = _over_baselines(problem, found.certificate.objective)
+    if arguments.online:
+        extra["stream"] = {f"drift {drift}": _streamed(arguments.size, drift) for drift in (1.0, 1.15)}
     worst = max(gaps)
     print(f"worst of {len(gaps)}: gap {worst:.1e}, {max(seconds):.2f} s; verified: {sum(verdicts)} of {len(verdicts)}")
     return {
@@ -110,6 +116,39 @@ def _over_baselines(problem: Problem, objective: float) -> dict[str, float]:
         percents[baseline.__name__] = round(100 * (objective / worth - 1), 2)
         print(f"{baseline.__name__}: the allocation is worth {percents[baseline.__name__]:+.2f} %")
     return percents
+
+
+def _streamed(customers: int, drift: float) -> dict[str, object]:
+    """The first instance's customers in random order, in 200 batches, their values off by the drift. The controller
+    knows a tenth of the customers as they were before, and the prices that were right for those."""
+    random = np.random.default_rng(0)
+    day = draw_instance(customers, 1)
+    stream = replace(day, values=day.values * np.float32(drift))
+    offline = allocate(stream, Effort(gap=1e-4))
+    past = day.part(np.sort(random.choice(customers, customers // 10, replace=False)), share=0.1)
+    known = allocate(past, Effort(gap=1e-3))
+    if not isinstance(offline, Allocation) or not isinstance(known, Allocation) or not (day.staff and past.staff):
+        raise SystemExit("the limits of the stream cannot be kept")
+    controller = PriceController(
+        replace(past, rows=day.rows, staff=replace(day.staff, starts=past.staff.starts)),
+        expected=customers,
+        prices=known.certificate.prices,
+        staff_prices=known.certificate.staff_prices,
+    )
+    worth, cpu = 0.0, time.process_time()
+    for arriving in np.array_split(random.permutation(customers), 200):
+        part = stream.part(np.sort(arriving), share=1.0)
+        worth += value_of(part, controller.decide(part, random.permutation(part.customers)))
+        controller.steer()
+    upper = day.limits >= 0
+    reached = {
+        "share_of_the_offline_bound": round(worth / offline.certificate.bound, 5),
+        "overruns": int(np.count_nonzero(controller.left[upper] < -1e-9 * np.maximum(day.limits[upper], 1.0))),
+        "minimums_missed": int(np.count_nonzero(controller.left[~upper] < 0)),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+    }
+    print(f"stream, drift {drift}: {reached}")
+    return reached
 
 
 def _pdlp(program: Program, patience: float) -> bool:

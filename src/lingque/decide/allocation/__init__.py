@@ -17,4 +17,5 @@ anew by `verifier`, which shares no code with the solver.
     baselines     what others do
     sensitivity   what one more would earn
     online        prices that steer a stream
+    prices        prices as facts, with a version
 """
