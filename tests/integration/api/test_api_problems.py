@@ -14,6 +14,7 @@ from small_bank import AS_OF
 from lingque.bootstrap import MASTER_KEY_FILE, Application, open_workspace
 from lingque.core import errors
 from lingque.core.errors import (
+    AllocationError,
     BusyError,
     ChannelError,
     ConfigurationError,
@@ -98,6 +99,7 @@ def test_every_problem_of_the_definitions_is_told(application: Application) -> N
         (ConfigurationError("/srv/bank is not set up"), 500),
         (WarehouseError("/srv/bank/data is unsorted"), 500),
         (VaultError("/srv/bank/keys cannot be read"), 500),
+        (AllocationError("the capacity of bank is negative"), 500),
         (ChannelError("mail.bank refuses the password"), 503),
         (LingqueError("something at /srv/bank"), 500),
         (RuntimeError(f"could not handle {SECRET} at /srv/bank"), 500),

@@ -1,19 +1,23 @@
 """Some customers' part of a problem as a linear program, for HiGHS: the whole of a small problem, or of a large one
-the few customers who are undecided at the prices."""
+the few customers who are undecided at the prices.
+
+SciPy is loaded by whoever solves, not at import: most commands solve nothing.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import coo_array, csr_array
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.problem import Problem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 INFEASIBLE = 2
 """What scipy's `milp` calls it."""
@@ -64,6 +68,8 @@ class Program:
 
     def relax(self) -> Relaxed | None:
         """None where there is no solution."""
+        from scipy.optimize import linprog
+
         if not len(self._cost):
             return Relaxed(prices=np.empty(0), staff_prices=np.zeros(self.all_branches), short=np.empty(0))
         bounds = np.column_stack((np.zeros(len(self._cost)), self._most))
@@ -82,6 +88,8 @@ class Program:
 
     def solve(self, *, gap: float, seconds: float | None, nodes: int) -> Whole | Verdict:
         """The best whole number solution, no row being short; to a relative `gap`."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         variables = len(self.gain)
         if not variables:
             nothing = Whole(taken=np.empty(0, dtype=np.bool_), proved=True)
@@ -99,6 +107,8 @@ class Program:
 
     def least_short(self, *, nodes: int) -> Float64s:
         """By how much each row is short where whole contacts keep all others and the penalties are least."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         variables, rows = len(self.gain), len(self.scale)
         solved = milp(
             self._cost,
@@ -140,6 +150,8 @@ def write_program(
 
     Where it is `elastic` a row may be short at its penalty per unit.
     """
+    from scipy.sparse import coo_array, csr_array
+
     menu = problem.menu
     kinds = problem.kinds[entries].astype(np.int64)
     costs = np.zeros(len(entries)) if problem.costs is None else problem.costs[entries].astype(np.float64)

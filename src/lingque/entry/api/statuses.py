@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lingque.core.errors import (
+    AllocationError,
     BusyError,
     ChannelError,
     ConfigurationError,
@@ -48,6 +49,7 @@ ERROR_STATUSES: dict[type[LingqueError], ErrorStatus] = {
     ConfigurationError: ErrorStatus(status=500, kind="configuration", title="The platform is not set up", told=False),
     WarehouseError: ErrorStatus(status=500, kind="warehouse", title="The data plane is not as it must be", told=False),
     VaultError: ErrorStatus(status=500, kind="vault", title="The vault is not as it must be", told=False),
+    AllocationError: ErrorStatus(status=500, kind="allocation", title="The allocation makes no sense", told=False),
 }
 
 REFUSAL_STATUSES: dict[Reason, int] = {
