@@ -109,7 +109,8 @@ class FactStore:
         their place. Raises `WarehouseError` where the store must be filled first."""
         if not self.is_current:
             raise WarehouseError(
-                "the facts of live tags were kept for other definitions", next_step="fill the store anew from the tables"
+                "the facts of live tags were kept for other definitions",
+                next_step="fill the store anew from the tables",
             )
         with self._environment.begin(write=True) as transaction:
             for customer_id, new in events.items():
