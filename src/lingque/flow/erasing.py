@@ -8,7 +8,7 @@ certificate closes the request. A process that dies in between leaves the reques
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +19,7 @@ from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
-from lingque.flow.traces import traced
+from lingque.flow.traces import trace_request, traced
 from lingque.govern.access import principal_of, refused
 from lingque.govern.contracts import Action, Person, Principal
 from lingque.govern.rights.people import erased_people, kept_by_law, note_erasure, person_of, withdrawals_of
@@ -91,7 +91,7 @@ def restrict(
         at = services.clock.now()
         entries = withdrawals_of(connection, person, origin=f"request {request.request_id}", at=at)
         outcome["consents_withdrawn"] = services.register.record_consents(connection, entries)
-        _trace(services, connection, actor, "restrict_customer", request, {"consents": len(entries)})
+        trace_request(services, connection, actor, "restrict_customer", request, {"consents": len(entries)})
         return close(connection, request, state, outcome=outcome, by=actor.user, at=at)
 
 
@@ -147,7 +147,7 @@ def _destroy(services: Services, request: RightsRequest, person: Person, actor: 
             erased = rows.erase(connection, person)
             gone |= erased.gone
             kept |= erased.kept
-        _trace(services, connection, actor, "erase_customer", request, {"rows": gone})
+        trace_request(services, connection, actor, "erase_customer", request, {"rows": gone})
         begin(connection, request, {"control_plane": gone, "kept_by_surrogate": kept})
 
 
@@ -169,7 +169,7 @@ def _certify(services: Services, request_id: int, actor: Principal) -> RightsReq
             "kept_by_law": held,
             "elsewhere": list(ELSEWHERE),
         }
-        _trace(services, connection, actor, "certify_erasure", request, {"data_plane": outcome["data_plane"]})
+        trace_request(services, connection, actor, "certify_erasure", request, {"data_plane": outcome["data_plane"]})
         return close(connection, request, RequestState.DONE, outcome=outcome, by=actor.user, at=at)
 
 
@@ -186,20 +186,3 @@ def _owned(services: Services, table: str, version: int, column: str, ids: Seque
 
 def _subject(customer_id: CustomerId, table: str) -> str:
     return f"customer {customer_id}/{table}"
-
-
-def _trace(
-    services: Services,
-    connection: Connection,
-    actor: Principal,
-    act: str,
-    request: RightsRequest,
-    detail: Mapping[str, object],
-) -> None:
-    services.audit.record(
-        connection,
-        actor=actor.user,
-        act=act,
-        subject=f"customer {request.customer_id}",
-        detail={"request": request.request_id, **detail},
-    )

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from lingque.core.errors import ConflictError
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Refusal
 from lingque.flow.erasing import restrict
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
-from lingque.flow.traces import traced
+from lingque.flow.traces import trace_request, traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 from lingque.govern.rights.people import customers_of, person_of
@@ -69,7 +67,7 @@ def receive_request(
     with services.database.transaction() as connection:
         person_of(connection, customer_id)
         request = receive(connection, kind, customer_id, verified=verified, by=actor.user, at=at, due_on=due_on)
-        _trace(services, connection, actor, "receive_request", request, {"kind": kind.value})
+        trace_request(services, connection, actor, "receive_request", request, {"kind": kind.value})
     return request
 
 
@@ -102,7 +100,7 @@ def refuse_request(services: Services, request_id: int, actor: Principal, *, com
             raise ConflictError(
                 f"request {request_id} is being carried out already", next_step="'lingque rights erase' goes on with it"
             )
-        _trace(services, connection, actor, "refuse_request", request, {})
+        trace_request(services, connection, actor, "refuse_request", request, {})
         at = services.clock.now()
         return close(connection, request, RequestState.REFUSED, outcome={"comment": comment}, by=actor.user, at=at)
 
@@ -138,7 +136,7 @@ def carry_out_correction(
         for kind, value in values.items():
             having = [party for party in person.parties if kind in holders.get(party, ())]
             services.vault.put(connection, [(party, kind, value) for party in having or person.parties[:1]])
-        _trace(services, connection, actor, "correct_customer", request, {"kinds": sorted(values)})
+        trace_request(services, connection, actor, "correct_customer", request, {"kinds": sorted(values)})
         outcome = {"corrected": sorted(values), "also": "correct it in the bank's source system"}
         return close(connection, request, RequestState.DONE, outcome=outcome, by=actor.user, at=services.clock.now())
 
@@ -151,7 +149,7 @@ def close_answered(services: Services, request_id: int, actor: Principal) -> Rig
     with services.database.transaction() as connection:
         request = find_request(connection, request_id)
         check_kind(request, RequestKind.ACCESS, RequestKind.PORTABILITY, RequestKind.EXPLANATION)
-        _trace(services, connection, actor, "answer_request", request, {})
+        trace_request(services, connection, actor, "answer_request", request, {})
         outcome = {"answered": "handed over"}
         return close(connection, request, RequestState.DONE, outcome=outcome, by=actor.user, at=services.clock.now())
 
@@ -160,20 +158,3 @@ def _visible(request: RightsRequest, actor: Principal) -> RightsRequest:
     if refused(actor, Action.SEE_COMPLIANCE_REASONS) is None:
         return request
     return replace(request, outcome={name: value for name, value in request.outcome.items() if name != "compliance"})
-
-
-def _trace(
-    services: Services,
-    connection: Connection,
-    actor: Principal,
-    act: str,
-    request: RightsRequest,
-    detail: Mapping[str, object],
-) -> None:
-    services.audit.record(
-        connection,
-        actor=actor.user,
-        act=act,
-        subject=f"customer {request.customer_id}",
-        detail={"request": request.request_id, **detail},
-    )

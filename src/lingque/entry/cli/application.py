@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lingque import __version__
 from lingque.bootstrap import Application, open_workspace
@@ -87,3 +88,16 @@ def _root(
     ] = False,
 ) -> None:
     """Lingque 灵鹊: from a bank's raw files to a lawful, delivered, measured proposal."""
+
+
+def progress_bar() -> Progress:
+    """Progress for anything that takes longer than a second."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )

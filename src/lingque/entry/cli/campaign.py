@@ -15,9 +15,17 @@ from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan, waves_of
 from lingque.entry import show, show_plan, show_report, show_story
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, end_refused, opened
+from lingque.entry.cli.application import (
+    HERE,
+    UserOption,
+    WorkspaceOption,
+    accepted,
+    console,
+    end_refused,
+    opened,
+    progress_bar,
+)
 from lingque.entry.cli.tags import DayOption
-from lingque.entry.cli.workspace import progress_bar
 from lingque.entry.report.filling import page_of
 from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign

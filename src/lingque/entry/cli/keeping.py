@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.entry.cli.workspace import progress_bar
+from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
 from lingque.flow.keeping import export_audit, retire_key, rotate_keys, seal_audit, verify_audit
 
 vault_app = typer.Typer(name="vault", help="The keys under which identifiers are sealed.", no_args_is_help=True)

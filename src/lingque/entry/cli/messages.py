@@ -12,8 +12,7 @@ from lingque.core.labels import Label, Language
 from lingque.deliver.contracts import STATUS_LABELS, Fates
 from lingque.engage.service import newest_plan
 from lingque.entry import show
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.entry.cli.workspace import progress_bar
+from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
 from lingque.flow.messages import send_messages, status_of_messages
 from lingque.flow.receipts import ReceiptReport, read_receipts
 

@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from lingque.core.clock import datetime_of
 from lingque.core.errors import ConfigurationError
-from lingque.core.labels import Label, Language
-from lingque.entry import show
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.entry.cli.workspace import progress_bar
+from lingque.core.labels import Label
+from lingque.entry import show, show_model
+from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
 from lingque.flow.learning import train_model
 from lingque.predict.card_pages import to_html, to_markdown
-from lingque.predict.card_text import Section, Table, sections_of, title_of
-from lingque.predict.contracts import ModelCard
 from lingque.predict.registry import find_card, newest_cards
 
 models_app = typer.Typer(name="models", help="Train models and look at their cards.", no_args_is_help=True)
@@ -32,7 +27,6 @@ _STEPS = {
     "judgement": Label(zh="评判", en="judging"),
 }
 _PAGES = {".md": to_markdown, ".html": to_html}
-_BAR = 40
 
 
 @models_app.command("train")
@@ -66,7 +60,7 @@ def train(
 
             trained = train_model(services, name, session.actor, known_by=moment, step=step)
         card = accepted(trained, session.language)
-        console.print(view(card, session.language, keys=("what", "parts", "performance", "calibration")))
+        console.print(show_model.card(card, session.language, keys=("what", "parts", "performance", "calibration")))
         session.say(
             zh=f"全文：lingque models card {name} --as {user}", en=f"all of it: lingque models card {name} --as {user}"
         )
@@ -121,7 +115,7 @@ def card_(
         with session.application.services.database.reading() as connection:
             card = find_card(connection, name)
         if out is None:
-            console.print(view(card, session.language))
+            console.print(show_model.card(card, session.language))
             return
         if out.suffix not in _PAGES:
             raise typer.BadParameter("a name that ends in .md or .html", param_hint="--out")
@@ -132,43 +126,3 @@ def card_(
                 f"cannot write {out}: {error.strerror or error}", next_step="name a file in a folder that you may write"
             ) from error
         console.print(f"✓ {out}", highlight=False)
-
-
-def view(card: ModelCard, language: Language, *, keys: tuple[str, ...] = ()) -> RenderableType:
-    """The card, or the sections named, for a terminal."""
-    parts: list[RenderableType] = [Text(title_of(card, language), style="bold")]
-    for section in sections_of(card, language):
-        if not keys or section.key in keys:
-            parts += _section(card, section, language)
-    return Group(*parts)
-
-
-def _section(card: ModelCard, section: Section, language: Language) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(f"\n{section.title}", style="bold")]
-    parts += [Text(sentence) for sentence in section.sentences]
-    parts += [_table(table) for table in section.tables]
-    if section.key == "performance":
-        parts.append(_lift_bars(card, language))
-    return parts
-
-
-def _table(table: Table) -> RenderableType:
-    made = show.table(*table.head)
-    for column in made.columns[table.texts :]:
-        column.justify = "right"
-    for row in table.rows:
-        made.add_row(*(Text(cell) for cell in row))
-    return made
-
-
-def _lift_bars(card: ModelCard, language: Language) -> RenderableType:
-    """The share of all who do it that stand among the highest scores, beside the share that chance would find."""
-    lines: list[RenderableType] = []
-    for entry in card.judgement.model.lifts:
-        caught = min(1.0, entry.share * entry.lift.value)
-        full, chance = round(caught * _BAR), round(entry.share * _BAR)
-        bar = "".join("┃" if at == chance else "█" if at < full else "·" for at in range(_BAR))
-        zh = f"得分最高 {entry.share:.0%} 含全部正例的 {caught:.0%}（┃ 随机 {entry.share:.0%}）"
-        en = f"the top {entry.share:.0%} hold {caught:.0%} of all who do it (┃ chance: {entry.share:.0%})"
-        lines.append(Text(f"  {bar}  {Label(zh=zh, en=en).in_language(language)}"))
-    return Group(*lines)

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from lingque.core.errors import ConfigurationError
-from lingque.entry.cli.application import console
-from lingque.entry.cli.workspace import progress_bar
+from lingque.entry.cli.application import console, progress_bar
 from lingque.entry.twin_report import render
 from lingque.twin.bank import Twin
 from lingque.twin.blocks import blocks_of

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lingque.bootstrap import create_workspace
 from lingque.core.reasons import Refusal
@@ -18,21 +17,9 @@ from lingque.entry.cli.application import (
     console,
     end_refused,
     opened,
+    progress_bar,
 )
 from lingque.flow.intake import catalog_of, incomplete, ingest, waiting
-
-
-def progress_bar() -> Progress:
-    """Progress for anything that takes longer than a second."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    )
 
 
 def init(folder: Annotated[Path, typer.Argument(help="The folder to make a workspace of.")] = HERE) -> None:

@@ -16,8 +16,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.deliver.tables import deliveries
-from lingque.entry import show, show_plan, show_report, show_story
-from lingque.entry.cli.models import view
+from lingque.entry import show, show_model, show_plan, show_report, show_story
 from lingque.entry.demo.telling import Teller
 from lingque.entry.demo.world import CALL_DAYS, OUTCOME_DAYS, Sent, StoryClock, World, outcomes_in
 from lingque.entry.report.filling import page_of
@@ -159,7 +158,7 @@ def _tags_and_model(services: Services, staff: Staff, world: World, tell: Teller
     if isinstance(card, Refusal):  # a small bank has too few customers to learn from; everything else goes on
         tell.text(zh=f"✋ {card.reason.label.zh}：{card.detail}", en=f"✋ {card.reason.label.en}: {card.detail}")
     else:
-        tell.show(view(card, tell.language, keys=("performance",)))
+        tell.show(show_model.card(card, tell.language, keys=("performance",)))
     with tell.step(zh=f"计算 {as_of} 的标签", en=f"compute tags as of {as_of}"):
         snapshot = _done(run_tags(services, as_of, staff.ada))
     tell.show(show.snapshot(snapshot, catalog_of(services), tell.language))
