@@ -30,7 +30,7 @@ _PREFIXES = {
     "hospital": "P",
     "civic": "G",
 }
-# assumed; of adults, and for the last six by how digital they are
+# assumed; shares of adults, whatever their traits
 _REACH = {
     "cards": 1.0,
     "loans": 1.0,

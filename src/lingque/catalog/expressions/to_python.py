@@ -51,7 +51,7 @@ def row_function(node: Node) -> RowFunction:
     lines = [*writer.functions, f"def value(row, as_of): return {body}"]
     namespace = dict(_NAMES)
     # the text is made from the tree alone: names and values stand in it as literals
-    exec("\n".join(lines), namespace)  # noqa: S102
+    exec("\n".join(lines), namespace)  # noqa: S102 - said above
     made: RowFunction = namespace["value"]
     return made
 
