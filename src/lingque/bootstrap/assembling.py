@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingque.bootstrap.choices import quiet_hours, thresholds
-from lingque.bootstrap.places import LOCK_FILE, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
@@ -38,9 +38,12 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
+from lingque.profile.answering import Answering
+from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.online import OnlineFile
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -125,6 +128,7 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
+    answering = Answering(file=OnlineFile(folder / ONLINE_FOLDER), database=database, tables=tables, calendar=calendar)
     profile = Profile(
         database=database,
         tables=tables,
@@ -138,6 +142,7 @@ def assemble(
         lists=lists,
         scorer=Scorer(database),
         kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        answering=answering,
     )
     services = Services(
         folder=folder,
@@ -188,7 +193,7 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows()),
+        customer_rows=(GovernRows(clock), IngestRows(), ProfileRows(answering), DeliverRows()),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),
