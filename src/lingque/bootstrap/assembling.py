@@ -41,6 +41,7 @@ from lingque.profile.aggregating import Kernels
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -176,6 +177,7 @@ def assemble(
             ),
         ),
         profile=profile,
+        segments=Segments(tables, RowEngine(threads=warehouse.threads).ask),
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
