@@ -27,6 +27,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.READ_CAMPAIGN: _PLACE,
         Action.MANAGE_AUDIENCE_LISTS: _BANK,
         Action.ASSIGN_TAGS: _BANK,
+        Action.COUNT_SEGMENTS: _BANK,
         Action.READ_CUSTOMER: _PLACE,
     },
     Role.BRANCH_MANAGER: {
@@ -66,6 +67,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.APPLY_DEFINITIONS: _BANK,
         Action.RUN_TAGS: _BANK,
         Action.ASSIGN_TAGS: _BANK,
+        Action.COUNT_SEGMENTS: _BANK,
         Action.TRAIN_MODEL: _BANK,
         Action.READ_CAMPAIGN: _BANK,
     },

@@ -26,6 +26,7 @@ from lingque.entry.api import (
     preference_page,
     reports,
     rights,
+    segments,
     sessions,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
@@ -47,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions.router,
     messages.router,
     lists.router,
+    segments.router,
     models.router,
     data.router,
     definitions.router,
