@@ -99,7 +99,8 @@ def test_health_whereabouts_and_children_reach_nobody_who_did_not_consent_to_tha
         for name, tag in CLASSES.items()
     ).replace("terms_3m is not null", "terms_3m is null")
     bank.define("tags", TAGS + MORE_TAGS + own)
-    offer, _, campaign = CAMPAIGNS.partition("---\n")
+    # deposits are counted there: that would build every campaign on all that they say
+    offer, _, campaign = CAMPAIGNS.replace("deposits_3m = 0", "salary_3m > cny(0)").partition("---\n")
     bank.define(
         "campaigns",
         "---\n".join([offer, *(
