@@ -10,7 +10,7 @@ from pathlib import Path
 from lingque.bootstrap.choices import quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
-from lingque.decide.pressure import ContactPressure
+from lingque.decide.pressure.ledger import ContactPressure
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel
 from lingque.deliver.customer_rows import DeliverRows
@@ -93,7 +93,7 @@ def assemble(
     vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
-    ledger = ContactPressure(clock, calendar)
+    ledger = ContactPressure(clock)
     lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 

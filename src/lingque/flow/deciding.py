@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,7 +16,8 @@ from lingque.core.hashing import draw
 from lingque.core.money import Money
 from lingque.decide.contracts import Candidate, Context, Decisions, Phase, Requests
 from lingque.decide.decision import decide
-from lingque.decide.pressure import capped
+from lingque.decide.pressure.caps import ContactKind, Now
+from lingque.decide.pressure.ledger import capped
 from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, RunPilot, SelectAudience, Stage, WriteContacts
 from lingque.flow.grounds import grounds_of
 from lingque.flow.services import Services
@@ -67,7 +68,8 @@ def decide_stages(
         moment=moment,
     )
     caps = tuple(catalog.caps.values())
-    channels = {use.channel: _channel(asked, use, caps, write.route_by) for use in choice.channels}
+    topics = {catalog.offers[name].definition.topic for name, _ in choice.offers}
+    channels = {use.channel: _channel(asked, use, caps, topics, write.route_by) for use in choice.channels}
     candidates = [
         _candidate(asked, catalog.offers[name], channels[use.channel], choice.currency)
         for name, _ in choice.offers
@@ -123,30 +125,27 @@ class _Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class _Channel:
-    """A channel, and which customers of the audience it can and may reach once more."""
+    """A channel, which customers of the audience it can reach, and by topic which it may not reach once more."""
 
     plan: ChannelPlan
     reachable: Flags
-    capped: Flags
+    capped: Mapping[str | None, Flags]
 
 
-def _channel(asked: _Asked, plan: ChannelPlan, caps: Iterable[CapDefinition], route_by: str | None) -> _Channel:
+def _channel(
+    asked: _Asked, plan: ChannelPlan, caps: Iterable[CapDefinition], topics: Iterable[str | None], route_by: str | None
+) -> _Channel:
     ids = asked.requests.customer_ids
     reachable = asked.services.addresses.reachable(asked.connection, ids, channel=plan.channel)
     if plan.channel in MADE_BY_PEOPLE and route_by is not None:
         # who looks after nobody's customer cannot be told to call
         reachable &= pc.is_valid(asked.requests.tags.column(route_by)).to_numpy()
+    now = Now(instant=asked.moment, calendar=asked.services.calendar)
+    kinds = {topic: ContactKind(channel=plan.channel, purpose=asked.leave.purpose, topic=topic) for topic in topics}
     return _Channel(
         plan=plan,
         reachable=reachable,
-        capped=capped(
-            asked.connection,
-            ids,
-            channel=plan.channel,
-            purpose=asked.leave.purpose,
-            caps=caps,
-            day=asked.services.calendar.day_of(asked.moment),
-        ),
+        capped={topic: capped(asked.connection, ids, kind, caps, now) for topic, kind in kinds.items()},
     )
 
 
@@ -163,7 +162,7 @@ def _candidate(asked: _Asked, offer: Offer, channel: _Channel, currency: str) ->
         channel=channel.plan.channel,
         permits=asked.services.permits.permit_set(asked.connection, asked.requests.customer_ids, ask),
         reachable=channel.reachable,
-        capped=channel.capped,
+        capped=channel.capped[offer.definition.topic],
         margin=Money.parse(str(offer.definition.margin), currency).minor,
         cost=channel.plan.contact_cost,
         response_factor=channel.plan.response_factor,

@@ -15,7 +15,8 @@ from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact
 from lingque.decide.log import log_of
-from lingque.decide.pressure import reserve
+from lingque.decide.pressure.caps import Now
+from lingque.decide.pressure.ledger import reserve
 from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
 from lingque.engage.content import words_of
@@ -146,10 +147,18 @@ def _reserve(
 ) -> None:
     """The caps were looked at when it was decided; what was reserved since then by others would exceed them."""
     planned = [
-        PlannedContact(wave_id=m.wave_id, customer_id=m.customer_id, step=m.step, channel=m.channel, purpose=m.purpose)
+        PlannedContact(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            channel=m.channel,
+            purpose=m.purpose,
+            topic=catalog.offers[m.offer].definition.topic,
+        )
         for m in outgoing
     ]
-    refused = reserve(connection, planned, caps=catalog.caps.values(), day=services.calendar.day_of(now))
+    present = Now(instant=now, calendar=services.calendar)
+    refused = reserve(connection, planned, caps=catalog.caps.values(), now=present)
     if refused:
         raise BusyError(
             f"{len(refused)} of the customers were contacted by another campaign while this one decided",
