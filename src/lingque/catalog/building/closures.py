@@ -48,11 +48,14 @@ def _named_by(draft: Draft, definition: AnyDefinition) -> set[Key]:
         case ModelDefinition():
             return _tags(*definition.features, definition.population, definition.target)
         case OfferDefinition():
-            asked = definition.suitability
-            suitability = (asked.tolerance, asked.valid_until, asked.age) if asked is not None else ()
-            return _tags(*columns_of(definition.eligibility), definition.propensity, *suitability)
+            offers = draft.of(OfferDefinition)
+            # the offers it names are not under it, since they may name it in turn; the tags of who holds them are
+            held = [offers[name].holds for name in definition.related if name in offers]
+            chosen_by = (*columns_of(definition.eligibility), *definition.valued_by, definition.holds, *held)
+            return _tags(*chosen_by, *definition.suited_by)
         case CampaignDefinition():
             tags = _tags(definition.segment, definition.outcome, definition.route_by, *definition.also_measure)
+            tags |= _tags(*(use.fatigue.tag for use in definition.channels.values() if use.fatigue))
             return tags | {("offer", name) for name in definition.offers}
         case _:
             return set()
