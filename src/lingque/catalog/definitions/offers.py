@@ -73,6 +73,7 @@ class OfferDefinition(Definition):
     label: LabelText
     kind: Literal["product", "service", "content", "benefit"] = "product"
     regime: Regime
+    topic: Name | None = Field(default=None, description="what it is about, for caps that count by topic")
     suitability: Suitability | None = None
     cover: Cover | None = None
     student: Name | None = Field(default=None, description="the tag that is true for students: they get no loans")
