@@ -63,6 +63,7 @@ class Reason(IntEnum):
     NOT_AFFORDABLE = 225
     STUDENT = 226
     BANK_POLICY = 227
+    DRAWN_INSTEAD = 228
 
     NOT_APPROVED = 301
     OWN_WORK = 302
@@ -171,6 +172,7 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.NOT_AFFORDABLE: Label(zh="超出客户缴费能力", en="costs more than the customer can pay, or nobody knows"),
     Reason.STUDENT: Label(zh="在校学生（或无法排除）不得营销贷款", en="a student, or not known to be none: no loans"),
     Reason.BANK_POLICY: Label(zh="不符合本行自定规则", en="refused by a policy of the bank's own"),
+    Reason.DRAWN_INSTEAD: Label(zh="为学习效果随机选择了另一方案", en="chance chose another offer, to learn from it"),
     Reason.NOT_APPROVED: Label(zh="尚未审批", en="not approved yet"),
     Reason.OWN_WORK: Label(zh="不得审批本人提交的内容", en="nobody approves their own work"),
     Reason.CHANGED_SINCE_PLAN: Label(zh="方案在编制后已变更", en="something changed since it was planned"),

@@ -57,6 +57,7 @@ WITH_BITS: tuple[Reason, ...] = (
     Reason.BETTER_OFFER,
     Reason.NO_CAPACITY,
     Reason.HELD_OUT,
+    Reason.DRAWN_INSTEAD,
 )
 """Bit 0 is the first one's."""
 
