@@ -4,14 +4,14 @@ can be.
 Everybody is allocated together (`allocation`), and each resource (a channel, an offer's stock or budget) gets a price:
 what the last unit of it is worth. The certificate says how much more any other choice could be worth at most.
 
-*Who is compared with whom.* Only those who are contacted use anything, so the allocation is made for what there is ÷ (1 −
-hold-out) customers, with no look at the draws that hold out. Then everybody comes in the order of value less price, and
-takes what the allocation gave them if enough is still left: taken or passed over before their own draw is looked
-at, which then says only whether they use it. So whether somebody is considered depends on the draws of others and
-never on their own: among all who are considered for a candidate each is held out with the same probability, whatever
-their value, and the two groups differ by chance alone. What is left since more were held out than the mean goes to
-those who have nothing yet, in the same order. Ties are broken by a draw of their own salt, since breaking them by the
-draw that holds out would favour one of the groups.
+*Who is compared with whom.* Only those who are contacted use anything, so the allocation is made for what there is ÷
+(1 − hold-out) customers, with no look at the draws that hold out. Then everybody comes in the order of value less
+price, and takes what the allocation gave them if enough is still left: taken or passed over before their own draw is
+looked at, which then says only whether they use it. So whether somebody is considered depends on the draws of others
+and never on their own: among all who are considered for a candidate each is held out with the same probability,
+whatever their value, and the two groups differ by chance alone. What is left since more were held out than the mean
+goes to those who have nothing yet, in the same order. Ties are broken by a draw of their own salt, since breaking
+them by the draw that holds out would favour one of the groups.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _in_turn(
     # In each round everybody who has nothing proposes the best that still fits, and all are taken up to the first for
     # whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
     while True:
-        closed = (use > left[:, None]).any(axis=0)
+        closed: Flags = np.logical_or.reduce(use > left[:, None], axis=0)
         open_net = np.where(closed[:, None] | (chosen != NOTHING)[None, :], -np.inf, net)
         wish = best_of(open_net)
         order = _order(wish, open_net)
@@ -174,8 +174,8 @@ def _ends(wishes: Choices, use: Float64s, left: Float64s, held_out: Flags) -> li
     for row, amount in zip(use, left, strict=True):
         wanted = row[wishes]
         used = np.where(held_out, 0.0, wanted)
-        short = (np.cumsum(used) - used + wanted > amount) & (wanted > 0)
-        ends.append(int(np.argmax(short)) if short.any() else len(wishes))
+        short = np.flatnonzero((np.cumsum(used) - used + wanted > amount) & (wanted > 0))
+        ends.append(int(short[0]) if len(short) else len(wishes))
     return ends
 
 

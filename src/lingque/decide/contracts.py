@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lingque.catalog.model import Offer
 from lingque.core.clock import Instant
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Float64s, Int64s
@@ -124,6 +125,13 @@ class Left:
     budget: int | None = None
 
 
+def limits_of(offer: Offer) -> Left:
+    """All that there is of an offer, as defined."""
+    definition = offer.definition
+    budget = None if definition.budget is None else definition.minor(definition.budget)
+    return Left(stock=definition.stock, budget=budget)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exploration:
     """Chance on purpose, so that what was not chosen can be judged too.
@@ -148,9 +156,9 @@ class Exploration:
 class Context:
     """The moment, what is left, and the experiment. `salt` names the draws: the same salt holds the same customers out.
 
-    `capacity`: contacts that a channel can still make; one that it does not name can make any number. `left`: of offers;
-    one that it does not name has all that its definition says. `prices`: by the name of a limit (`channel:sms`,
-    `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own.
+    `capacity`: contacts that a channel can still make; one that it does not name can make any number. `left`: of
+    offers; one that it does not name has all that its definition says. `prices`: by the name of a limit
+    (`channel:sms`, `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own.
     """
 
     moment: Instant

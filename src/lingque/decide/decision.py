@@ -75,9 +75,7 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
     return replace(decisions, repaired=shared.repaired, certificate=shared.certificate)
 
 
-def _decisions(
-    judgement: Judgement, context: Context, found: Chosen, chosen: Choices, price: Float64s
-) -> Decisions:
+def _decisions(judgement: Judgement, context: Context, found: Chosen, chosen: Choices, price: Float64s) -> Decisions:
     drawn = draw(judgement.requests.customer_ids, salt=context.salt)
     some = chosen != NOTHING
     return Decisions(

@@ -54,8 +54,8 @@ _EVERYBODY = slice(None)
 class Decisions:
     """What was decided for n customers, each array (n,).
 
-    `chosen` is the index of the candidate each would get, or `NOTHING`; `held_out` is true for those who do not get it so
-    that its effect can be measured; `drawn` is the number in [0, 1) that decided so. `propensity`: how probable the
+    `chosen` is the index of the candidate each would get, or `NOTHING`; `held_out` is true for those who do not get it
+    so that its effect can be measured; `drawn` is the number in [0, 1) that decided so. `propensity`: how probable the
     choice was, chance on purpose included, before anybody was held out; `explored`: chance chose another than the best.
     `repaired`: what a planned decision gave is not what the customer would have got alone at the same prices.
     `price` (c,) of one contact with each candidate, in minor units. `certificate` of a planned decision: how good it is

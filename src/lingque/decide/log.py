@@ -46,9 +46,7 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     "reasons": _reasons(judged.refusals, rows),
                     "probability": pa.array(probability, pa.float64()),
                     "response": pa.array(judged.worth.response, pa.float64()),
-                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(
-                        pa.array(judged.worth.basis)
-                    ),
+                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(pa.array(judged.worth.basis)),
                     "margin": pa.array(np.full(rows, judged.candidate.margin), pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
                     "value": pa.array(judged.value, pa.int64()),

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingque.catalog.definitions.offers import OfferDefinition
+from lingque.catalog.definitions.offers import CoolDown, OfferDefinition
 from lingque.catalog.model import Offer
 from lingque.core.clock import Window, shift
 from lingque.core.errors import AllocationError
@@ -127,7 +128,7 @@ class Menu:
         self.valid_to = _days(one.valid_to for one in of)
         self.margin: Int64s = np.array([one.minor(one.margin) for one in of], dtype=np.int64)
         self.conversion_cost: Int64s = np.array([one.minor(one.cost) for one in of], dtype=np.int64)
-        self.stated_loss: Int64s = np.array([one.minor(one.expected_loss or 0) for one in of], dtype=np.int64)
+        self.stated_loss: Int64s = np.array([one.minor(one.expected_loss or Decimal(0)) for one in of], dtype=np.int64)
         self.response: Float64s = np.array([one.response for one in of], dtype=np.float64)
         self.refuses_missing: Flags = np.array([one.missing_score == "refuse" for one in of], dtype=np.bool_)
         self.is_deposit: Flags = np.array([one.regime == "deposit" for one in of], dtype=np.bool_)
@@ -135,13 +136,16 @@ class Menu:
         self.suited: Indices = _indices(number for number, one in enumerate(of) if one.suitability is not None)
         self.grade: Float64s = np.array([one.suitability.grade if one.suitability else 0 for one in of], dtype=float)
         self.covered: Indices = _indices(number for number, one in enumerate(of) if one.cover is not None)
-        self.premium: Int64s = np.array([one.minor(one.cover.premium) if one.cover else 0 for one in of], dtype=np.int64)
-        # a product's loan needs nobody's tag only where its definition says that the rule is silent
+        self.premium: Int64s = np.array(
+            [one.minor(one.cover.premium) if one.cover else 0 for one in of], dtype=np.int64
+        )
         self.lent: Indices = _indices(number for number, one in enumerate(of) if one.student is not None)
         self.stocked: Indices = _indices(number for number, one in enumerate(of) if one.stock is not None)
         self.budgeted: Indices = _indices(number for number, one in enumerate(of) if one.budget is not None)
         distinct: dict[Any, int] = {}
-        self.condition_of: Indices = _indices(distinct.setdefault(one.eligibility, len(distinct)) for one in self.offers)
+        self.condition_of: Indices = _indices(
+            distinct.setdefault(one.eligibility, len(distinct)) for one in self.offers
+        )
         self.conditions = tuple(Condition(node) for node in distinct)
 
     def _read_roles(self) -> None:
@@ -149,12 +153,12 @@ class Menu:
         rules = [offer.definition.suitability for offer in self.offers]
         covers = [offer.definition.cover for offer in self.offers]
         of = [offer.definition for offer in self.offers]
-        self.tolerance = self._role(rule and rule.tolerance for rule in rules)
-        self.valid_until = self._role(rule and rule.valid_until for rule in rules)
-        self.age = self._role(rule and rule.age for rule in rules)
-        self.professional = self._role(rule and rule.professional for rule in rules)
-        self.need = self._role(cover and cover.need for cover in covers)
-        self.ability = self._role(cover and cover.ability for cover in covers)
+        self.tolerance = self._role(rule.tolerance if rule else None for rule in rules)
+        self.valid_until = self._role(rule.valid_until if rule else None for rule in rules)
+        self.age = self._role(rule.age if rule else None for rule in rules)
+        self.professional = self._role(rule.professional if rule else None for rule in rules)
+        self.need = self._role(cover.need if cover else None for cover in covers)
+        self.ability = self._role(cover.ability if cover else None for cover in covers)
         self.student = self._role(one.student for one in of)
         self.propensity = self._role(one.propensity for one in of)
         self.uplift = self._role(one.uplift for one in of)
@@ -188,6 +192,13 @@ class Menu:
             kind: np.array([_first_day(offer.definition, kind, today) for offer in self.offers], dtype=np.float64)
             for kind in ("contact", "refusal", "purchase")
         }
+
+    @cached_property
+    def looks_back_on(self) -> tuple[str, ...]:
+        """The offers of which policies ask what happened between them and a customer."""
+        cooling = [one.name for one in self.offers if one.definition.cool_down != CoolDown()]
+        related = [(*self.names, *self.beyond)[other] for _, other in (*self.excludes, *self.needs)]
+        return tuple(dict.fromkeys([*cooling, *related]))
 
     def place_of(self, name: str) -> int | None:
         """Which offer that is, one that is only named included; None of any other."""

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import Context, Happening, Left
+from lingque.decide.contracts import Context, Happening, Left, limits_of
 from lingque.decide.facts import FALSE, UNKNOWN, day_number
 from lingque.decide.menu import Menu
 from lingque.decide.question import ALL, Against, Axis, Policy, Question
@@ -149,11 +149,8 @@ def scores(question: Question) -> Iterator[Against]:
 
 def left_of(menu: Menu, context: Context, number: int) -> Left:
     """What is left of an offer: as the context says, else all that there is."""
-    definition = menu.offers[number].definition
-    known = context.left.get(definition.offer)
-    if known is not None:
-        return known
-    return Left(stock=definition.stock, budget=None if definition.budget is None else definition.minor(definition.budget))
+    offer = menu.offers[number]
+    return context.left.get(offer.name) or limits_of(offer)
 
 
 def _nothing(pieces: int | None) -> bool:

@@ -39,9 +39,7 @@ def resources_of(menu: Menu, context: Context) -> tuple[Resource, ...]:
     channels = np.array([one.channel for one in menu.candidates])
     for channel in sorted(set(menu.channels) & context.capacity.keys()):
         use = (channels == channel).astype(np.float64)
-        found.append(
-            Resource(limit=Limit.CHANNEL, subject=channel, use=use, amount=max(context.capacity[channel], 0))
-        )
+        found.append(Resource(limit=Limit.CHANNEL, subject=channel, use=use, amount=max(context.capacity[channel], 0)))
     for number, name in enumerate(menu.names):
         left, mine = left_of(menu, context, number), menu.offer_of == number
         if left.stock is not None:

@@ -15,7 +15,6 @@ from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.contracts import Basis
 from lingque.decide.menu import Indices, Menu
-from lingque.govern.contracts import Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +87,7 @@ def values_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices)
     )
 
 
-def _fatigue(
-    menu: Menu, scores: Scores, recent: Int64s | None, which: Indices, shape: tuple[int, ...]
-) -> Float64s:
+def _fatigue(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices, shape: tuple[int, ...]) -> Float64s:
     """Learnt where a tag says it, else stated: per contact made lately."""
     stated = menu.fatigue[which, None]
     fatigue = np.zeros(shape)
@@ -112,11 +109,9 @@ def _where_named(role: Indices, numbers: Float64s) -> Float64s | None:
 
 
 def _blame(menu: Menu, scored: Indices, score: Float64s, kind: Basis, lowest: float) -> None:
-    bad: Flags = ((score < lowest) | (score > 1)).any(axis=1)
-    definition = menu.offers[int(scored[np.argmax(bad)])].definition
-    tag, between = (
-        (definition.uplift, "-1 and 1") if kind is Basis.UPLIFT else (definition.propensity, "0 and 1")
-    )
+    bad = np.flatnonzero(((score < lowest) | (score > 1)).any(axis=1))
+    definition = menu.offers[int(scored[bad[0]])].definition
+    tag, between = (definition.uplift, "-1 and 1") if kind is Basis.UPLIFT else (definition.propensity, "0 and 1")
     raise WarehouseError(
         f"tag '{tag}', the {kind.name.lower()} of offer '{definition.offer}', is not between {between}",
         next_step="name a tag that holds a probability, such as the score of a model",

@@ -72,6 +72,11 @@ def facts_of(ids: Int64s, tags: Mapping[str, Sequence[Any]], session: Callable[[
     return TagTable(pa.table(columns), session)
 
 
+def rows_of(rows: Sequence[Flags], n: int) -> Flags:
+    """Flags row by row; none give no rows of n."""
+    return np.array(rows, dtype=np.bool_) if rows else np.empty((0, n), dtype=np.bool_)
+
+
 def requests(
     who: tuple[Int64s, Mapping[str, Sequence[Any]]],
     made_up: Sequence[MadeUp],
@@ -89,8 +94,10 @@ def requests(
         customer_ids=ids,
         facts=facts_of(ids, tags, session),
         permits=[one.permits for one in made_up],
-        reachable=np.array([one.reachable for one in made_up], dtype=np.bool_).reshape(len(made_up), n),
-        capped=np.array([one.capped for one in made_up], dtype=np.bool_).reshape(len(made_up), n),
+        reachable=np.array([one.reachable for one in made_up], dtype=np.bool_).reshape(
+            len(made_up), -1 if made_up else n
+        ),
+        capped=rows_of([one.capped for one in made_up], n),
         past=past,
         recent=recent,
     )
@@ -99,10 +106,7 @@ def requests(
 def menu(made_up: Sequence[MadeUp]) -> Menu:
     """Every candidate with rows of its own."""
     return Menu(
-        [
-            dataclasses.replace(one.candidate, ask=number, reach=number, cap=number)
-            for number, one in enumerate(made_up)
-        ]
+        [dataclasses.replace(one.candidate, ask=number, reach=number, cap=number) for number, one in enumerate(made_up)]
     )
 
 
@@ -144,15 +148,14 @@ def candidate(
     offer = Offer(
         name=name,
         definition=OfferDefinition.model_validate(
-            fields | {key: value for key, value in definition.items() if key != "conversion_cost"}
+            fields
+            | {key: value for key, value in definition.items() if key != "conversion_cost"}
             | ({"cost": definition["conversion_cost"]} if "conversion_cost" in definition else {})
         ),
         eligibility=parse_condition(eligibility, TAGS),
         holdings=dict(holdings or {}),
     )
-    terms = ChannelTerms(
-        channel=channel, cost=cost, response_factor=factor, fatigue=fatigue, fatigue_tag=fatigue_tag
-    )
+    terms = ChannelTerms(channel=channel, cost=cost, response_factor=factor, fatigue=fatigue, fatigue_tag=fatigue_tag)
     n = len(ids)
     return MadeUp(
         candidate=Candidate(offer=offer, terms=terms, ask=0, reach=0, cap=0),
