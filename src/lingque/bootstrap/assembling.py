@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingque.bootstrap.choices import policies, quiet_hours, thresholds
-from lingque.bootstrap.places import LOCK_FILE, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.history import OfferRows
 from lingque.decide.pressure import ContactPressure
@@ -41,9 +41,13 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
+from lingque.profile.answering import Answering
+from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.online import OnlineFile
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -128,6 +132,7 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
+    answering = Answering(file=OnlineFile(folder / ONLINE_FOLDER), database=database, tables=tables, calendar=calendar)
     profile = Profile(
         database=database,
         tables=tables,
@@ -141,6 +146,7 @@ def assemble(
         lists=lists,
         scorer=Scorer(database),
         kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        answering=answering,
     )
     services = Services(
         folder=folder,
@@ -179,6 +185,7 @@ def assemble(
             ),
         ),
         profile=profile,
+        segments=Segments(tables, RowEngine(threads=warehouse.threads).ask),
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -191,7 +198,7 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows(), OfferRows()),
+        customer_rows=(GovernRows(clock), IngestRows(), ProfileRows(answering), DeliverRows(), OfferRows()),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),

@@ -11,7 +11,7 @@ from lingque.bootstrap.places import CONTROL_FILE, MASTER_KEY_FILE
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import ConfigurationError
 from lingque.core.registries import DataClass
-from lingque.decide.policies import POLICIES, with_own
+from lingque.decide.policies import POLICIES
 from lingque.decide.question import Policy
 from lingque.deliver.contracts import AnyChannel, Channel
 from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
@@ -111,7 +111,7 @@ def control_url(settings: Settings, folder: Path) -> str:
 
 
 def policies() -> tuple[Policy, ...]:
-    """The house's policies, and those that installed packages name under the entry points `lingque.policies`: each a
+    """The policies of the bank's own: those that installed packages name under the entry points `lingque.policies`: each a
     `Policy`. Raises `ConfigurationError` for one that is none, or that takes the name of another."""
     brought: list[Policy] = []
     taken = {policy.name for policy in POLICIES}
@@ -125,4 +125,4 @@ def policies() -> tuple[Policy, ...]:
             )
         taken.add(policy.name)
         brought.append(policy)
-    return with_own(brought)
+    return tuple(brought)

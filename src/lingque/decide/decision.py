@@ -20,19 +20,18 @@ from lingque.decide.contracts import NOTHING, Context, Requests
 from lingque.decide.decisions import Decisions
 from lingque.decide.judging import Judgement, judge
 from lingque.decide.menu import Menu
-from lingque.decide.policies import POLICIES
 from lingque.decide.question import Policy
 from lingque.decide.resources import Resource, affordable, priced, resources_of
 
 
-def decide(requests: Requests, menu: Menu, context: Context, *, policies: Sequence[Policy] = POLICIES) -> Decisions:
-    """Pure: writes nothing, reserves nothing, reads no clock.
+def decide(requests: Requests, menu: Menu, context: Context, *, own: Sequence[Policy] = ()) -> Decisions:
+    """Pure: writes nothing, reserves nothing, reads no clock. `own`: policies of the bank's own, after the house's.
 
     The draw holds out the same customers whatever they are offered; `arbitration` says why those contacted and those
     held out may be compared where something runs out. No customers, or no candidates, give no choice and no error.
     Raises `WarehouseError` for a tag that is not there or a score that is none.
     """
-    judgement = judge(requests, menu, context, policies=policies)
+    judgement = judge(requests, menu, context, own=own)
     resources = resources_of(menu, context)
     if requests.clock == "planned":
         return _planned(judgement, resources, context)

@@ -16,7 +16,7 @@ from lingque.core.hashing import Float64s, Int64s
 from lingque.core.reasons import Reason
 from lingque.decide.contracts import Context, Requests, Worth
 from lingque.decide.menu import Indices, Menu
-from lingque.decide.policies import POLICIES
+from lingque.decide.policies import with_own
 from lingque.decide.question import Axis, Policy, Question
 from lingque.decide.reason_bits import Bits, bit_of
 from lingque.decide.value import Scores, Values, scores_of, values_of
@@ -94,10 +94,10 @@ class Judgement:
 
 
 def judge(
-    requests: Requests, menu: Menu, context: Context, *, policies: Sequence[Policy] = POLICIES, block: int = BLOCK
+    requests: Requests, menu: Menu, context: Context, *, own: Sequence[Policy] = (), block: int = BLOCK
 ) -> Judgement:
     """Every policy over everybody, block by block, then worth, then which offers take the place of others."""
-    n = len(requests)
+    n, policies = len(requests), with_own(own)
     _check_rows(requests, menu)
     bits = {axis: np.zeros((rows, n), dtype=np.uint64) for axis, rows in _rows(menu, policies).items()}
     answers = requests.facts.answers(menu.conditions, requests.as_of)

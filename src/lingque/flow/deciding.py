@@ -111,7 +111,7 @@ def decide_stages(
         },
         left=what_is_left(connection, offered(menu)),
     )
-    decisions = decide(requests, menu, context, policies=services.policies)
+    decisions = decide(requests, menu, context, own=services.policies)
     return Decided(decisions=decisions, audience=audience, customers=tags.num_rows)
 
 

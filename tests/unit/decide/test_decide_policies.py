@@ -311,17 +311,17 @@ def test_a_policy_of_the_banks_own_comes_after_those_of_the_house() -> None:
     one = candidate([1])
     asked, offered = requests(people([1]), [one]), menu([one])
     assert TODAY.weekday() == 0
-    refused = decide(asked, offered, NO_HOLD_OUT, policies=with_own([own]))
+    refused = decide(asked, offered, NO_HOLD_OUT, own=[own])
     assert reasons_in(int(refused.reasons()[0, 0])) == (Reason.BANK_POLICY,)
     tuesday = dataclasses.replace(NO_HOLD_OUT, today=TOMORROW)
-    assert decide(asked, offered, tuesday, policies=with_own([own])).contacted.all()
+    assert decide(asked, offered, tuesday, own=[own]).contacted.all()
 
 
 def test_a_policy_gives_no_reason_that_it_does_not_name() -> None:
-    own = dataclasses.replace(POLICIES[3], reasons=frozenset({Reason.BANK_POLICY}))
-    one = candidate([1], valid_to=TODAY)
-    with pytest.raises(WarehouseError, match="'validity' gives the reason OFFER_NOT_VALID, which it does not name"):
-        decide(requests(people([1]), [one]), menu([one]), CONTEXT, policies=[own])
+    own = Policy(name="hasty", axis=Axis.OFFER, reasons=frozenset({Reason.NO_VALUE}), judge=_never_on_monday)
+    one = candidate([1])
+    with pytest.raises(WarehouseError, match="'hasty' gives the reason BANK_POLICY, which it does not name"):
+        decide(requests(people([1]), [one]), menu([one]), CONTEXT, own=[own])
 
 
 def test_what_does_not_fit_together_is_said() -> None:
