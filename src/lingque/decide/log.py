@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from lingque.core.hashing import bucket_of
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import DECISION_ORDER, Decisions, Phase
+from lingque.decide.contracts import DECISION_ORDER, Basis, Phase
+from lingque.decide.decisions import Decisions
 from lingque.govern.contracts import Flags
 
 ARMS = ("none", "contact", "hold_out")
-VALUE_BASIS = ("propensity × margin − contact cost", "assumed response × margin − contact cost")
+VALUE_BASIS = tuple(basis.text for basis in Basis)
 
 
 def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phase: Phase) -> pa.Table:
@@ -29,8 +30,7 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
     for index, judged in enumerate(decisions.judged):
         mine = decisions.chosen == index
         arm = np.where(mine, np.where(decisions.held_out, 2, 1), 0)
-        hold_out = decisions.context.hold_out
-        probability = np.where(mine, np.where(decisions.held_out, hold_out, 1 - hold_out), 1.0)
+        probability = np.where(mine, decisions.probability, 1.0)
         parts.append(
             pa.table(
                 {
@@ -46,9 +46,7 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     "reasons": _reasons(judged.refusals, rows),
                     "probability": pa.array(probability, pa.float64()),
                     "response": pa.array(judged.worth.response, pa.float64()),
-                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(
-                        pa.array(judged.worth.assumed.view(np.int8))
-                    ),
+                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(pa.array(judged.worth.basis)),
                     "margin": pa.array(np.full(rows, judged.candidate.margin), pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
                     "value": pa.array(judged.value, pa.int64()),

@@ -103,6 +103,7 @@ def test_words_and_digits_come_back_as_they_were(
         {
             "offer": "yes", "label": {"zh": zh, "en": "no"}, "regime": "loan", "valid_from": "2026-01-01",
             "valid_to": "2027-01-01", "currency": "CNY", "margin": margin, "response": 0.05, "annual_rate": rate,
+            "student": "studies",
             "creatives": {"sms": {"zh": {"body": body + "{annual_rate}"}}},
         }
     )  # fmt: skip
