@@ -111,8 +111,8 @@ def control_url(settings: Settings, folder: Path) -> str:
 
 
 def policies() -> tuple[Policy, ...]:
-    """The policies of the bank's own: those that installed packages name under the entry points `lingque.policies`: each a
-    `Policy`. Raises `ConfigurationError` for one that is none, or that takes the name of another."""
+    """The policies of the bank's own: those that installed packages name under the entry points `lingque.policies`,
+    each a `Policy`. Raises `ConfigurationError` for one that is none, or that takes the name of another."""
     brought: list[Policy] = []
     taken = {policy.name for policy in POLICIES}
     for found in entry_points(group=OWN_POLICIES):

@@ -94,9 +94,7 @@ def requests(
         customer_ids=ids,
         facts=facts_of(ids, tags, session),
         permits=[one.permits for one in made_up],
-        reachable=np.array([one.reachable for one in made_up], dtype=np.bool_).reshape(
-            len(made_up), -1 if made_up else n
-        ),
+        reachable=rows_of([one.reachable for one in made_up], n),
         capped=rows_of([one.capped for one in made_up], n),
         past=past,
         recent=recent,
