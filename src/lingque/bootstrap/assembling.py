@@ -43,7 +43,7 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
-from lingque.profile.answering import Answering
+from lingque.profile.answering import Answering, Sources
 from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
@@ -134,7 +134,20 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
-    answering = Answering(file=OnlineFile(folder / ONLINE_FOLDER), database=database, tables=tables, calendar=calendar)
+    kernels = Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask))
+    answering = Answering(
+        file=OnlineFile(folder / ONLINE_FOLDER),
+        sources=Sources(
+            database=database,
+            tables=tables,
+            links_as_of=links_as_of,
+            once_linked=once_linked,
+            buckets=workspace.buckets,
+        ),
+        calendar=calendar,
+        clock=clock,
+        kernels=kernels,
+    )
     profile = Profile(
         database=database,
         tables=tables,
@@ -147,7 +160,7 @@ def assemble(
         session=session,
         lists=lists,
         scorer=Scorer(database),
-        kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        kernels=kernels,
         answering=answering,
     )
     services = Services(
