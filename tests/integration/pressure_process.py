@@ -13,18 +13,22 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from sqlalchemy import Connection
 
 from lingque.catalog.definitions import CapDefinition
 from lingque.core.clock import BusinessCalendar, Instant
+from lingque.core.errors import BusyError
 from lingque.core.hashing import Int64s
 from lingque.core.registries import Purpose
 from lingque.decide.pressure.caps import ContactKind, Now
 from lingque.decide.pressure.ledger import ContactKeys, Wanted, commit_each, lock, release_each, reserve_each
+from lingque.govern.contracts import Flags
 from lingque.store.database import Database
 
 CALENDAR = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
@@ -68,18 +72,33 @@ def work(url: str, notes: Path, number: int, batches: int, size: int, customers:
             )
             keys = ContactKeys(customer_ids=ids, wave_ids=wave, steps=1)
             wanted = Wanted(kind=kind, keys=keys, expires_at=Instant(present + HOUR))
-            with database.transaction() as connection:
-                mine = ids[~reserve_each(connection, wanted, caps=CAPS, now=now)]
+            mine = ids[~patiently(database, lambda at, w=wanted, n=now: reserve_each(at, w, caps=CAPS, now=n))]
             # some are committed too late, and some by a clock that was set back
             settled = Instant(present + int(chance.choice([0, HOUR // 2, HOUR - 1, HOUR, -HOUR])))
             made, given_back = np.split(mine, [len(mine) * 9 // 10])
-            with database.transaction() as connection:
-                lock(connection, mine)
-                committed = made[commit_each(connection, _keys(wave, made), now=settled)]
-                release_each(connection, _keys(wave, given_back))
+            kept, dropped = _keys(wave, made), _keys(wave, given_back)
+            committed = made[patiently(database, lambda at, k=kept, d=dropped, n=settled: settle(at, k, d, n))]
             file.write(np.column_stack([np.full(len(committed), wave), committed]).astype(np.int64).tobytes())
             file.write(np.array([[-1, size]], dtype=np.int64).tobytes())
     database.close()
+
+
+def settle(connection: Connection, kept: ContactKeys, dropped: ContactKeys, now: Instant) -> Flags:
+    """Commit some and release others in one transaction."""
+    lock(connection, np.concatenate([kept.customer_ids, dropped.customer_ids]))
+    committed = commit_each(connection, kept, now=now)
+    release_each(connection, dropped)
+    return committed
+
+
+def patiently(database: Database, act: Callable[[Connection], Flags]) -> Flags:
+    """In one transaction; sixteen who share a slow machine may have to ask twice."""
+    while True:
+        try:
+            with database.transaction() as connection:
+                return act(connection)
+        except BusyError:
+            continue
 
 
 def _keys(wave: int, ids: Int64s) -> ContactKeys:

@@ -204,5 +204,5 @@ def test_processes_that_are_killed_never_exceed_a_cap(database: Database, tmp_pa
 
 @pytest.mark.slow
 def test_ten_million_attempts_by_sixteen_processes_never_exceed_a_cap(database: Database, tmp_path: Path) -> None:
-    job = {"processes": 16, "attempts": 10_000_000, "batch": 8_000, "customers": 40_000}
+    job = {"processes": 16, "attempts": 10_000_000, "batch": 4_000, "customers": 40_000}
     attempt(database, tmp_path, **job, kills=40, pause=0.5, seed=2)

@@ -11,8 +11,10 @@ from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.history import OfferRows
+from lingque.decide.journal import JournalRows
 from lingque.decide.pressure.ledger import ContactPressure
 from lingque.decide.stocks import OfferStocks
+from lingque.decide.tables import decision_journal
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel
 from lingque.deliver.customer_rows import DeliverRows
@@ -211,7 +213,14 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), ProfileRows(answering), DeliverRows(), OfferRows()),
+        customer_rows=(
+            GovernRows(clock),
+            IngestRows(),
+            ProfileRows(answering),
+            DeliverRows(),
+            OfferRows(),
+            JournalRows(),
+        ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),
@@ -222,6 +231,7 @@ def assemble(
             ExpiringTable(table=idempotent_answers, column="answered_at"),
             ExpiringTable(table=quarantine, column="data_date"),
             ExpiringTable(table=corrections, column="data_date"),
+            ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
         policies=policies(),

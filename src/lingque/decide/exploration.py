@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lingque.core.clock import Instant
 from lingque.core.hashing import Float64s, Int64s, draw, mix64
 from lingque.decide.contracts import NOTHING, Context, Exploration
 from lingque.decide.judging import Judgement
+from lingque.decide.menu import Indices, Menu
 from lingque.decide.value import Scores, values_of
 
 Choices = NDArray[np.int32]
@@ -94,26 +94,31 @@ def _shares(
     first, shares = customers.start or 0, np.zeros(net.shape)
     for start in range(0, net.shape[1], at_once):
         stop = min(start + at_once, net.shape[1])
-        drawn = _drawn(judgement, slice(first + start, first + stop), draws, context)
-        drawn -= price[:, None]
-        drawn[~np.repeat(open_to[:, start:stop], draws, axis=1)] = -np.inf
-        best = np.argmax(drawn, axis=0).reshape(stop - start, draws)
-        for number in range(len(net)):
-            shares[number, start:stop] = np.count_nonzero(best == number, axis=1) / draws
+        open_here = open_to[:, start:stop]
+        which = np.flatnonzero(open_here.any(axis=1))
+        if not len(which):
+            continue
+        drawn = _drawn(judgement, which, slice(first + start, first + stop), draws, context)
+        drawn -= price[which, None]
+        drawn[~np.repeat(open_here[which], draws, axis=1)] = -np.inf
+        best = np.argmax(drawn, axis=0)
+        place = best * (stop - start) + np.repeat(np.arange(stop - start), draws)
+        counts = np.bincount(place, minlength=len(which) * (stop - start))
+        shares[which, start:stop] = counts.reshape(len(which), stop - start) / draws
     return shares
 
 
-def _drawn(judgement: Judgement, customers: slice, draws: int, context: Context) -> Float64s:
-    """(c, m × draws) values at drawn responses, the draws of one customer beside one another."""
+def _drawn(judgement: Judgement, which: Indices, customers: slice, draws: int, context: Context) -> Float64s:
+    """(c, m × draws) values of the candidates `which` at drawn responses, the draws of one customer side by side."""
     menu, requests = judgement.menu, judgement.requests
     scores = _repeated(judgement.scores, customers, draws)
     if scores.spread is not None:
-        normal = _normals(requests.customer_ids[customers], menu.names, draws, context.salt, context.moment)
+        normal = _normals(requests.customer_ids[customers], menu, draws, context)
         lowest = np.where(menu.uplift[:, None] >= 0, -1.0, 0.0)
         moved = scores.response + normal * np.nan_to_num(scores.spread, nan=0.0)
         scores = replace(scores, response=np.clip(moved, lowest, 1.0))
     recent = None if requests.recent is None else np.repeat(requests.recent[:, customers], draws, axis=1)
-    return values_of(menu, scores, recent, np.arange(len(menu))).value.astype(np.float64)
+    return values_of(menu, scores, recent, which).value.astype(np.float64)
 
 
 def _repeated(scores: Scores, customers: slice, draws: int) -> Scores:
@@ -129,15 +134,13 @@ def _repeated(scores: Scores, customers: slice, draws: int) -> Scores:
     )
 
 
-def _normals(ids: Int64s, offers: tuple[str, ...], draws: int, salt: str, moment: Instant) -> Float64s:
+def _normals(ids: Int64s, menu: Menu, draws: int, context: Context) -> Float64s:
     """(o, m × draws) standard normal numbers (Box & Muller 1958); an offer's do not depend on the others'."""
-    rows = []
-    for offer in offers:
-        # the seed of each offer and customer, then one of its own for each draw
-        own = (draw(ids, salt=f"{salt}/{moment}/{offer}") * 2.0**53).astype(np.int64)
-        numbers = np.arange(2 * draws, dtype=np.int64)
-        bits = mix64((own[:, None] << np.int64(9)) + numbers[None, :], seed=0)
-        uniform = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        size = np.sqrt(-2.0 * np.log1p(-uniform[:, :draws]))
-        rows.append((size * np.cos(2.0 * np.pi * uniform[:, draws:])).ravel())
-    return np.array(rows).reshape(len(offers), len(ids) * draws)
+    own = (draw(ids, salt=_salt(context, "scores")) * 2.0**53).astype(np.int64)
+    # one seed of each offer and customer, then one of its own for each draw
+    seeds = mix64(menu.name_hashes[:, None] ^ own[None, :]).view(np.int64)
+    bits = mix64(seeds[:, :, None] + np.arange(2 * draws, dtype=np.int64))
+    uniform = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    size = np.sqrt(-2.0 * np.log1p(-uniform[:, :, :draws]))
+    normals: Float64s = (size * np.cos(2.0 * np.pi * uniform[:, :, draws:])).reshape(len(seeds), len(ids) * draws)
+    return normals

@@ -3,6 +3,7 @@ once. Made once for many decisions; holds nothing of any customer."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -115,6 +116,12 @@ class Menu:
     @property
     def caps(self) -> int:
         return int(self.cap_of.max(initial=-1)) + 1
+
+    @cached_property
+    def name_hashes(self) -> Int64s:
+        """(o,) 64 bits of each offer's name."""
+        digests = [hashlib.sha256(name.encode()).digest()[:8] for name in self.names]
+        return np.array([int.from_bytes(one, "big", signed=True) for one in digests], dtype=np.int64)
 
     def _read_terms(self) -> None:
         terms = [one.terms for one in self.candidates]

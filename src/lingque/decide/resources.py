@@ -36,12 +36,11 @@ def resources_of(menu: Menu, context: Context) -> tuple[Resource, ...]:
     A promise counts as if it were kept: of a budget a contact takes its own cost and that of the conversion.
     """
     found: list[Resource] = []
-    channels = np.array([one.channel for one in menu.candidates])
-    for channel in sorted(set(menu.channels) & context.capacity.keys()):
-        use = (channels == channel).astype(np.float64)
+    for channel in sorted(context.capacity.keys() & set(menu.channels)):
+        use = (menu.channel_of == menu.channels.index(channel)).astype(np.float64)
         found.append(Resource(limit=Limit.CHANNEL, subject=channel, use=use, amount=max(context.capacity[channel], 0)))
-    for number, name in enumerate(menu.names):
-        left, mine = left_of(menu, context, number), menu.offer_of == number
+    for number in _limited(menu, context):
+        left, name, mine = left_of(menu, context, number), menu.names[number], menu.offer_of == number
         if left.stock is not None:
             found.append(
                 Resource(limit=Limit.STOCK, subject=name, use=mine.astype(np.float64), amount=max(left.stock, 0))
@@ -50,6 +49,12 @@ def resources_of(menu: Menu, context: Context) -> tuple[Resource, ...]:
             spent = np.where(mine, menu.contact_cost + menu.conversion_cost[number], 0).astype(np.float64)
             found.append(Resource(limit=Limit.OFFER_BUDGET, subject=name, use=spent, amount=max(left.budget, 0)))
     return tuple(found)
+
+
+def _limited(menu: Menu, context: Context) -> list[int]:
+    """The offers of which there is not any number, as defined or as the context says."""
+    told = [menu.names.index(name) for name in context.left if name in menu.names]
+    return sorted({*menu.stocked.tolist(), *menu.budgeted.tolist(), *told})
 
 
 def priced(resources: Sequence[Resource], prices: Mapping[str, float], candidates: int) -> Float64s:

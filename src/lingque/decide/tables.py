@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, String, Table
 
 from lingque.core.clock import END_OF_TIME
-from lingque.store.schema import METADATA, InstantColumn, JsonColumn
+from lingque.store.schema import METADATA, InstantColumn, JsonColumn, SerialKey
 
 contact_ledger = Table(
     "contact_ledger",
@@ -39,4 +39,23 @@ allocation_prices = Table(
     Column("source", String(64), nullable=False),
     Column("prices", JsonColumn, nullable=False),
     Column("staff_prices", JsonColumn, nullable=False),
+)
+
+decision_menus = Table(
+    "decision_menus",
+    METADATA,
+    Column("menu_id", String(64), primary_key=True),
+    Column("content", JsonColumn, nullable=False),
+)
+
+decision_journal = Table(
+    "decision_journal",
+    METADATA,
+    Column("entry_id", SerialKey, primary_key=True),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("decided_at", InstantColumn, nullable=False),
+    Column("menu_id", String(64), nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+    # a number that was moved away must never be given again: decisions are named by it
+    sqlite_autoincrement=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, Plan
 from lingque.decide.log import log_of
 from lingque.decide.pressure.caps import Now
 from lingque.decide.pressure.ledger import reserve
+from lingque.decide.replay import record_of
 from lingque.decide.stocks import Promise, reserve_offers
 from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
@@ -128,8 +130,11 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
         },
     )
+    beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
     with services.database.transaction() as connection:
-        finish_run(connection, finished, published={DECISION_TABLE: version})
+        finish_run(
+            connection, replace(finished, summary=finished.summary | beside), published={DECISION_TABLE: version}
+        )
         write_contacts(connection, contacts, at=now)
         _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)

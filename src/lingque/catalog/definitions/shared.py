@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lingque.core.clock import parse_window
+from lingque.core.clock import Window, parse_window
 from lingque.core.labels import Label
 from lingque.core.money import EXPONENTS
 from lingque.core.periods import Period
@@ -15,6 +15,11 @@ from lingque.core.registries import DataClass, Purpose
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _window(text: str) -> str:
+    Window.parse(text)
+    return text
 
 
 def _period(text: str) -> str:
@@ -40,6 +45,8 @@ def _currency(text: str) -> str:
     return text
 
 
+WindowText = Annotated[str, AfterValidator(_window)]
+"""A rolling window."""
 PeriodText = Annotated[str, AfterValidator(_period)]
 """A period in which contacts are counted."""
 TagWindowText = Annotated[str, AfterValidator(_tag_window)]
