@@ -86,8 +86,9 @@ class Twin:
 
     @property
     def dirt(self) -> Dirt:
-        """What is wrong in the file of transactions of the data date."""
-        return Dirt.per_block(self.parameters).times(len(self.parts))
+        """What is wrong among the transactions of the history."""
+        every = [Dirt.of(part) for part in self.parts]
+        return sum(every[1:], every[0])
 
     @property
     def resent(self) -> Resent:

@@ -11,35 +11,26 @@ from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.days import NEVER
 from lingque.twin.extracts import Extract, Records, plain_header
-from lingque.twin.identities import SYSTEMS, Identities
+from lingque.twin.identities import SYSTEMS, Identities, as_of_day
 from lingque.twin.life import EVENT_KINDS
 from lingque.twin.needs import NEED_KINDS
 from lingque.twin.organisation import BRANCHES
 from lingque.twin.part import Part
 from lingque.twin.population import CHURN_STAGES, LIFE_STAGES
-from lingque.twin.systems.transactions import Dirt, Resent
 
 
 def _identities(part: Part, _day: int) -> Records:
     """Whose each key of each system is, and what is wrong with what that system knows of the person."""
-    every = [Identities.make(part.block, part.population, system) for system in SYSTEMS]
+    every = [Identities.make(part, system, as_of_day(part)) for system in SYSTEMS]
     customer = np.concatenate([one.customer for one in every])
     return Records.of(
         {
             "system": [one.system for one in every for _ in one.key],
             "key": [key for one in every for key in one.key],
             "customer_no": columns.picked(part.population.customer_no, customer),
-            "fault": [fault for one in every for fault in one.fault],
+            "faults": ["+".join(faults) for one in every for faults in one.faults],
         }
     )
-
-
-def _dirt(part: Part, _day: int) -> Records:
-    dirt = Dirt.per_block(part.block.parameters)
-    resent = Resent.of(part)
-    kinds = [*dirt.kinds, *("late" for _ in resent.added), *("corrected" for _ in resent.corrected)]
-    numbers = ["" for _ in dirt.kinds] + [*resent.added, *resent.corrected]
-    return Records.of({"extract": ["core_transactions"] * len(kinds), "kind": kinds, "transaction_no": numbers})
 
 
 def _life_events(part: Part, _day: int) -> Records:
@@ -96,8 +87,7 @@ def _extract(name: str, records: Callable[[Part, int], Records], *header: str) -
 
 
 TRUTH = (
-    _extract("identities", _identities, "system", "key", "customer_no", "fault"),
-    _extract("dirt", _dirt, "extract", "kind", "transaction_no"),
+    _extract("identities", _identities, "system", "key", "customer_no", "faults"),
     _extract("life_events", _life_events, "customer_no", "event", "happens_on"),
     _extract("needs", _needs, "customer_no", "need", "begins_on", "ends_on", "size"),
     Extract(name="traits", suffix="parquet", records=_traits),

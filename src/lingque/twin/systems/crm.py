@@ -7,6 +7,7 @@ import numpy as np
 from lingque.twin import columns
 from lingque.twin.consents import ACTIONS, CONSENT_CHANNELS, Consents
 from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.flaws import Weak, weak_day
 from lingque.twin.organisation import BRANCHES, Assignments, Staff
 from lingque.twin.part import Part
 
@@ -64,6 +65,8 @@ EXTRACTS = (
         name="crm_consents",
         suffix="csv",
         records=_consents,
+        weak=(weak_day("acted_on"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header(
             *("customer_no", "purpose", "channel", "data_classes", "action", "acted_on"),
             *("wording_version", "evidence"),
@@ -73,6 +76,7 @@ EXTRACTS = (
         name="crm_assignments",
         suffix="csv",
         records=_assignments,
+        weak=(Weak(column="customer_no"),),
         header=plain_header("customer_no", "staff_no", "from_date"),
     ),
     Extract(
