@@ -156,7 +156,11 @@ def _known(part: Part, system: System, day: int, luck: Float64s) -> NDArray[np.b
         "hospital": 0.006 * people.age,
         "civic": np.full(part.block.customers, 0.5),
     }[system]
-    return (luck < share) & (people.age >= ADULT)
+    known = (luck < share) & (people.age >= ADULT)
+    if system == "crm":  # whoever was asked stands in it
+        asked = part.placed.asked
+        known[asked.owner[asked.chosen]] = True
+    return known
 
 
 def _phone_faults(block: Block, luck: Float64s) -> Int64s:

@@ -17,6 +17,7 @@ from lingque.twin.needs import NEED_KINDS
 from lingque.twin.organisation import BRANCHES
 from lingque.twin.part import Part
 from lingque.twin.population import CHURN_STAGES, LIFE_STAGES
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES
 
 
 def _identities(part: Part, _day: int) -> Records:
@@ -57,6 +58,23 @@ def _needs(part: Part, _day: int) -> Records:
     )
 
 
+def _asked(part: Part, _day: int) -> Records:
+    """Audiences of past campaigns: who was chosen, what came of it, and what would have come of it without."""
+    every = part.placed.asked
+    return Records.of(
+        {
+            "customer_no": columns.picked(part.population.customer_no, every.owner),
+            "contacted_on": columns.days(every.day),
+            "offer": columns.picked(OFFER_NAMES, every.offer),
+            "channel": columns.picked(CHANNEL_NAMES, every.channel),
+            "chosen": columns.picked(("N", "Y"), every.chosen.astype(np.int64)),
+            "placed": columns.picked(("N", "Y"), every.placed.astype(np.int64)),
+            "probability": [f"{one:.6f}" for one in every.asked.tolist()],
+            "probability_unasked": [f"{one:.6f}" for one in every.unasked.tolist()],
+        }
+    )
+
+
 def _traits(part: Part, _day: int) -> Records:
     people = part.population
     table = pa.table(
@@ -90,5 +108,11 @@ TRUTH = (
     _extract("identities", _identities, "system", "key", "customer_no", "faults"),
     _extract("life_events", _life_events, "customer_no", "event", "happens_on"),
     _extract("needs", _needs, "customer_no", "need", "begins_on", "ends_on", "size"),
+    _extract(
+        "past_campaigns",
+        _asked,
+        *("customer_no", "contacted_on", "offer", "channel", "chosen", "placed"),
+        *("probability", "probability_unasked"),
+    ),
     Extract(name="traits", suffix="parquet", records=_traits),
 )
