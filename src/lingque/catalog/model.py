@@ -183,10 +183,24 @@ class Lineage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Use:
+    """That one definition names another: in which field (`("segment",)`, `("features", 3)`; `("value",)`: it reads its
+    values), and of a contract which columns are read."""
+
+    of: Key
+    field: tuple[str | int, ...]
+    columns: frozenset[str] = frozenset()
+
+    @property
+    def role(self) -> str:
+        return str(self.field[0])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalog:
     """Everything that exists, by name. `tags` stand in an order in which each comes after its inputs.
 
-    `closures` name each definition with all it is built on; `built_on` says what it names itself.
+    `closures` name each definition with all it is built on; `uses` says what it names itself.
     """
 
     contracts: Mapping[str, DataContract]
@@ -199,7 +213,7 @@ class Catalog:
     campaigns: Mapping[str, CampaignDefinition]
     lineages: Mapping[str, Lineage]
     closures: Mapping[Key, str]
-    built_on: Mapping[Key, frozenset[Key]]
+    uses: Mapping[Key, tuple[Use, ...]]
 
     def campaign(self, name: str) -> CampaignDefinition:
         return self.campaigns.get(name) or _missing("campaign", name, list(self.campaigns))
@@ -215,12 +229,18 @@ class Catalog:
 
     def users_of(self, key: Key) -> frozenset[Key]:
         """Every definition whose closure changes when this one does, itself left out."""
+        built_on = self.built_on
         found: set[Key] = set()
         waiting = {key}
         while waiting:
-            waiting = {user for user, below in self.built_on.items() if below & waiting} - found
+            waiting = {user for user, below in built_on.items() if below & waiting} - found
             found |= waiting
         return frozenset(found)
+
+    @property
+    def built_on(self) -> Mapping[Key, frozenset[Key]]:
+        """What each definition names itself."""
+        return {key: frozenset(use.of for use in uses) for key, uses in self.uses.items()}
 
     def contract_of_kind(self, kind: str) -> DataContract | None:
         return next((contract for contract in self.contracts.values() if contract.kind == kind), None)

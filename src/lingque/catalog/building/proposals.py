@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from lingque.catalog.building.draft import Draft, is_label, is_true_or_false
-from lingque.catalog.building.models import columns_against
 from lingque.catalog.definitions import CampaignDefinition, OfferDefinition
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.lineage import lineage_of_offer
-from lingque.catalog.model import Lineage, Offer, Tag
+from lingque.catalog.model import Offer, Tag
 from lingque.catalog.yaml_files import Located
 from lingque.core.errors import nearest
 from lingque.core.money import Money
-from lingque.core.registries import Purpose
 
 _MEASURED = frozenset({Kind.BOOLEAN, Kind.NUMBER, Kind.INTEGER, Kind.MONEY})
 
@@ -53,7 +50,7 @@ def _known_on_the_day(kind: Kind) -> Callable[[Tag], bool]:
     return lambda tag: tag.type.kind is kind and not tag.looks_forward
 
 
-def check_campaigns(draft: Draft, offers: Mapping[str, Offer], lineages: Mapping[str, Lineage]) -> None:
+def check_campaigns(draft: Draft) -> None:
     """Segment, offers, outcome and everything else a campaign names is there and fits together."""
     for name, campaign in draft.of(CampaignDefinition).items():
         entry = draft.at["campaign", name]
@@ -74,7 +71,6 @@ def check_campaigns(draft: Draft, offers: Mapping[str, Offer], lineages: Mapping
                 fits=_known_on_the_day(Kind.TEXT),
             )  # fmt: skip
         _check_offers(draft, entry, campaign)
-        _check_purpose(draft, entry, campaign, offers, lineages)
 
 
 def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) -> None:
@@ -114,29 +110,6 @@ def _check_creatives(
             draft.problem(
                 entry, "channels", channel, found="none of the offers has a creative for it",
                 allowed="write one, or take the channel away",
-            )  # fmt: skip
-
-
-def _check_purpose(
-    draft: Draft,
-    entry: Located,
-    campaign: CampaignDefinition,
-    offers: Mapping[str, Offer],
-    lineages: Mapping[str, Lineage],
-) -> None:
-    """Data may serve only the purposes its columns allow; the message names the path that breaks it."""
-    purpose = Purpose[campaign.purpose.upper()]
-    uses = {"segment": lineages.get(campaign.segment)}
-    for name in campaign.offers:
-        uses[f"offer {name}"] = lineage_of_offer(offers[name], lineages) if name in offers else None
-    for use, lineage in uses.items():
-        if lineage is None:
-            continue
-        for table, column, purposes in columns_against(draft, lineage, purpose):
-            draft.problem(
-                entry, "purpose",
-                found=f"{campaign.purpose}: {use} is built on {table}.{column}, which may serve {purposes} only",
-                allowed="build it on other data, or change the purpose",
             )  # fmt: skip
 
 

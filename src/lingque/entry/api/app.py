@@ -17,6 +17,7 @@ from lingque.entry.api import (
     definitions,
     document,
     health,
+    lineage,
     lists,
     me,
     messages,
@@ -26,6 +27,7 @@ from lingque.entry.api import (
     preference_page,
     reports,
     rights,
+    segments,
     sessions,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
@@ -47,9 +49,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions.router,
     messages.router,
     lists.router,
+    segments.router,
     models.router,
     data.router,
     definitions.router,
+    lineage.router,
     rights.router,
     opt_out_page.router,
     preference_page.router,
