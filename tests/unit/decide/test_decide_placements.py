@@ -8,14 +8,14 @@ import pytest
 from made_up_candidates import CONTEXT, MadeUp, candidate, decided, people
 
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import Exploration
+from lingque.decide.contracts import Context, Exploration
 from lingque.decide.placements import ranked
 
 NO_HOLD_OUT = dataclasses.replace(CONTEXT, hold_out=0.0)
 
 
 def shown(
-    made: list[MadeUp], most: int = 9, *, context: Any = NO_HOLD_OUT, channels: tuple[str, ...] = ()
+    made: list[MadeUp], most: int = 9, *, context: Context = NO_HOLD_OUT, channels: tuple[str, ...] = ()
 ) -> list[str]:
     decisions = decided(people([1]), made, context, clock="asked")
     places = ranked(decisions, 0, most=most, channels=channels)
