@@ -170,7 +170,7 @@ CLAIMS = [
         precision=0.9,
         recall=0.1,
     ),
-    Claim(tag="money_moving_away", truth=lambda k: k.moved_away(90), precision=0.5, recall=0.8),
+    Claim(tag="money_moving_away", truth=lambda k: k.moved_away(90), precision=0.15, recall=0.6),
 ]
 
 
