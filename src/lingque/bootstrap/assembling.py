@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingque.bootstrap.choices import quiet_hours, thresholds
-from lingque.bootstrap.places import LOCK_FILE, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.pressure import ContactPressure
 from lingque.deliver.compose import Sender
@@ -38,9 +38,13 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
+from lingque.profile.answering import Answering, Sources
+from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.online import OnlineFile
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -125,6 +129,20 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
+    kernels = Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask))
+    answering = Answering(
+        file=OnlineFile(folder / ONLINE_FOLDER),
+        sources=Sources(
+            database=database,
+            tables=tables,
+            links_as_of=links_as_of,
+            once_linked=once_linked,
+            buckets=workspace.buckets,
+        ),
+        calendar=calendar,
+        clock=clock,
+        kernels=kernels,
+    )
     profile = Profile(
         database=database,
         tables=tables,
@@ -137,7 +155,8 @@ def assemble(
         session=session,
         lists=lists,
         scorer=Scorer(database),
-        kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        kernels=kernels,
+        answering=answering,
     )
     services = Services(
         folder=folder,
@@ -176,6 +195,7 @@ def assemble(
             ),
         ),
         profile=profile,
+        segments=Segments(tables, RowEngine(threads=warehouse.threads).ask),
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -188,7 +208,7 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows()),
+        customer_rows=(GovernRows(clock), IngestRows(), ProfileRows(answering), DeliverRows()),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),

@@ -88,6 +88,7 @@ class PlannedContact:
     step: int
     channel: str
     purpose: Purpose
+    topic: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
@@ -77,6 +78,7 @@ class Services:
     arrivals: Arrivals
     ingest: Ingest
     profile: Profile
+    segments: Segments
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
     vault: Vault

@@ -65,6 +65,7 @@ TABLE: dict[str, dict[str, str]] = {
     "run_retention": {"compliance_officer": "b"},
     "back_up": {"system_administrator": "b"},
     "assign_tags": {"campaign_manager": "b", "analyst": "b"},
+    "count_segments": {"campaign_manager": "b", "analyst": "b"},
     "read_definitions": {
         "campaign_manager": "b",
         "compliance_officer": "b",
@@ -145,6 +146,7 @@ def test_everybody_is_told_exactly_what_they_may(staffed: Calling) -> None:
 ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "apply_definitions": ("GET", "/v1/definitions/diff", None),
     "ingest": ("GET", "/v1/quality", None),
+    "count_segments": ("GET", "/v1/segments", None),
     "read_definitions": ("GET", "/v1/tags/payments_90d/lineage", None),
     "train_model": ("POST", "/v1/models/nothing/versions", {}),
     "plan_campaign": ("POST", "/v1/campaigns/nothing/plans", {"as_of": "2026-03-01"}),

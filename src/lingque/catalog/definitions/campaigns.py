@@ -45,6 +45,7 @@ class OfferDefinition(Definition):
     offer: Name
     label: LabelText
     regime: Literal["deposit", "loan", "wealth", "service"]
+    topic: Name | None = Field(default=None, description="what it is about, for caps that count by topic")
     suitability: Suitability | None = None
     valid_from: date
     valid_to: date = Field(description="the first day on which it is no longer offered")

@@ -27,6 +27,7 @@ from lingque.entry.api import (
     preference_page,
     reports,
     rights,
+    segments,
     sessions,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions.router,
     messages.router,
     lists.router,
+    segments.router,
     models.router,
     data.router,
     definitions.router,

@@ -21,6 +21,7 @@ from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.retention import retention_app
 from lingque.entry.cli.rights import rights_app
+from lingque.entry.cli.segments import segments_app
 from lingque.entry.cli.servers import mailbox, serve
 from lingque.entry.cli.tags import tags_app
 from lingque.entry.cli.twin import twin_app
@@ -41,6 +42,7 @@ tags_app.command("set")(set_command)
 tags_app.command("unset")(unset)
 tags_app.command("import")(import_command)
 app.add_typer(tags_app)
+app.add_typer(segments_app)
 app.add_typer(lists_app)
 app.add_typer(models_app)
 app.add_typer(campaign_app)
