@@ -14,7 +14,7 @@ from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.decisions import decisions_app
 from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
 from lingque.entry.cli.keeping import audit_app, vault_app
-from lingque.entry.cli.lineage import lineage_command, used_command
+from lingque.entry.cli.lineage import gallery_command, lineage_command, used_command
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.manual_tags import import_command, set_command, unset
 from lingque.entry.cli.messages import messages_app
@@ -39,6 +39,7 @@ app.add_typer(quarantine_app)
 app.add_typer(quality_app)
 tags_app.command("lineage")(lineage_command)
 tags_app.command("used")(used_command)
+tags_app.command("gallery")(gallery_command)
 tags_app.command("set")(set_command)
 tags_app.command("unset")(unset)
 tags_app.command("import")(import_command)

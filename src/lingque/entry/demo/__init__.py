@@ -24,6 +24,7 @@ from lingque.entry.mailbox import Mailbox, open_mailbox
 from lingque.settings import FILE, load_settings
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.systems.all import EXTRACTS
 
 SPENDING_PER_MONTH = 1.5
 """Fewer bookings than people make: the story is about deposits, and has to be told in three minutes."""
@@ -39,8 +40,14 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
     teller = Teller(console, language)
     lay_out(folder, language)
     with teller.step(zh=f"生成一家 {customers:,} 位客户的银行", en=f"generate a bank of {customers:,} customers"):
-        twin = Twin.make(TwinParameters(customers=customers, seed=seed, spending_per_month=SPENDING_PER_MONTH))
-        twin.write_extracts(folder / "landing")
+        parameters = TwinParameters(
+            customers=customers,
+            seed=seed,
+            spending_per_month=SPENDING_PER_MONTH,
+            card_purchases_per_month=SPENDING_PER_MONTH,
+        )
+        twin = Twin.make(parameters)
+        twin.write_extracts(folder / "landing", EXTRACTS)
         twin.write_lists(folder / "lists")
     calendar = BusinessCalendar(load_settings(folder).workspace.zone)
     clock = StoryClock(calendar, twin.parameters.as_of)
