@@ -182,6 +182,16 @@ class RetentionSection(BaseModel):
         return rules
 
 
+class BackupSection(BaseModel):
+    """`[backup]`: where copies go that are asked for over the API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(
+        default="", description="folder for copies, in the workspace or a full path; empty: at the command line only"
+    )
+
+
 class FileDropSection(BaseModel):
     """`[file_drop]`: where batches for the SMS gateway and the work lists of relationship managers are put."""
 
@@ -198,6 +208,14 @@ class AccessSection(BaseModel):
     idle_minutes: int = Field(default=15, ge=1, le=1440, description="a session without a request ends after so long")
     session_hours: int = Field(default=12, ge=1, le=168, description="a session ends after so long in any case")
     password_memory_mib: int = Field(default=64, ge=8, le=4096, description="memory that one guess at a password costs")
+    passwords_at_once: int = Field(default=4, ge=1, le=64, description="passwords that are looked at at the same time")
+    failures_per_minute: int = Field(
+        default=30, ge=1, le=10_000, description="failed sign-ins of one address within a minute; more have to wait"
+    )
+    organisations: str = Field(
+        default="", description="contract of the bank's places (org_code, name, level, parent_code); empty: none"
+    )
+    staff: str = Field(default="", description="contract of the bank's staff (staff_no, branch_code); empty: none")
     branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
     manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
 
@@ -215,6 +233,10 @@ class ApprovalsSection(BaseModel):
         default=(), description="a campaign that looks at data of these classes takes two approvers"
     )
     definitions: bool = Field(default=False, description="definitions are approved before they are applied")
+    consents: bool = Field(
+        default=False,
+        description="consents that a file brings are approved before they count; withdrawals count at once",
+    )
 
 
 class Settings(BaseSettings):
@@ -234,6 +256,7 @@ class Settings(BaseSettings):
     access: AccessSection = AccessSection()
     approvals: ApprovalsSection = ApprovalsSection()
     retention: RetentionSection = RetentionSection()
+    backup: BackupSection = BackupSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

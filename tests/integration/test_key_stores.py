@@ -283,7 +283,7 @@ def test_a_data_key_that_does_not_open_stops_the_rotation_and_loses_nothing(fill
     with pytest.raises(VaultError, match="does not open"):
         list(filled.rotation.rotate(actor="root"))
     with filled.database.transaction() as connection:
-        assert filled.vault.destroy(connection, [PartyId(9)])["vault_keys"] == 1
+        assert filled.vault.destroy(connection, [PartyId(9)], at=CLOCK.now())["vault_keys"] == 1
     list(filled.rotation.rotate(actor="root"))
     assert filled.names() == {party: names for party, names in NAMES.items() if party != 9}
 

@@ -19,6 +19,7 @@ from lingque.decide.decision import decide
 from lingque.decide.pressure import capped
 from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, RunPilot, SelectAudience, Stage, WriteContacts
 from lingque.flow.grounds import grounds_of
+from lingque.flow.organising import within_organisation
 from lingque.flow.services import Services
 from lingque.govern.contracts import Flags, PermitAsk
 
@@ -54,7 +55,9 @@ def decide_stages(
     pilot = next((stage for stage in stages if isinstance(stage, RunPilot)), None)
     write = next(stage for stage in stages if isinstance(stage, WriteContacts))
 
-    tags = services.profile.tags_of(connection, select.as_of)
+    tags = within_organisation(
+        services, connection, services.profile.tags_of(connection, select.as_of), select.organisation
+    )
     audience = _of_phase(_audience(tags, select.segment), pilot, phase)
     requests = Requests(clock="planned", as_of=select.as_of, tags=audience)
     asked = _Asked(

@@ -21,6 +21,7 @@ from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.agreeing import not_agreed_on
+from lingque.flow.organising import follow_bank
 from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused, user_names
@@ -114,14 +115,22 @@ def incomplete(services: Services) -> list[Waiting]:
 
 
 def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refusal]:
-    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays."""
+    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays.
+
+    What it says of the bank's places and staff is followed; a tree that is none is refused at the end.
+    """
     denied = refused(actor, Action.INGEST)
     if denied is not None:
         yield traced(services, denied, actor, "ingest", "all sources")
         return
     catalog = catalog_of(services)
+    refusals: list[Refusal] = []
     for delivery in waiting(services, catalog):
-        yield services.ingest.load(catalog, delivery, actor=actor.user)
+        loaded = services.ingest.load(catalog, delivery, actor=actor.user)
+        refusal = follow_bank(services, catalog, loaded, actor)
+        refusals += [] if refusal is None else [refusal]
+        yield loaded
+    yield from refusals
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:

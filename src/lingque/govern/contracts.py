@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date
 from enum import StrEnum
@@ -71,6 +71,8 @@ class Action(StrEnum):
     APPROVE_DEFINITIONS = "approve_definitions"
     DELEGATE = "delegate"
     ASSIGN_TAGS = "assign_tags"
+    APPROVE_CONSENTS = "approve_consents"
+    APPROVE_REVEALS = "approve_reveals"
 
 
 class ScopeKind(StrEnum):
@@ -83,7 +85,7 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """`of` is the organisation's code, or the staff number of whoever has customers of their own."""
+    """`of` is the organisation's code (empty: where the person works), or the staff number of who has customers."""
 
     kind: ScopeKind = ScopeKind.BANK
     of: str = ""
@@ -114,6 +116,10 @@ class Homes(Protocol):
     """Where customers belong, as the bank's own files say."""
 
     def home_of(self, connection: Connection, customer_id: CustomerId) -> Home: ...
+
+    def in_branches(self, snapshot: Any, branches: Collection[str]) -> Flags:
+        """Of a snapshot of tags (an Arrow table), who belongs to one of these branches: a flag per row."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,13 +297,14 @@ class Permits(Protocol):
 
 
 class Addresses(Protocol):
-    """Lets one address out of the vault, for one send; and for a contact made by people the customer's name."""
+    """Lets an address out of the vault per permit, for one send; and for a contact made by people the customer's name.
+    Answers stand in the order of the permits."""
 
     def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags: ...
 
-    def release(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+    def release_all(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]: ...
 
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+    def release_names(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]: ...
 
 
 class Surrogates(Protocol):
@@ -322,6 +329,14 @@ class ConsentRegister(Protocol):
     def record_subjects(self, connection: Connection, subjects: Iterable[Subject]) -> None: ...
 
     def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int: ...
+
+
+class ImportsConsents(Protocol):
+    """Takes what a delivery says about consents; where the bank has it so, what gives consent waits for an approval."""
+
+    def import_consents(
+        self, connection: Connection, entries: Iterable[ConsentEntry], *, subject: str, by: str
+    ) -> None: ...
 
 
 class ListRegister(Protocol):

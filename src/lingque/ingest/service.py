@@ -24,6 +24,7 @@ from lingque.govern.contracts import (
     AuditTrail,
     ConsentRegister,
     Identifiers,
+    ImportsConsents,
     ListRegister,
     Surrogates,
 )
@@ -75,6 +76,7 @@ class Ingest:
         surrogates: Surrogates,
         identifiers: Identifiers,
         register: ConsentRegister,
+        consents: ImportsConsents,
         lists: ListRegister,
         audit: AuditTrail,
         clock: Clock,
@@ -88,6 +90,7 @@ class Ingest:
         self._surrogates = surrogates
         self._identifiers = identifiers
         self._register = register
+        self._consents = consents
         self._lists = lists
         self._audit = audit
         self._clock = clock
@@ -294,7 +297,7 @@ class Ingest:
             if contract.kind == "consent":
                 salt = self._surrogates.row_key_salt()
                 entries = consents_of(delivery, contract, load, self._calendar, salt=salt)
-                self._register.record_consents(connection, entries)
+                self._consents.import_consents(connection, entries, subject=subject, by=actor)
             if contract.kind == "list":
                 members = members_of(contract, load, run)
                 self._lists.record_members(connection, members, replace=contract.load == "full")

@@ -11,12 +11,14 @@ import lingque
 from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
+    consent_imports,
     customers,
     data,
     decisions,
     definitions,
     document,
     health,
+    keeping,
     lists,
     me,
     messages,
@@ -25,6 +27,7 @@ from lingque.entry.api import (
     people,
     preference_page,
     reports,
+    reveals,
     rights,
     sessions,
 )
@@ -32,6 +35,7 @@ from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
+from lingque.entry.api.sign_in_limit import SignInLimit
 from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -42,6 +46,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     customers.router,
+    reveals.router,
+    consent_imports.router,
     campaigns.router,
     reports.router,
     decisions.router,
@@ -51,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     definitions.router,
     rights.router,
+    keeping.router,
     opt_out_page.router,
     preference_page.router,
 )
@@ -79,6 +86,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
     app.state.authenticator = authenticator or KeysAndSessions(
         services.database, services.clock, application.session_limits
     )
+    app.state.sign_in_limit = SignInLimit(services.clock, failures=application.settings.access.failures_per_minute)
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
     answer_errors(app)
     for router in ROUTERS:

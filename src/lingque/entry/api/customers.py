@@ -20,7 +20,6 @@ from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.sessions import Done
 from lingque.entry.api.shapes import Comment, Day, Request
 from lingque.flow.customers import (
-    IdentifierKind,
     Said,
     preference_link,
     record_consent,
@@ -31,6 +30,7 @@ from lingque.flow.customers import (
 )
 from lingque.govern.contracts import LegalBasis
 from lingque.govern.preferences import SaidOnce
+from lingque.govern.reveals import IdentifierKind
 
 router = guarded_router("customers")
 
