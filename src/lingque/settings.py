@@ -92,11 +92,29 @@ class VaultSection(BaseModel):
         default="sha-256", description="what blind indexes and the audit trail's chain are made with"
     )
     key_store: str = Field(
-        default="file", description="where the master keys are: file, environment, or a key store of another package"
+        default="file",
+        description="where the master keys are: file, environment, transit, or a key store of another package",
     )
     master_keys: SecretStr = Field(
         default=SecretStr(""), description="for the key store 'environment': set it by the environment, not in the file"
     )
+
+
+class TransitSection(BaseModel):
+    """`[transit]`: for the key store 'transit', the transit engine of HashiCorp Vault or OpenBao."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = Field(default="", description="such as https://vault.bank:8200")
+    mount: str = Field(
+        default="transit", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", description="where it is mounted"
+    )
+    key: str = Field(
+        default="lingque", pattern=r"^[A-Za-z0-9_.-]+$", description="name of the key, of type aes256-gcm96"
+    )
+    token: SecretStr = Field(default=SecretStr(""), description="set it by the environment, not in the file")
+    ca_file: str = Field(default="", description="certificates that vouch for it; empty: those of the system")
+    namespace: str = Field(default="", description="namespace, where it has them")
 
 
 class SmtpSection(BaseModel):
@@ -248,6 +266,7 @@ class Settings(BaseSettings):
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
     vault: VaultSection = VaultSection()
+    transit: TransitSection = TransitSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()

@@ -175,8 +175,8 @@ def replay_erasures(services: Services, erased: Mapping[CustomerId, Person]) -> 
 
 
 def check_keys(folder: Path, today: date) -> None:
-    """Raises `ConfigurationError` for what is no copy of the keys, and for one whose days are over: by then it was to be
-    destroyed, for as long as it lies about an old copy of the vault can be opened."""
+    """Raises `ConfigurationError` for what is no copy of the keys, and for one whose days are over: by then it was to
+    be destroyed, for as long as it lies about an old copy of the vault can be opened."""
     try:
         destroy_by = date.fromisoformat((folder / DESTROY_BY).read_text(encoding="utf-8").strip())
     except (OSError, ValueError) as error:

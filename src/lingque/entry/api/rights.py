@@ -26,6 +26,7 @@ from lingque.flow.rights import (
     receive_request,
     refuse_request,
     requests_queue,
+    returned_customers,
     show_request,
 )
 from lingque.govern.rights.requests import RequestKind, RequestState, RightsRequest
