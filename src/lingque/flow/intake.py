@@ -124,13 +124,12 @@ def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refu
         yield traced(services, denied, actor, "ingest", "all sources")
         return
     catalog = catalog_of(services)
-    refusals: list[Refusal] = []
+    published: set[str] = set()
     for delivery in waiting(services, catalog):
         loaded = services.ingest.load(catalog, delivery, actor=actor.user)
-        refusal = follow_bank(services, catalog, loaded, actor)
-        refusals += [] if refusal is None else [refusal]
+        published |= set() if loaded.held else {loaded.contract}
         yield loaded
-    yield from refusals
+    yield from follow_bank(services, catalog, published, actor)
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:

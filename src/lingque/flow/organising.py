@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.contracts import Principal
 from lingque.govern.scopes import Organisation, places_under, record_organisations, record_staff
-from lingque.ingest.contracts import IngestReport
 from lingque.store.runs import published_versions
 
 # what holds is kept as versions: per key the last one that has begun, as the bank says it, whatever its lag
@@ -32,28 +32,34 @@ MERGED_INTO = "merged_into"
 """A contract of places may have it besides: the code of the place that one was merged into."""
 
 
-def follow_bank(services: Services, catalog: Catalog, loaded: IngestReport, actor: Principal) -> Refusal | None:
-    """After a delivery of places or of staff: what it names is what scopes reach from now on.
+def follow_bank(services: Services, catalog: Catalog, loaded: Collection[str], actor: Principal) -> Iterator[Refusal]:
+    """After deliveries of these contracts: what they name as places and staff is what scopes reach from now on.
 
     Places that are no tree are refused, and the tree before stays; so do scopes. Done again it changes nothing.
     """
-    if loaded.held or loaded.contract not in (services.places.organisations, services.places.staff):
-        return None
-    contract = catalog.contracts[loaded.contract]
+    for contract in (services.places.organisations, services.places.staff):
+        if contract and contract in loaded:
+            refusal = _follow(services, catalog.contracts[contract], actor)
+            if refusal is not None:
+                yield refusal
+
+
+def _follow(services: Services, contract: DataContract, actor: Principal) -> Refusal | None:
+    name = contract.contract
     try:
         with services.database.transaction() as connection:
-            if loaded.contract == services.places.organisations:
+            if name == services.places.organisations:
                 count = record_organisations(connection, _places(services, connection, contract))
                 act = "record_organisations"
             else:
                 rows = _holding(services, connection, contract, STAFF_COLUMNS)
                 count = record_staff(connection, {row["staff_no"]: row["branch_code"] for row in rows})
                 act = "record_staff"
-            detail: dict[str, object] = {"run_id": loaded.run_id, "count": count}
-            services.audit.record(connection, actor=actor.user, act=act, subject=loaded.contract, detail=detail)
+            detail: dict[str, object] = {"version": published_versions(connection)[name], "count": count}
+            services.audit.record(connection, actor=actor.user, act=act, subject=name, detail=detail)
     except SourceError as error:
-        refusal = Refusal(reason=Reason.NOT_A_TREE, detail=f"{loaded.contract}: {error.what}; {error.next_step}")
-        return traced(services, refusal, actor, "record_organisations", loaded.contract)
+        refusal = Refusal(reason=Reason.NOT_A_TREE, detail=f"{name}: {error.what}; {error.next_step}")
+        return traced(services, refusal, actor, "record_organisations", name)
     return None
 
 

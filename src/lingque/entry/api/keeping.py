@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -11,7 +12,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
 
 from lingque.core.clock import datetime_of
 from lingque.core.errors import ConflictError
@@ -186,10 +188,13 @@ def get_verdict(
     responses={200: {"description": "Run it with python3", "content": {ARCHIVE: {"schema": BINARY}}}},
 )
 def get_export(workspace: Workspace, caller: Caller) -> Response:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "audit.pyz"
-        done = export_audit(workspace.services, path, caller)
-        return refusal_response(done) if isinstance(done, Refusal) else Response(path.read_bytes(), media_type=ARCHIVE)
+    folder = Path(tempfile.mkdtemp())
+    path = folder / "audit.pyz"
+    done = export_audit(workspace.services, path, caller)
+    if isinstance(done, Refusal):
+        folder.rmdir()
+        return refusal_response(done)
+    return FileResponse(path, media_type=ARCHIVE, background=BackgroundTask(shutil.rmtree, folder))
 
 
 @router.post("/backups", operation_id="make_backup", summary="Copy both planes", response_model=BackupAnswer)

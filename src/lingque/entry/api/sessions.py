@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
+from lingque.core.errors import BusyError
 from lingque.core.reasons import Refusal
 from lingque.entry.api.authentication import COOKIE, session_secret, unknown_caller
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
@@ -73,12 +74,12 @@ def post_sign_in(body: SignInRequest, request: HttpRequest, workspace: Workspace
     if succeeded is None:
         detail = "Too many sign-ins from this address have failed; wait a minute."
         return request_problem(429, "too-many-tries", "Too many tries", detail, headers={"Retry-After": "60"})
-    begun = sign_in(
-        workspace.services,
-        body.user,
-        body.password.get_secret_value(),
-        instead_of=session_secret(request.headers),
-    )
+    secret = session_secret(request.headers)
+    try:
+        begun = sign_in(workspace.services, body.user, body.password.get_secret_value(), instead_of=secret)
+    except BusyError:
+        succeeded()  # nobody has looked at it
+        raise
     if isinstance(begun, Refusal):
         return unknown_caller()
     succeeded()

@@ -1,4 +1,4 @@
-"""Commands on what waits for a second person: consents that a file brought, and identifiers of many customers."""
+"""Commands on consents that a file brought and that wait for a second person."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from lingque.govern.tables import (
     list_members,
     refused_tags,
     returned_parties,
+    reveal_members,
     staged_consents,
     subjects,
 )
@@ -164,7 +165,9 @@ class GovernRows:
             "list_members": connection.execute(listed).rowcount,
         }
         touch(connection, {int(person.customer_id)})
-        return Erased(gone=gone, kept={table.name: _count(connection, table, person) for table in _EVIDENCE})
+        asked_for = select(func.count()).select_from(reveal_members).where(reveal_members.c.customer_id.in_(person.ids))
+        kept = {table.name: _count(connection, table, person) for table in _EVIDENCE}
+        return Erased(gone=gone, kept=kept | {"reveal_members": int(connection.execute(asked_for).scalar_one())})
 
     def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         known = lists_in_force(connection)
