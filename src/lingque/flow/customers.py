@@ -17,9 +17,7 @@ from lingque.govern.access import refused
 from lingque.govern.contracts import (
     Action,
     ConsentEntry,
-    DecisionRefusal,
     Home,
-    LegalBasis,
     Permit,
     PermitAsk,
     Principal,
@@ -28,6 +26,7 @@ from lingque.govern.masking import masked
 from lingque.govern.preferences import Preferences, SaidOnce, parties_of, preferences_of, said_by
 from lingque.govern.reveals import IdentifierKind
 from lingque.govern.scopes import outside_scope
+from lingque.govern.statements import DecisionRefusal, LegalBasis
 
 T = TypeVar("T")
 

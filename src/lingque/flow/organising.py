@@ -24,7 +24,7 @@ _NEWEST = """
 SELECT * EXCLUDE (_place) FROM (
     SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY valid_from DESC, known_at DESC) AS _place
     FROM {table} WHERE valid_from <= {now}
-) AS placed WHERE _place = 1 AND NOT ended
+) AS placed WHERE _place = 1 AND NOT coalesce(ended, FALSE)
 """
 PLACE_COLUMNS = ("org_code", "name", "level", "parent_code")
 STAFF_COLUMNS = ("staff_no", "branch_code")

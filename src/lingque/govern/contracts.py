@@ -152,43 +152,6 @@ class ConsentEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionRefusal:
-    """A customer refuses to be decided on by a machine (PIPL art. 24, GDPR art. 22), or takes that back.
-
-    Such a customer is not left out: what is proposed without looking at them remains.
-    """
-
-    party_id: PartyId
-    refused: bool
-    acted_at: Instant
-    wording_version: str
-    evidence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagRefusal:
-    """A customer deletes a tag: nothing that is built on it may be used on them. Or allows it again."""
-
-    party_id: PartyId
-    tag: str
-    refused: bool
-    acted_at: Instant
-    evidence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LegalBasis:
-    """On what else than separate consent a purpose may use these classes of data, as compliance recorded it."""
-
-    purpose: Purpose
-    data_classes: DataClass
-    article: str
-    document: str
-    begins_at: Instant
-    ends_at: Instant
-
-
-@dataclass(frozen=True, kw_only=True)
 class ListEntry:
     """A party put on a list by a delivery, which `origin` names. On the day `expires_on` it is off the list again."""
 
@@ -329,14 +292,6 @@ class ConsentRegister(Protocol):
     def record_subjects(self, connection: Connection, subjects: Iterable[Subject]) -> None: ...
 
     def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int: ...
-
-
-class ImportsConsents(Protocol):
-    """Takes what a delivery says about consents; where the bank has it so, what gives consent waits for an approval."""
-
-    def import_consents(
-        self, connection: Connection, entries: Iterable[ConsentEntry], *, subject: str, by: str
-    ) -> None: ...
 
 
 class ListRegister(Protocol):

@@ -16,7 +16,8 @@ from lingque.core.clock import Clock
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass
 from lingque.govern.consent import CONSENT_ALWAYS
-from lingque.govern.contracts import ConsentEntry, DecisionRefusal, LegalBasis, Subject, TagRefusal
+from lingque.govern.contracts import ConsentEntry, Subject
+from lingque.govern.statements import DecisionRefusal, LegalBasis, TagRefusal
 from lingque.govern.tables import (
     automated_refusals,
     consents,

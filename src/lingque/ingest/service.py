@@ -24,7 +24,6 @@ from lingque.govern.contracts import (
     AuditTrail,
     ConsentRegister,
     Identifiers,
-    ImportsConsents,
     ListRegister,
     Surrogates,
 )
@@ -44,7 +43,7 @@ from lingque.ingest.quality import (
     was_judged_last,
 )
 from lingque.ingest.quarantine import Notes, keep_bad_rows, reopen
-from lingque.ingest.registers import consents_of, members_of, parties_of
+from lingque.ingest.registers import ImportsConsents, consents_of, members_of, parties_of
 from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of

@@ -28,9 +28,9 @@ from lingque.flow.customers import (
     reveal,
     show_customer,
 )
-from lingque.govern.contracts import LegalBasis
 from lingque.govern.preferences import SaidOnce
 from lingque.govern.reveals import IdentifierKind
+from lingque.govern.statements import LegalBasis
 
 router = guarded_router("customers")
 
