@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Literal
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
@@ -121,7 +122,8 @@ class ConsentImports:
 
     def altered(self, connection: Connection, waiting: ConsentImport) -> Refusal | None:
         """Are the rows that wait other ones than those that were staged?"""
-        if _digest(waiting.subject, _staged(connection, waiting.import_id)) == waiting.digest:
+        rows = chain.from_iterable(_pages(connection, waiting.import_id))
+        if _digest(waiting.subject, rows) == waiting.digest:
             return None
         detail = f"the statements of import {waiting.import_id} are not those that were staged; reject it"
         return Refusal(reason=Reason.CHANGED_SINCE_PLAN, detail=detail)
@@ -129,7 +131,7 @@ class ConsentImports:
     def record(self, connection: Connection, waiting: ConsentImport) -> int:
         """Take what was staged into the register; how many statements, without those of who was erased meanwhile."""
         recorded = 0
-        for part in chunks(list(_staged(connection, waiting.import_id)), ROWS_AT_ONCE):
+        for part in _pages(connection, waiting.import_id):
             there = _there(connection, {row["party_id"] for row in part})
             entries = [_entry(row) for row in part if row["party_id"] in there]
             recorded += self._register.record_consents(connection, entries)
@@ -244,11 +246,14 @@ def _row(position: int, entry: ConsentEntry) -> dict[str, Any]:
     }
 
 
-def _staged(connection: Connection, number: int) -> Iterator[dict[str, Any]]:
+def _pages(connection: Connection, number: int) -> Iterator[list[dict[str, Any]]]:
+    """The staged rows in order, some at a time: a bank's first import is of everybody."""
     columns = [column for column in staged_consents.c if column.name != "import_id"]
     wanted = select(*columns).where(staged_consents.c.import_id == number).order_by(staged_consents.c.position)
-    for row in connection.execute(wanted):
-        yield dict(row._mapping)
+    after = -1
+    while rows := connection.execute(wanted.where(staged_consents.c.position > after).limit(ROWS_AT_ONCE)).all():
+        yield [dict(row._mapping) for row in rows]
+        after = rows[-1].position
 
 
 def _entry(row: dict[str, Any]) -> ConsentEntry:

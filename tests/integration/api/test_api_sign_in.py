@@ -346,7 +346,7 @@ def test_whoever_it_is_one_hash_is_looked_at_and_no_more_at_once_than_memory_is_
     application: Application, signed_up: Calling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lingque.govern.passwords.LONGEST_WAIT_SECONDS", 0.01)
-    passwords = Passwords(application.services.database, memory_kib=8, at_once=2)
+    passwords = Passwords(application.services.database, memory_kib=64, at_once=2)
     looks: list[str] = []
     inside: list[int] = []
 
