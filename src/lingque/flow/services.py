@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
+from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.govern.consent_imports import ConsentImports
@@ -22,6 +23,7 @@ from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
@@ -88,6 +90,7 @@ class Services:
     arrivals: Arrivals
     ingest: Ingest
     profile: Profile
+    segments: Segments
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
     vault: Vault
@@ -97,3 +100,4 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    policies: tuple[Policy, ...]

@@ -73,6 +73,8 @@ class Action(StrEnum):
     ASSIGN_TAGS = "assign_tags"
     APPROVE_CONSENTS = "approve_consents"
     APPROVE_REVEALS = "approve_reveals"
+    COUNT_SEGMENTS = "count_segments"
+    READ_DEFINITIONS = "read_definitions"
 
 
 class ScopeKind(StrEnum):

@@ -34,6 +34,8 @@ from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
 ROWS_PER_GROUP = 131_072
+BESIDE = ".bits"
+"""What is made from a data file and lies beside it under its name has this ending, and goes with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,8 @@ class DeltaTables:
         if self._open(table) is None:
             return 0
         self._undo_unpublished(DeltaTable(str(self.root / table)), published)
-        keep = set(self.files(table, published))
+        files = self.files(table, published)
+        keep = {*files, *(file.with_suffix(BESIDE) for file in files)}
         old = [path for path in (self.root / table).rglob("*") if path.suffix in _DATA_FILES and path not in keep]
         for path in old:
             path.unlink()
@@ -167,6 +170,10 @@ class DeltaTables:
     def files(self, table: str, version: int) -> list[Path]:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
         return [self.root / table / unquote(name) for name in sorted(_active(self._at(table, version)))]
+
+    def files_of(self, table: str, version: int, name: str) -> list[Path]:
+        """Those of one slice."""
+        return [path for path in self.files(table, version) if path.parent.name == name]
 
     def slices(self, table: str, version: int) -> list[str]:
         """The names of the slices that have rows at that version, in their order."""
@@ -233,7 +240,7 @@ class DeltaTables:
         )
 
 
-_DATA_FILES = frozenset({".parquet", ".half"})
+_DATA_FILES = frozenset({".parquet", ".half", BESIDE})
 _CONFIGURATION = {"delta.enableChangeDataFeed": "false"}
 
 
