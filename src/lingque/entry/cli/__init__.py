@@ -10,6 +10,7 @@ from lingque.core.errors import LingqueError
 from lingque.entry.cli.application import app
 from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
+from lingque.entry.cli.consents import consents_app
 from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.decisions import decisions_app
 from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
@@ -51,6 +52,7 @@ app.add_typer(campaign_app)
 app.add_typer(decisions_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
+app.add_typer(consents_app)
 app.add_typer(rights_app)
 app.add_typer(audit_app)
 app.add_typer(vault_app)
