@@ -47,12 +47,11 @@ def columns_read(tag: AggregateTag) -> frozenset[str]:
 
 
 def lineage_of_offer(offer: Offer, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of what chooses and values an offer: eligibility and propensity.
+    """The lineage of what chooses and values an offer: eligibility, scores, holdings.
 
     Suitability is left out: the seller must look at it by law, whatever the customer consented to.
     """
-    used = names_in(offer.eligibility) | ({offer.definition.propensity} if offer.definition.propensity else set())
-    return join(known[name] for name in used if name in known)
+    return join(known[name] for name in offer.chosen_by if name in known)
 
 
 def join(lineages: Iterable[Lineage]) -> Lineage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from lingque.catalog.definitions import (
@@ -17,7 +17,7 @@ from lingque.catalog.definitions import (
     SourceDefinition,
     TagDefinition,
 )
-from lingque.catalog.expressions.tree import Measure, Node
+from lingque.catalog.expressions.tree import Measure, Node, names_in
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, Type, money
 from lingque.core.clock import AnyWindow
 from lingque.core.errors import NotFoundError, nearest
@@ -162,11 +162,18 @@ Tag = AggregateTag | DerivedTag | ModelTag | ListTag | ManualTag
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """An offer whose eligibility has been read."""
+    """An offer whose eligibility has been read. `holdings` says, of itself and of the offers it names, by which tag
+    one knows who holds them; those without a tag are left out."""
 
     name: str
     definition: OfferDefinition
     eligibility: Node
+    holdings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen_by(self) -> frozenset[str]:
+        """The tags by which it is chosen and valued. What the law has the seller look at is not among them."""
+        return names_in(self.eligibility) | self.definition.valued_by | frozenset(self.holdings.values())
 
     @property
     def label(self) -> Label:

@@ -152,6 +152,9 @@ def test_a_loan_states_its_rate(workspace: Workspace) -> None:
     (problem,) = workspace.problems()
     assert "a loan states its annual_rate" in problem.allowed
     workspace.change(CAMPAIGN, "regime: loan", "regime: loan\nannual_rate: 4.35")
+    (problem,) = workspace.problems()
+    assert "names the tag of 'student'" in problem.allowed
+    workspace.change(CAMPAIGN, "regime: loan", "regime: loan\nconsumer_loan: false")
     assert workspace.build().offers["deposit"].definition.annual_rate is not None
 
 

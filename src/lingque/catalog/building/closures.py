@@ -51,16 +51,14 @@ def _named_by(draft: Draft, definition: AnyDefinition) -> Iterator[Use]:
             yield from _tag("population", definition.population)
             yield from _tag("target", definition.target)
         case OfferDefinition():
-            for name in sorted(columns_of(definition.eligibility)):
-                yield from _tag("eligibility", name)
-            yield from _tag("propensity", definition.propensity)
-            asked = definition.suitability
-            for wanted in (asked.tolerance, asked.valid_until, asked.age) if asked is not None else ():
-                yield from _tag("suitability", wanted)
+            yield from _under_offer(draft, definition)
         case CampaignDefinition():
             for field in ("segment", "outcome", "route_by"):
                 yield from _tag(field, getattr(definition, field))
             yield from _tags("also_measure", *definition.also_measure)
+            for channel, use in definition.channels.items():
+                if use.fatigue is not None and use.fatigue.tag is not None:
+                    yield Use(of=("tag", use.fatigue.tag), field=("channels", channel, "fatigue", "tag"))
             for number, offer in enumerate(definition.offers):
                 yield Use(of=("offer", offer), field=("offers", number))
 
@@ -73,6 +71,23 @@ def _tag(field: str, name: str | None) -> Iterator[Use]:
 def _tags(field: str, *names: str) -> Iterator[Use]:
     for number, name in enumerate(names):
         yield Use(of=("tag", name), field=(field, number))
+
+
+def _under_offer(draft: Draft, definition: OfferDefinition) -> Iterator[Use]:
+    for name in sorted(columns_of(definition.eligibility)):
+        yield from _tag("eligibility", name)
+    for field in ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds"):
+        yield from _tag(field, getattr(definition, field))
+    rule, cover = definition.suitability, definition.cover
+    for wanted in (rule.tolerance, rule.valid_until, rule.age, rule.professional) if rule is not None else ():
+        yield from _tag("suitability", wanted)
+    for wanted in (cover.need, cover.ability) if cover is not None else ():
+        yield from _tag("cover", wanted)
+    # the offers it names are not under it, since they may name it in turn; the tags of who holds them are
+    offers = draft.of(OfferDefinition)
+    for field in ("excludes", "needs", "supersedes"):
+        for name in getattr(definition, field):
+            yield from _tag(field, offers[name].holds if name in offers else None)
 
 
 def _under_tag(draft: Draft, definition: TagDefinition) -> Iterator[Use]:
