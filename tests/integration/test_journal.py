@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bank_process import main
 from killing import Workers, moments
+from rich.console import Console
 from sqlalchemy import select
 from test_kill_planning import die_at
-from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, OTTO, Bank, customer_no, party_of, rows_of
+from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, OTTO, Bank, customer_no, load_all, party_of, rows_of
 
 from lingque.bootstrap import Application
+from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
@@ -28,18 +32,21 @@ from lingque.decide.pressure.caps import Now
 from lingque.decide.pressure.ledger import commit_each, keys_of, reserve
 from lingque.decide.tables import decision_journal
 from lingque.engage.contracts import Plan
+from lingque.entry import show_decision
 from lingque.flow import apply, plan_campaign
 from lingque.flow.deciding import read_stages
 from lingque.flow.erasing import erase_rows
 from lingque.flow.explaining import Explained, explain_decision
 from lingque.flow.intake import catalog_of
 from lingque.flow.journaling import move_decisions
+from lingque.flow.judging import PolicyJudged, judge_policy
 from lingque.flow.proposing import Questions, menu_of
 from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.services import Services
 from lingque.govern.contracts import Person
 
 PLACEMENT = "app_home"
+OUTCOME = "opens_deposit_30d"
 CAP = """
 cap: weekly
 label: {zh: 每周至多一次, en: Once a week at most}
@@ -48,12 +55,17 @@ within: 7 days
 """
 
 
-def ask(services: Services, customers: list[int]) -> Decisions:
-    """One decision each, as a placement would ask for them, and into the journal."""
-    catalog = catalog_of(services)
+def planned(services: Services) -> Plan:
+    """What a placement would propose is what the campaign does."""
     plan = plan_campaign(services, CAMPAIGN, AS_OF, LIN)
     assert isinstance(plan, Plan)
-    read, ids = read_stages(plan.stages), np.array(customers, dtype=np.int64)
+    return plan
+
+
+def ask(services: Services, customers: list[int], plan: Plan | None = None) -> Decisions:
+    """One decision each, as a placement would ask for them, and into the journal."""
+    catalog = catalog_of(services)
+    read, ids = read_stages((plan or planned(services)).stages), np.array(customers, dtype=np.int64)
     with services.database.transaction() as connection:
         tags = [services.profile.values_of(connection, AS_OF, customer) for customer in customers]
         questions = Questions(
@@ -148,6 +160,43 @@ def test_a_full_cap_is_named_with_the_moment_from_which_it_has_room(bank: Bank, 
     assert against.needs is not None
     assert against.needs.en == "Once a week at most (1/1): room from 2026-06-08 00:00:00"
     assert against.needs.zh == "每周至多一次（1/1）：2026-06-08 00:00:00 起有余量"
+
+
+def test_a_policy_is_judged_once_the_outcome_is_known(bank: Bank, loaded: Application) -> None:
+    services, customers, plan = loaded.services, people(loaded, 16), planned(loaded.services)
+    contacts = 0
+    for _ in range(12):
+        bank.clock.advance(1_000_000)
+        contacts += int(ask(services, customers, plan).contacted.sum())
+    with pytest.raises(NotFoundError, match="nobody was contacted"):
+        judge_policy(services, PLACEMENT, "best", LIN, outcome=OUTCOME)
+    assert move_decisions(services, OTTO) == 12 * 16
+    early = judge_policy(services, PLACEMENT, "best", LIN, outcome=OUTCOME)
+    assert isinstance(early, Refusal)
+    assert early.reason is Reason.OUTCOME_NOT_YET_KNOWN
+    opened = [(f"NEW{n:04}", customer_no(n), "2026-06-10", "20000", "3", "false") for n in LAWFUL[:4]]
+    bank.deliver("deposits", opened, AS_OF + timedelta(days=30))
+    load_all(services)
+    bank.clock.advance(40 * 86_400_000_000)
+    found = judge_policy(services, PLACEMENT, "best", LIN, outcome=OUTCOME)
+    assert isinstance(found, PolicyJudged)
+    overlap = found.conversions.overlap
+    assert (overlap.decisions, overlap.effective, found.currency) == (contacts, pytest.approx(contacts), "CNY")
+    # there is one offer: what would be done is what was done, and some of them took it up
+    assert 0 < found.conversions.logged.value < 1
+    for one in found.conversions.estimates[:2]:
+        assert one.value == pytest.approx(found.conversions.logged.value)
+    never = judge_policy(services, PLACEMENT, "without:term_deposit", LIN, outcome=OUTCOME)
+    assert isinstance(never, Refusal)
+    assert never.reason is Reason.NO_OVERLAP
+    with pytest.raises(NotFoundError, match="is no campaign"):
+        judge_policy(services, PLACEMENT, "best", LIN)
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(show_decision.judged(found, "zh"))
+    console.print(show_decision.judged(found, "en"))
+    told = console.export_text()
+    assert "双重稳健" in told
+    assert "doubly robust" in told
 
 
 def test_erasing_reaches_the_journal_and_the_log(loaded: Application) -> None:

@@ -19,6 +19,7 @@ from lingque.decide.contracts import DECISION_TABLE
 from lingque.decide.facts import day_number
 from lingque.decide.off_policy import OffPolicy, evaluate
 from lingque.flow.intake import catalog_of
+from lingque.flow.reporting import not_delivered
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
@@ -136,7 +137,7 @@ def _outcomes(services: Services, catalog: Catalog, tag: Tag, rows: pa.Table) ->
     now = services.clock.now()
     known: dict[tuple[int, int], bool] = {}
     for day in pc.unique(rows.column("as_of")).to_pylist():
-        if now < services.profile.horizon(catalog, tag, day):
+        if now < services.profile.horizon(catalog, tag, day) or not_delivered(services, catalog, [tag], day):
             continue
         labels = services.profile.labels(catalog, tag, day, known_by=now)
         pairs = zip(labels.column("customer_id").to_pylist(), labels.column(tag.name).to_pylist(), strict=True)
