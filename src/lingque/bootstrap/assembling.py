@@ -10,6 +10,7 @@ from pathlib import Path
 from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
+from lingque.decide.contracts import DECISION_TABLE
 from lingque.decide.history import OfferRows
 from lingque.decide.journal import JournalRows
 from lingque.decide.pressure.ledger import ContactPressure
@@ -233,7 +234,7 @@ def assemble(
             ProfileRows(answering),
             DeliverRows(),
             OfferRows(),
-            JournalRows(),
+            JournalRows(held=DECISION_TABLE in settings.rights.legal_hold),
         ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,

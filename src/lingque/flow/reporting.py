@@ -149,7 +149,7 @@ def _evaluation(
         day = services.calendar.day_of(horizon)
         detail = f"'{proof.outcome}' is known from {day} on, not before"
         return _not_yet(detail)
-    missing = _not_delivered(services, catalog, outcomes, proof.as_of)
+    missing = not_delivered(services, catalog, outcomes, proof.as_of)
     if missing:
         return _not_yet(f"'{proof.outcome}' needs files that were not loaded yet: {missing}")
     tables = [services.profile.labels(catalog, tag, proof.as_of, known_by=known) for tag in outcomes]
@@ -171,7 +171,7 @@ def _not_yet(detail: str) -> Evaluation:
     return Evaluation(effect=early, further={}, profit=None, parts=(), refusals={})
 
 
-def _not_delivered(services: Services, catalog: Catalog, outcomes: Sequence[Tag], as_of: date) -> str:
+def not_delivered(services: Services, catalog: Catalog, outcomes: Sequence[Tag], as_of: date) -> str:
     """What an outcome stands on and was not loaded up to its last day: that nothing was seen does not mean none."""
     needed = needed_until(catalog, outcomes, as_of)
     fills = {source.contract: name for name, source in catalog.sources.items()}
