@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
-from tiny_bank import MIN, PRINCIPALS, Bank, audit_of, rows_of
+from tiny_bank import AS_OF, MIN, OTTO, PRINCIPALS, Bank, audit_of, rows_of
 
-from lingque.core.errors import ConfigurationError
+from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.entry.cli import main
+from lingque.flow import run_tags
 from lingque.flow.retention import Expired, plan_retention, run_retention
 from lingque.flow.services import Services
 from lingque.ingest.tables import quarantine
@@ -103,6 +104,33 @@ def test_old_snapshots_go(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
         assert by_table(run_retention(services, MIN))["customer_tags"].rows == 100
         assert rows_of(services, "customer_tags") == []
         assert not list((bank.folder / "data" / "warehouse" / "customer_tags").rglob("*.parquet"))
+
+
+@ON_SQLITE
+def test_snapshots_of_month_ends_and_of_decisions_stay(sent_bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RULES, '{"customer_tags/marketing": 30}')
+    days = [date(2026, 4, 1), date(2026, 4, 2), date(2026, 5, 31)]
+    for rules, kept in (
+        ("[]", []), ('["month_ends"]', [days[0], AS_OF]), ('["referred"]', [AS_OF]),
+    ):  # fmt: skip
+        monkeypatch.setenv("LINGQUE_RETENTION__KEEP_SNAPSHOTS", rules)
+        with sent_bank.open() as application:
+            services = application.services
+            for day in days:
+                assert not isinstance(run_tags(services, day, OTTO), Refusal)
+            assert not isinstance(run_tags(services, AS_OF, OTTO), Refusal)
+            sent_bank.clock.advance(31 * DAY)
+            planned = by_table(plan_retention(services, MIN))["customer_tags"]
+            assert (list(planned.kept), planned.rows) == (kept, 100 * (4 - len(kept)))
+            assert by_table(run_retention(services, MIN))["customer_tags"] == planned
+            assert sorted({row["as_of"] for row in rows_of(services, "customer_tags")}) == kept
+            certificate = audit_of(services, "certify_retention")[-1].detail["tables"]
+            assert certificate[0].get("kept", []) == [day.isoformat() for day in kept]
+            with services.database.reading() as connection:
+                assert services.profile.recorded(connection, days[1]).customers == 100
+                with pytest.raises(NotFoundError, match="snapshot as of 2026-04-02 was purged"):
+                    services.profile.tags_of(connection, days[1])
+            sent_bank.clock.advance(-31 * DAY)
 
 
 class DiedError(Exception):

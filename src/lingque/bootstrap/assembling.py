@@ -219,5 +219,6 @@ def assemble(
             ExpiringTable(table=corrections, column="data_date"),
         ),
         retention=settings.retention.keep,
+        snapshots_kept=frozenset(settings.retention.keep_snapshots),
     )
     return Application(settings=settings, services=services, vault=vault)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import get_args
 
 from lingque.catalog.model import Catalog
 from lingque.core.errors import ConfigurationError, nearest
@@ -16,6 +17,8 @@ from lingque.core.ids import run_id
 from lingque.core.reasons import Refusal
 from lingque.core.registries import Purpose
 from lingque.decide.contracts import DECISION_TABLE
+from lingque.engage.contracts import State
+from lingque.engage.service import plans_in
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
@@ -23,6 +26,7 @@ from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 from lingque.profile.contracts import SNAPSHOT_TABLE
 from lingque.store.runs import Run, finish_run, published_versions
+from lingque.warehouse.compacting import days_in
 from lingque.warehouse.erasing import Before
 
 KIND = "retention"
@@ -30,17 +34,19 @@ KIND = "retention"
 
 @dataclass(frozen=True, kw_only=True)
 class Expired:
-    """What of a table is older than any of its purposes needs."""
+    """What of a table is older than any of its purposes needs. `kept`: older snapshots that stay, not counted."""
 
     table: str
     plane: str
     purposes: Mapping[Purpose, int]
     before: date
     rows: int
+    kept: tuple[date, ...] = ()
 
     @property
     def as_detail(self) -> dict[str, object]:
-        return {"table": self.table, "before": self.before.isoformat(), "rows": self.rows}
+        detail: dict[str, object] = {"table": self.table, "before": self.before.isoformat(), "rows": self.rows}
+        return detail | ({"kept": [day.isoformat() for day in self.kept]} if self.kept else {})
 
 
 def plan_retention(services: Services, actor: Principal) -> list[Expired] | Refusal:
@@ -86,11 +92,13 @@ def _expired(services: Services, catalog: Catalog, table: str, purposes: Mapping
         older = _older(services, catalog, table, before)
         version = published_versions(connection).get(table)
     rows = 0 if version is None else services.tables.count(table, version, older)
-    return Expired(table=table, plane="data", purposes=purposes, before=before, rows=rows)
+    return Expired(table=table, plane="data", purposes=purposes, before=before, rows=rows, kept=older.but)
 
 
 def _older(services: Services, catalog: Catalog, table: str, before: date) -> Before:
-    if table in (SNAPSHOT_TABLE, DECISION_TABLE):
+    if table == SNAPSHOT_TABLE:
+        return Before(column="as_of", value=before, but=_kept_snapshots(services, before))
+    if table == DECISION_TABLE:
         return Before(column="as_of", value=before)
     contract = catalog.contracts.get(table)
     if contract is None or contract.kind != "event":
@@ -101,6 +109,26 @@ def _older(services: Services, catalog: Catalog, table: str, before: date) -> Be
             next_step=nearest(table, known),
         )
     return Before(column="event_time", value=services.calendar.start_of(before))
+
+
+def _kept_snapshots(services: Services, before: date) -> tuple[date, ...]:
+    """The snapshots older than that day that stay, by the setting `retention.keep_snapshots`."""
+    with services.database.reading() as connection:
+        versions = published_versions(connection)
+        referred = {plan.as_of for plan in plans_in(connection, [one for one in get_args(State) if one != "closed"])}
+    if SNAPSHOT_TABLE not in versions:
+        return ()
+    if DECISION_TABLE in versions:
+        with services.session() as session:
+            session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
+            referred |= set(session.ask(f"SELECT DISTINCT as_of FROM {DECISION_TABLE}").column("as_of").to_pylist())  # noqa: S608 - a name of ours
+    days = days_in(services.tables.slices(SNAPSHOT_TABLE, versions[SNAPSHOT_TABLE]))
+    rules = services.snapshots_kept
+    return tuple(
+        day
+        for day in days
+        if day < before and (("month_ends" in rules and day.day == 1) or ("referred" in rules and day in referred))
+    )
 
 
 def _purge(services: Services, planned: Expired, actor: Principal) -> Expired:

@@ -86,3 +86,4 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    snapshots_kept: frozenset[str]

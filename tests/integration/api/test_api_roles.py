@@ -164,6 +164,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
             "until": "2027-01-01",
         },
     ),
+    "assign_tags": ("POST", "/v1/tags/nothing/values", {"values": [{"customer_id": "1", "value": "x"}]}),
     "delegate": (
         "POST",
         "/v1/delegations",
@@ -205,6 +206,7 @@ CUSTOMER_ROUTES = [
     ("POST", "/v1/customers/{}/decision-refusals", {"refused": True, "wording_version": "w", "evidence": "said so"}),
     ("PUT", "/v1/customers/{}/preference-link", None),
     ("GET", "/v1/campaigns/card_plus_spring/decisions/{}", None),
+    ("GET", "/v1/customers/{}/live-tags", None),
 ]
 
 

@@ -27,6 +27,7 @@ from lingque.entry.api import (
     reports,
     rights,
     sessions,
+    tags,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
     models.router,
     data.router,
+    tags.router,
     definitions.router,
     rights.router,
     opt_out_page.router,
