@@ -33,11 +33,12 @@ from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId, PartyId
 from lingque.entry.cli import app
 from lingque.flow import apply, run_tags
-from lingque.flow.intake import make_ready
+from lingque.flow.intake import catalog_of, make_ready
 from lingque.flow.services import Services
 from lingque.govern.contracts import Person
 from lingque.govern.rights.people import note_erasure
 from lingque.ingest.identity import merge, unmerge
+from lingque.profile.explaining import explained
 from lingque.store.runs import published_versions
 
 pytestmark = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
@@ -281,3 +282,12 @@ def test_the_command_line_fills_shows_and_says_how_fresh_it_is(bank: Bank, live:
     assert run.invoke(app, ["tags", "live", "show", customer, "--as", "otto", *place]).exit_code == 3
     assert run.invoke(app, ["tags", "live", "fill", "--as", "lan", *place]).exit_code == 3
     assert [row.actor for row in audit_of(live.services, "show_live")] == ["lan"]
+
+
+def test_how_a_live_tag_is_worked_out_is_told(live: Application) -> None:
+    catalog = catalog_of(live.services)
+    salary, idle = explained(catalog, "salary_live"), explained(catalog, "idle_live")
+    assert (salary.how, salary.kept_days) == ("kernel", 154)
+    assert explained(catalog, "bookings_live").kept_days == 366 + 62
+    assert (idle.built_on, idle.of_morning) == (("accounts_held", "latest_live", "saves_live"), ("accounts_held",))
+    assert explained(catalog, "idle_money").of_morning == ()

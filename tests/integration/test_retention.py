@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
-from tiny_bank import AS_OF, MIN, OTTO, PRINCIPALS, Bank, audit_of, rows_of
+from tiny_bank import AS_OF, MIN, OTTO, PRINCIPALS, Bank, accounts, audit_of, load_all, rows_of
 
 from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.reasons import Reason, Refusal
@@ -107,6 +107,38 @@ def test_old_snapshots_go(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @ON_SQLITE
+def test_of_states_what_no_longer_held_goes(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred accounts half became savings accounts, ten of those were closed; a later change is not touched."""
+    monkeypatch.setenv(RULES, '{"accounts/risk": 30}')
+    with bank.open() as application:
+        services = application.services
+        second = [(no, who, "savings" if n < 50 else kind, day) for n, (no, who, kind, day) in enumerate(accounts())]
+        bank.deliver("accounts", second, date(2026, 6, 2))
+        bank.deliver("accounts", second[10:], date(2026, 6, 3))
+        third = [(no, who, "current" if n < 5 else kind, day) for n, (no, who, kind, day) in enumerate(second[10:])]
+        bank.deliver("accounts", third, date(2026, 7, 20))
+        bank.clock.advance(60 * DAY)
+        load_all(services)
+        assert not isinstance(run_tags(services, date(2026, 7, 30), OTTO), Refusal)
+
+        def held() -> list[tuple[int, int]]:
+            with services.database.reading() as connection:
+                rows = services.profile.tags_of(connection, date(2026, 7, 30)).to_pylist()
+            return sorted((row["customer_id"], row["accounts_held"]) for row in rows)
+
+        before = held()
+        assert sum(count for _, count in before) == 90
+        assert len(rows_of(services, "accounts")) == 100 + 50 + 10 + 5
+        # the first versions of half of the accounts, and both later ones of those that were closed
+        assert by_table(plan_retention(services, MIN))["accounts"].rows == 50 + 20
+        assert by_table(run_retention(services, MIN))["accounts"].rows == 70
+        assert len(rows_of(services, "accounts")) == 95
+        assert by_table(plan_retention(services, MIN))["accounts"].rows == 0
+        assert not isinstance(run_tags(services, date(2026, 7, 30), OTTO), Refusal)
+        assert held() == before
+
+
+@ON_SQLITE
 def test_snapshots_of_month_ends_and_of_decisions_stay(sent_bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RULES, '{"customer_tags/marketing": 30}')
     days = [date(2026, 4, 1), date(2026, 4, 2), date(2026, 5, 31)]
@@ -162,7 +194,7 @@ def test_a_purge_that_died_goes_on(bank: Bank, monkeypatch: pytest.MonkeyPatch) 
         ('{"transactions/fun": 5}', "not a table and a purpose"),
         ('{"/marketing": 5}', "not a table and a purpose"),
         ('{"transactions/marketing": 0}', "a day at least"),
-        ('{"accounts/marketing": 5}', "'accounts' is no table of events"),
+        ('{"customers/marketing": 5}', "'customers' is no table of events"),
         ('{"transaction/marketing": 5}', "did you mean 'transactions'"),
         ('{"audit/marketing": 5}', "'audit' is no table"),
     ],

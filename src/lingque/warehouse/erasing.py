@@ -58,6 +58,19 @@ class Before:
         return pc.fill_null(earlier, fill_value=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OfRows:
+    """Rows of these keys."""
+
+    row_keys: pa.Array
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name == "row_key"]
+
+    def flags(self, rows: pa.Table) -> pa.ChunkedArray:
+        return pc.is_in(rows.column("row_key"), value_set=self.row_keys)
+
+
 def rows_of(files: Sequence[Path], unwanted: Unwanted) -> int:
     """How many rows of these files are unwanted."""
     return sum(int(pc.sum(flags).as_py() or 0) for file in files for _, flags in _flagged(file, unwanted, values=False))
