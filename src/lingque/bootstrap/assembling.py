@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingque.bootstrap.choices import quiet_hours, thresholds
+from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
-from lingque.decide.pressure import ContactPressure
+from lingque.decide.history import OfferRows
+from lingque.decide.journal import JournalRows
+from lingque.decide.pressure.ledger import ContactPressure
+from lingque.decide.stocks import OfferStocks
+from lingque.decide.tables import decision_journal
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel
 from lingque.deliver.customer_rows import DeliverRows
@@ -18,6 +22,7 @@ from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.flow.services import RightsTerms, Services
+from lingque.flow.settling import SettledTogether
 from lingque.govern.audit import Audit
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
@@ -44,6 +49,7 @@ from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
 from lingque.profile.online import OnlineFile
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -92,7 +98,7 @@ def assemble(
     vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
-    ledger = ContactPressure(clock, calendar)
+    ledger = SettledTogether(ContactPressure(clock), OfferStocks())
     lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 
@@ -194,6 +200,7 @@ def assemble(
             ),
         ),
         profile=profile,
+        segments=Segments(tables, RowEngine(threads=warehouse.threads).ask),
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -206,7 +213,14 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), ProfileRows(answering), DeliverRows()),
+        customer_rows=(
+            GovernRows(clock),
+            IngestRows(),
+            ProfileRows(answering),
+            DeliverRows(),
+            OfferRows(),
+            JournalRows(),
+        ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),
@@ -217,8 +231,10 @@ def assemble(
             ExpiringTable(table=idempotent_answers, column="answered_at"),
             ExpiringTable(table=quarantine, column="data_date"),
             ExpiringTable(table=corrections, column="data_date"),
+            ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
         snapshots_kept=frozenset(settings.retention.keep_snapshots),
+        policies=policies(),
     )
     return Application(settings=settings, services=services, vault=vault)

@@ -164,7 +164,11 @@ def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotRe
                 subject=f"{one.source}/{one.needed.isoformat()}",
                 detail={"as_of": as_of.isoformat(), "newest": None if one.newest is None else one.newest.isoformat()},
             )
-    return services.profile.snapshot(catalog, as_of, actor=actor.user)
+    report = services.profile.snapshot(catalog, as_of, actor=actor.user)
+    if report.customers:
+        with services.database.reading() as connection:
+            services.segments.open(connection, as_of)  # makes the bitmaps: the first who counts does not wait for them
+    return report
 
 
 def late_upstream(services: Services, as_of: date) -> list[Late]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
+from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
@@ -21,6 +22,7 @@ from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
@@ -77,6 +79,7 @@ class Services:
     arrivals: Arrivals
     ingest: Ingest
     profile: Profile
+    segments: Segments
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
     vault: Vault
@@ -87,3 +90,4 @@ class Services:
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
     snapshots_kept: frozenset[str]
+    policies: tuple[Policy, ...]

@@ -71,6 +71,8 @@ class Action(StrEnum):
     APPROVE_DEFINITIONS = "approve_definitions"
     DELEGATE = "delegate"
     ASSIGN_TAGS = "assign_tags"
+    COUNT_SEGMENTS = "count_segments"
+    READ_DEFINITIONS = "read_definitions"
 
 
 class ScopeKind(StrEnum):

@@ -35,6 +35,8 @@ from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
 ROWS_PER_GROUP = 131_072
+BESIDE = ".bits"
+"""What is made from a data file and lies beside it under its name has this ending, and goes with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +149,8 @@ class DeltaTables:
         if self._open(table) is None:
             return 0
         self._undo_unpublished(DeltaTable(str(self.root / table)), published)
-        keep = {path for version in {published, *also} for path in self.files(table, version)}
+        files = {path for version in {published, *also} for path in self.files(table, version)}
+        keep = {*files, *(file.with_suffix(BESIDE) for file in files)}
         old = [path for path in (self.root / table).rglob("*") if path.suffix in _DATA_FILES and path not in keep]
         for path in old:
             path.unlink()
@@ -268,7 +271,7 @@ class DeltaTables:
         )
 
 
-_DATA_FILES = frozenset({".parquet", ".half"})
+_DATA_FILES = frozenset({".parquet", ".half", BESIDE})
 _CONFIGURATION = {"delta.enableChangeDataFeed": "false"}
 
 

@@ -65,6 +65,14 @@ TABLE: dict[str, dict[str, str]] = {
     "run_retention": {"compliance_officer": "b"},
     "back_up": {"system_administrator": "b"},
     "assign_tags": {"campaign_manager": "b", "analyst": "b"},
+    "count_segments": {"campaign_manager": "b", "analyst": "b"},
+    "read_definitions": {
+        "campaign_manager": "b",
+        "compliance_officer": "b",
+        "consumer_protection_reviewer": "b",
+        "analyst": "b",
+        "operator": "b",
+    },
 }
 LETTER = {"b": ScopeKind.BANK, "o": ScopeKind.ORGANISATION, "w": ScopeKind.OWN}
 CITY, BRANCH, ELSEWHERE, STAFF = "C1", "B1", "B9", "S7"
@@ -138,6 +146,8 @@ def test_everybody_is_told_exactly_what_they_may(staffed: Calling) -> None:
 ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "apply_definitions": ("GET", "/v1/definitions/diff", None),
     "ingest": ("GET", "/v1/quality", None),
+    "count_segments": ("GET", "/v1/segments", None),
+    "read_definitions": ("GET", "/v1/tags/payments_90d/lineage", None),
     "train_model": ("POST", "/v1/models/nothing/versions", {}),
     "plan_campaign": ("POST", "/v1/campaigns/nothing/plans", {"as_of": "2026-03-01"}),
     "review_campaign": ("POST", "/v1/campaigns/card_plus_spring/reviews", {"digest": "0" * 64, "approved": True}),
@@ -207,6 +217,7 @@ CUSTOMER_ROUTES = [
     ("PUT", "/v1/customers/{}/preference-link", None),
     ("GET", "/v1/campaigns/card_plus_spring/decisions/{}", None),
     ("GET", "/v1/customers/{}/live-tags", None),
+    ("GET", "/v1/customers/{}/decision", None),
 ]
 
 
