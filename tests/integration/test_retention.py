@@ -100,8 +100,13 @@ def test_old_snapshots_go(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     with bank.open() as application:
         services = application.services
         assert by_table(plan_retention(services, MIN))["customer_tags"].rows == 0
+        customer = rows_of(services, "customer_tags")[0]["customer_id"]
         bank.clock.advance(31 * DAY)
+        now = services.clock.now()
+        assert services.profile.row_of(customer, now, ("salary_3m",)) == {"salary_3m": 1_000_000}
         assert by_table(run_retention(services, MIN))["customer_tags"].rows == 100
+        with pytest.raises(NotFoundError, match="no snapshot was made ready"):
+            services.profile.row_of(customer, now, ("salary_3m",))
         assert rows_of(services, "customer_tags") == []
         assert not list((bank.folder / "data" / "warehouse" / "customer_tags").rglob("*.parquet"))
 

@@ -25,7 +25,7 @@ from lingque.core.registries import Purpose
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.engage.contracts import State
 from lingque.engage.service import plans_in
-from lingque.flow.intake import catalog_of
+from lingque.flow.intake import catalog_of, make_ready
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
@@ -85,6 +85,8 @@ def run_retention(services: Services, actor: Principal) -> list[Expired] | Refus
     if isinstance(planned, Refusal):
         return planned
     done = [_purge(services, one, actor) for one in planned]
+    if any(one.rows for one in done if one.plane == "data"):
+        make_ready(services)  # what is looked up is a copy of the tables
     with services.database.transaction() as connection:
         certificate: dict[str, object] = {"tables": [one.as_detail for one in done]}
         services.audit.record(

@@ -78,7 +78,7 @@ class Answering:
         before what is kept, and where nothing was made ready or live tags were defined anew since.
         """
         live = self._live_tags()
-        wanted = [name for name in tags if name not in live.names]
+        wanted = [name for name in tags if name not in live.by_name]
         asks_live = len(wanted) < len(tags)
         daily = dict.fromkeys([*wanted, *live.daily]) if asks_live else dict.fromkeys(wanted)
         row = self._rows.read(customer_id, list(daily))
@@ -159,10 +159,13 @@ class Answering:
 
     def _keep_rows(self, newest: tuple[RunId, date, list[str]], version: int, without: Int64s) -> None:
         run_id, as_of, names = newest
+        paths = self._sources.tables.files_of(SNAPSHOT_TABLE, version, as_of.isoformat())
+        if not paths:  # it is of nobody, or was purged
+            self._rows.clear()
+            return
         kept = self._rows.kept()
         if kept is not None and kept.run_id == run_id:
             return
-        paths = self._sources.tables.files_of(SNAPSHOT_TABLE, version, as_of.isoformat())
         schema = pa.unify_schemas([pq.read_schema(path) for path in paths], promote_options="permissive")
         rows = RowsOf.of(schema, names, run_id=run_id, as_of=as_of)
         self._rows.fill(rows, _batches(paths, ["customer_id", *names], without))

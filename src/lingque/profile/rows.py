@@ -102,6 +102,13 @@ class RowStore:
         places = form.places(tags)
         return None if record is None else Row(as_of=form.rows.as_of, values=form.read(record, tags, places))
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        with self._file.writing() as writing:
+            writing.note(_STATE, None)
+            for of in _SETS:
+                writing.empty(of)
+
     def forget(self, ids: Iterable[int]) -> int:
         """Delete the rows of these customers, of a snapshot that is being written too; how many there were."""
         gone = 0
