@@ -287,7 +287,7 @@ def test_the_command_line_fills_shows_and_says_how_fresh_it_is(bank: Bank, live:
 def test_how_a_live_tag_is_worked_out_is_told(live: Application) -> None:
     catalog = catalog_of(live.services)
     salary, idle = explained(catalog, "salary_live"), explained(catalog, "idle_live")
-    assert (salary.how, salary.kept_days) == ("kernel", 154)
-    assert explained(catalog, "bookings_live").kept_days == 366 + 62
+    assert (salary.how, salary.kept_days) == ("kernel", 366 + 62)
+    assert explained(catalog, "saves_live").kept_days == 92 + 62
     assert (idle.built_on, idle.of_morning) == (("accounts_held", "latest_live", "saves_live"), ("accounts_held",))
     assert explained(catalog, "idle_money").of_morning == ()
