@@ -186,6 +186,11 @@ class RetentionSection(BaseModel):
         description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
         "its purposes, one that is not named for ever",
     )
+    keep_snapshots: frozenset[Literal["month_ends", "referred"]] = Field(
+        default=frozenset({"referred"}),
+        description="which older days of 'customer_tags' stay all the same: those of the ends of months (as of the "
+        "first), those that decisions or open plans refer to",
+    )
 
     @field_validator("keep")
     @classmethod

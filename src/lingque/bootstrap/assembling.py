@@ -249,6 +249,7 @@ def assemble(
             ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
+        snapshots_kept=frozenset(settings.retention.keep_snapshots),
         policies=policies(),
     )
     return Application(settings=settings, services=services, vault=vault)

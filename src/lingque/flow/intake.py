@@ -33,6 +33,7 @@ from lingque.ingest.contracts import IngestReport, Late, Waiting
 from lingque.ingest.files import Delivery
 from lingque.ingest.lateness import late_sources
 from lingque.profile.contracts import SnapshotReport
+from lingque.profile.filling import Progress, nobody_is_told
 
 _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
 
@@ -143,11 +144,11 @@ def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotRepor
     return report
 
 
-def make_ready(services: Services) -> None:
+def make_ready(services: Services, told: Progress = nobody_is_told) -> None:
     """Bring what answers about one customer at a time up to what is published. Nothing of the erased is put there."""
     with services.database.reading() as connection:
         erased = np.array(erased_parties(connection), np.int64)
-    services.profile.answering.make_ready(without=erased)
+    services.profile.answering.make_ready(without=erased, told=told)
 
 
 def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:

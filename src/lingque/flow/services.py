@@ -100,4 +100,5 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    snapshots_kept: frozenset[str]
     policies: tuple[Policy, ...]

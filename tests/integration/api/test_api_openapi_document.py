@@ -179,6 +179,8 @@ def test_operation_ids_are_the_names_of_what_is_done(document: dict[str, Any]) -
         "GET /v1/tags/{tag}/lineage": "get_lineage",
         "GET /v1/tags/{tag}/users": "list_tag_users",
         "GET /v1/columns/{table}/{column}/users": "list_column_users",
+        "POST /v1/tags/{name}/values": "give_tag_values",
+        "GET /v1/customers/{customer_id}/live-tags": "get_live_tags",
         "POST /sign-in": "sign_in",
         "DELETE /v1/session": "sign_out",
         "PUT /v1/me/password": "change_password",

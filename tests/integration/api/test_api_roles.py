@@ -182,6 +182,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "check_audit": ("GET", "/v1/audit/entries", None),
     "run_retention": ("GET", "/v1/retention", None),
     "back_up": ("GET", "/v1/erased", None),
+    "assign_tags": ("POST", "/v1/tags/nothing/values", {"values": [{"customer_id": "1", "value": "x"}]}),
     "delegate": (
         "POST",
         "/v1/delegations",
@@ -228,6 +229,7 @@ CUSTOMER_ROUTES = [
         "/v1/reveals",
         {"customers": ["{}"], "kind": "email", "purpose": "service", "reason": "curious about a star", "days": 1},
     ),
+    ("GET", "/v1/customers/{}/live-tags", None),
     ("GET", "/v1/customers/{}/decision", None),
 ]
 

@@ -33,6 +33,7 @@ from lingque.entry.api import (
     rights,
     segments,
     sessions,
+    tags,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
@@ -60,6 +61,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     segments.router,
     models.router,
     data.router,
+    tags.router,
     definitions.router,
     lineage.router,
     rights.router,
