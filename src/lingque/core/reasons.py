@@ -89,6 +89,7 @@ class Reason(IntEnum):
     SAMPLE_RATIO_MISMATCH = 502
     OUTCOME_NOT_YET_KNOWN = 503
     NO_VARIATION = 504
+    NO_OVERLAP = 505
 
     MISSING_VALUE = 601
     NOT_A_DATE = 602
@@ -196,6 +197,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.OUTCOME_NOT_YET_KNOWN: Label(zh="观察期未结束", en="the outcome window is not over yet"),
     Reason.NO_VARIATION: Label(
         zh="结果没有差异，无法估计区间", en="the outcome does not vary, so there is no interval"
+    ),
+    Reason.NO_OVERLAP: Label(
+        zh="历史决策中几乎没有该策略的选择，无法评估", en="what was decided hardly speaks for that policy"
     ),
     Reason.MISSING_VALUE: Label(zh="缺少必填值", en="a required value is missing"),
     Reason.NOT_A_DATE: Label(zh="不是日期", en="not a date (YYYY-MM-DD)"),

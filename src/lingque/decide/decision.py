@@ -32,9 +32,13 @@ def decide(requests: Requests, menu: Menu, context: Context, *, own: Sequence[Po
     held out may be compared where something runs out. No customers, or no candidates, give no choice and no error.
     Raises `WarehouseError` for a tag that is not there or a score that is none.
     """
-    judgement = judge(requests, menu, context, own=own)
-    resources = resources_of(menu, context)
-    if requests.clock == "planned":
+    return settle(judge(requests, menu, context, own=own), context)
+
+
+def settle(judgement: Judgement, context: Context) -> Decisions:
+    """From what was judged to what is done: arbitration, chance, who is held out."""
+    resources = resources_of(judgement.menu, context)
+    if judgement.requests.clock == "planned":
         return _planned(judgement, resources, context)
     return _alone(judgement, resources, context)
 

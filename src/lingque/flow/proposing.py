@@ -16,7 +16,8 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.decide.contracts import NO_PAST, Happening, Left, Past, limits_of
 from lingque.decide.history import Happened, happened_with, past_of
 from lingque.decide.menu import Candidate, ChannelTerms, Menu
-from lingque.decide.pressure import capped
+from lingque.decide.pressure.caps import ContactKind, Now
+from lingque.decide.pressure.ledger import capped
 from lingque.decide.stocks import left_of_offers
 from lingque.deliver.history import offers_made
 from lingque.engage.contracts import ChannelPlan
@@ -70,13 +71,9 @@ class Questions:
 
     def capped(self, ids: Int64s, caps: Sequence[tuple[str, str | None]]) -> Flags:
         """(caps, n)"""
-        day = self.services.calendar.day_of(self.moment)
-        rows = [
-            capped(
-                self.connection, ids, channel=channel, purpose=self.purpose, caps=self.catalog.caps.values(), day=day
-            )
-            for channel, _ in caps
-        ]
+        now = Now(instant=self.moment, calendar=self.services.calendar)
+        kinds = [ContactKind(channel=channel, topic=topic, purpose=self.purpose) for channel, topic in caps]
+        rows = [capped(self.connection, ids, kind, self.catalog.caps.values(), now) for kind in kinds]
         return np.array(rows, dtype=np.bool_).reshape(len(caps), len(ids))
 
     def recent(self, ids: Int64s, channels: Sequence[str], terms: Sequence[ChannelPlan]) -> Int64s | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -15,7 +16,9 @@ from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, PlannedContact, limits_of
 from lingque.decide.log import log_of
-from lingque.decide.pressure import reserve
+from lingque.decide.pressure.caps import Now
+from lingque.decide.pressure.ledger import reserve
+from lingque.decide.replay import record_of
 from lingque.decide.stocks import Promise, reserve_offers
 from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
@@ -127,8 +130,11 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
         },
     )
+    beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
     with services.database.transaction() as connection:
-        finish_run(connection, finished, published={DECISION_TABLE: version})
+        finish_run(
+            connection, replace(finished, summary=finished.summary | beside), published={DECISION_TABLE: version}
+        )
         write_contacts(connection, contacts, at=now)
         _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
@@ -148,11 +154,19 @@ def _reserve(
     """Caps, stock and budgets were looked at when it was decided; with what others reserved since then these contacts
     may exceed them."""
     planned = [
-        PlannedContact(wave_id=m.wave_id, customer_id=m.customer_id, step=m.step, channel=m.channel, purpose=m.purpose)
+        PlannedContact(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            channel=m.channel,
+            purpose=m.purpose,
+            topic=catalog.offers[m.offer].definition.topic,
+        )
         for m in outgoing
     ]
+    present = Now(instant=now, calendar=services.calendar)
     refused: list[object] = [
-        *reserve(connection, planned, caps=catalog.caps.values(), day=services.calendar.day_of(now)),
+        *reserve(connection, planned, caps=catalog.caps.values(), now=present),
         *_reserve_offers(connection, catalog, plan, outgoing, now),
     ]
     if refused:

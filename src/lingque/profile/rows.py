@@ -99,7 +99,8 @@ class RowStore:
                     "no snapshot was made ready to be looked up", next_step="run 'lingque tags live fill'"
                 )
             record = reading.get(_SETS[form.place], _KEY.pack(customer_id))
-        return None if record is None else Row(as_of=form.rows.as_of, values=form.read(record, tags))
+        places = form.places(tags)
+        return None if record is None else Row(as_of=form.rows.as_of, values=form.read(record, tags, places))
 
     def forget(self, ids: Iterable[int]) -> int:
         """Delete the rows of these customers, of a snapshot that is being written too; how many there were."""
@@ -164,20 +165,24 @@ class _Form:
             parts = [flags[place * head : (place + 1) * head], numbers[place * wide : (place + 1) * wide]]
             yield customer_id, b"".join([*parts, *(column[place] for column in texts)])
 
-    def read(self, record: bytes, tags: Sequence[str]) -> dict[str, Any]:
-        """The values of those tags."""
+    def places(self, tags: Sequence[str]) -> list[tuple[int, str]]:
+        """Where those tags stand. Raises `NotFoundError`."""
+        try:
+            return [self._numbers[name] for name in tags]
+        except KeyError as error:
+            (name,) = error.args
+            raise NotFoundError(
+                f"tag '{name}' is not in the snapshot as of {self.rows.as_of}",
+                next_step=f"run 'lingque tags run' after applying it; {nearest(name, list(self._numbers))}",
+            ) from None
+
+    def read(self, record: bytes, tags: Sequence[str], places: Sequence[tuple[int, str]]) -> dict[str, Any]:
+        """The values of those tags, which stand there."""
         known = int.from_bytes(record[: self._flags], "little")
         values = self._fixed.unpack_from(record, self._flags)
         texts = self._texts_of(record, values) if self._texts else {}
         found: dict[str, Any] = {}
-        for name in tags:
-            place = self._numbers.get(name)
-            if place is None:
-                raise NotFoundError(
-                    f"tag '{name}' is not in the snapshot as of {self.rows.as_of}",
-                    next_step=f"run 'lingque tags run' after applying it; {nearest(name, list(self._numbers))}",
-                )
-            number, width = place
+        for name, (number, width) in zip(tags, places, strict=True):
             if not known >> number & 1:
                 found[name] = None
             elif width == "day":

@@ -91,6 +91,10 @@ class Profile:
         """Those tags of the customer at the moment, in microseconds; see `Answering.row_of`."""
         return self.answering.row_of(customer_id, moment, tags)
 
+    def live_values(self, customer_id: int, moment: Instant) -> Mapping[str, Any]:
+        """Every live tag of the customer at the moment; see `Answering.live_values`."""
+        return self.answering.live_values(customer_id, moment)
+
     def snapshot(self, catalog: Catalog, as_of: date, *, actor: str) -> SnapshotReport:
         """Compute and publish every tag that does not look forward, as of the beginning of that day.
 

@@ -215,6 +215,7 @@ CUSTOMER_ROUTES = [
     ("POST", "/v1/customers/{}/decision-refusals", {"refused": True, "wording_version": "w", "evidence": "said so"}),
     ("PUT", "/v1/customers/{}/preference-link", None),
     ("GET", "/v1/campaigns/card_plus_spring/decisions/{}", None),
+    ("GET", "/v1/customers/{}/decision", None),
 ]
 
 

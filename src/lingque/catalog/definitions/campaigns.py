@@ -13,11 +13,14 @@ from lingque.catalog.definitions.shared import (
     Definition,
     LabelText,
     Name,
+    PeriodText,
     PurposeName,
     WindowText,
+    purposes_of,
 )
 from lingque.core.clock import Window
 from lingque.core.labels import Language
+from lingque.core.registries import Purpose
 
 
 class Fatigue(Definition):
@@ -92,17 +95,28 @@ class CampaignDefinition(Definition):
 
 
 class CapDefinition(Definition):
-    """How often one customer may be contacted, by all campaigns together."""
+    """How often one customer may be contacted, by all campaigns together. Service messages neither count nor are held
+    back, unless the cap names their purpose."""
 
     cap: Name
     label: LabelText
     channels: tuple[ChannelName, ...] = Field(default=(), description="which channels count together; none named: all")
-    purpose: PurposeName = "marketing"
+    topics: tuple[Name, ...] = Field(default=(), description="which topics count together; none named: all")
+    purpose: PurposeName | tuple[PurposeName, ...] = Field(
+        default="marketing", description="the purpose whose contacts count, or several that count together"
+    )
     at_most: int = Field(ge=0)
-    within: WindowText = Field(description="a span that ends with the day of the contact, such as '7 days'")
+    within: PeriodText = Field(
+        description="'24 hours', '7 days' or '2 months' that end with the contact; or 'this day', 'this week' (from"
+        " Monday), 'this month', 'this quarter', 'this year'"
+    )
 
     @model_validator(mode="after")
-    def _backward(self) -> Self:
-        if Window.parse(self.within).forward:
-            raise ValueError("a cap looks back: write '7 days'")
+    def _of_something(self) -> Self:
+        if not self.purposes:
+            raise ValueError("a cap counts contacts of at least one purpose")
         return self
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        return purposes_of((self.purpose,) if isinstance(self.purpose, str) else self.purpose)

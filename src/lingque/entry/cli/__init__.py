@@ -11,6 +11,7 @@ from lingque.entry.cli.application import app
 from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.data import quality_app, quarantine_app
+from lingque.entry.cli.decisions import decisions_app
 from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
 from lingque.entry.cli.keeping import audit_app, vault_app
 from lingque.entry.cli.lineage import lineage_command, used_command
@@ -46,6 +47,7 @@ app.add_typer(segments_app)
 app.add_typer(lists_app)
 app.add_typer(models_app)
 app.add_typer(campaign_app)
+app.add_typer(decisions_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
 app.add_typer(rights_app)
