@@ -67,8 +67,10 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
         f"mails {folder / 'mailbox'}; text messages and work-lists {folder / 'outgoing'}",
     )
     teller.text(
-        zh=f"继续查看：lingque campaign explain {CAMPAIGN} --as min -w {folder}",
-        en=f"look further: lingque campaign explain {CAMPAIGN} --as min -w {folder}",
+        zh=f"继续查看：lingque campaign explain {CAMPAIGN} --as min -w {folder}\n"
+        f"全部标签：lingque tags gallery --out gallery --as ada -w {folder}",
+        en=f"look further: lingque campaign explain {CAMPAIGN} --as min -w {folder}\n"
+        f"all tags: lingque tags gallery --out gallery --as ada -w {folder}",
     )
 
 
