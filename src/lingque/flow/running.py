@@ -39,6 +39,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import not_approved
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.tables import Slice
 
@@ -58,7 +59,7 @@ def run_campaign(
     catalog = catalog_of(services)
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
-        refusal = _cannot_run(services, connection, catalog, plan)
+        refusal = beyond_reach(connection, actor, plan.organisation) or _cannot_run(services, connection, catalog, plan)
         phase = _next_phase(connection, plan)
     if refusal is not None:
         return traced(services, refusal, actor, "run_campaign", name)
