@@ -8,18 +8,24 @@ from datetime import date
 
 import pytest
 from sqlalchemy import func, select
-from tiny_bank import AS_OF, CAMPAIGN, LIN, OTTO, Bank, approve
+from tiny_bank import AS_OF, CAMPAIGN, LIN, MIN, OTTO, PRINCIPALS, Bank, approve
 
 from lingque.core.clock import Instant
+from lingque.core.errors import ChannelError
+from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.decide.contracts import Happening, Left
 from lingque.decide.history import Happened, OfferRows, happened_with, past_of, record_happened
 from lingque.decide.offer_tables import offer_counters, offer_history, offer_reservations
 from lingque.decide.stocks import OfferStocks, Promise, free_expired, left_of_offers, reserve_offers
+from lingque.deliver.contracts import Message
 from lingque.engage.contracts import Plan
 from lingque.flow import apply, plan_campaign, run_campaign
+from lingque.flow.erasing import carry_out_erasure
+from lingque.flow.rights import receive_request
 from lingque.flow.what_if import WhatIf, what_if
 from lingque.govern.contracts import Person
+from lingque.govern.rights.requests import RequestKind, RightsRequest
 from lingque.store.database import Database
 
 NOW = Instant(1_780_000_000_000_000)
@@ -188,3 +194,37 @@ def test_a_campaign_takes_what_it_sends_and_rests_afterwards(bank: Bank) -> None
         assert again.now.refusals["CONTACTED_LATELY"] == again.then.refusals["CONTACTED_LATELY"] == 7
         assert again.now.refusals["BUDGET_SPENT"] == again.now.audience
         assert again.then.to_contact == 2, "two pieces are left"
+
+
+def test_a_customer_erased_between_decision_and_contact_gives_back_what_was_reserved(bank: Bank) -> None:
+    bank.replace_in("campaigns", "margin: 180", "margin: 180\nstock: 9")
+
+    def down(_message: Message) -> None:
+        raise ChannelError("down", next_step="")
+
+    bank.channel.before_send = down
+    with bank.open() as application:
+        services = application.services
+        assert not isinstance(apply(services, OTTO), Refusal)
+        approve(services)
+        with pytest.raises(ChannelError):
+            run_campaign(services, CAMPAIGN, LIN)
+        with services.database.reading() as connection:
+            assert connection.execute(select(offer_counters.c.pieces_reserved)).scalar_one() == 9
+            reserved_for = connection.execute(select(offer_reservations.c.customer_id)).scalars().all()
+        gone = CustomerId(min(reserved_for))
+        request = receive_request(services, RequestKind.ERASURE, gone, MIN, verified="identity card")
+        assert isinstance(request, RightsRequest)
+        closed = carry_out_erasure(services, request.request_id, PRINCIPALS["hua_too"])
+        assert isinstance(closed, RightsRequest)
+        assert closed.outcome["kept_by_surrogate"]["offer_reservations"] == 1
+        bank.channel.before_send = lambda _message: None
+        assert not isinstance(run_campaign(services, CAMPAIGN, LIN), Refusal)
+        with services.database.reading() as connection:
+            row = connection.execute(select(offer_counters)).one()
+            states = dict(
+                connection.execute(select(offer_reservations.c.customer_id, offer_reservations.c.state)).all()
+            )
+    assert (row.pieces_used, row.pieces_reserved) == (8, 0)
+    assert states[gone] == "freed"
+    assert {state for customer, state in states.items() if customer != gone} == {"used"}

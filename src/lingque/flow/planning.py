@@ -21,6 +21,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import newest_decision, not_approved
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 
 OVERLAP_DAYS = 30
 """How far back a plan looks for contacts of other campaigns."""
@@ -32,6 +33,10 @@ def plan_campaign(services: Services, name: str, as_of: date, actor: Principal) 
     if denied is not None:
         return traced(services, denied, actor, "plan_campaign", name)
     catalog = catalog_of(services)
+    with services.database.reading() as connection:
+        beyond = beyond_reach(connection, actor, catalog.campaign(name).organisation)
+    if beyond is not None:
+        return traced(services, beyond, actor, "plan_campaign", name)
     schedule = catalog.campaign(name).schedule
     if schedule is not None and not is_due(schedule, as_of):
         early = Refusal(

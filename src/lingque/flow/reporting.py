@@ -25,6 +25,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.ingest.lateness import loaded_days
 from lingque.measure.contracts import Effect, Evaluation, Phase
 from lingque.measure.evaluation import evaluate
@@ -108,6 +109,10 @@ def evaluate_campaign(
     report = report_campaign(services, name, actor, wave=wave)
     if isinstance(report, Refusal):
         return report
+    with services.database.reading() as connection:
+        beyond = beyond_reach(connection, actor, report.plan.organisation)
+    if beyond is not None:
+        return traced(services, beyond, actor, "evaluate_campaign", name)
     effect = report.evaluation.effect
     refusal = effect if isinstance(effect, Refusal) else cannot_become(report.plan, "evaluated")
     if refusal is not None:
