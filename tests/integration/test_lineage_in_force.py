@@ -144,5 +144,10 @@ def test_the_commands_tell_both_ways(defined_bank: Bank) -> None:
     assert "service, marketing, risk, sharing, analytics" in below
     assert drawing.read_text(encoding="utf-8").startswith("<svg")
     above = told("used", "transactions.balance")
-    assert "transactions.balance → latest_balance → idle_money → campaign idle_to_deposit" in " ".join(above.split())
+    (campaign,) = [line for line in above.splitlines() if "idle_to_deposit" in line]
+    assert "latest_balance → idle_money" in campaign
     assert "没有被使用" in told("used", "accounts_held")
+    gallery = defined_bank.folder / "gallery"
+    assert "zh.html" in told("gallery", "--out", str(gallery))
+    assert "还没有快照" in (gallery / "zh.html").read_text(encoding="utf-8")
+    assert (gallery / "lineage" / "en" / "idle_money.svg").is_file()

@@ -139,17 +139,19 @@ def _serves(purposes: frozenset[Purpose]) -> str:
 
 
 def users(catalog: Catalog, thing: Thing, found: tuple[User, ...], language: Language) -> RenderableType:
-    """Who is built on it, nearest first, and by which way."""
-    head = ("类型", "名称", "标签名", "用作", "路径") if language == "zh" else ("kind", "name", "label", "as", "way")
+    """Who is built on it, nearest first, and what stands between."""
+    head = (
+        ("类型", "标识", "名称", "用作", "经由") if language == "zh" else ("kind", "name", "label", "as", "by way of")
+    )
     made = table(*head, title=told(thing))
     for user in found:
         kind, name = user.key
         made.add_row(
             KINDS[kind].in_language(language),
-            Text(name),
-            Text(label_of(catalog, user.key).in_language(language)),
+            Text(name, overflow="fold"),
+            Text(label_of(catalog, user.key).in_language(language), overflow="fold"),
             ROLES[user.role].in_language(language),
-            Text(" → ".join(told(one) for one in user.way)),
+            Text(" → ".join(told(one) for one in user.way[1:-1]), overflow="fold"),
         )
     if not found:
         return Text(Label(zh="没有被使用：可以停用", en="nothing uses it: it can be withdrawn").in_language(language))

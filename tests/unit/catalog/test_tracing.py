@@ -16,6 +16,7 @@ from lingque.catalog.tracing import User, column, thing_named, under, users_of, 
 from lingque.catalog.withdrawing import withdrawn_in_use
 from lingque.catalog.yaml_files import read_definitions
 from lingque.core.errors import NotFoundError
+from lingque.core.registries import DataClass
 from lingque.entry.show_lineage import ROLES
 
 AMOUNT = column("transactions", "amount")
@@ -124,6 +125,23 @@ def test_ways_are_the_shortest_there_are(below: list[set[tuple[str, str]]]) -> N
             for use in uses[key]:
                 far.setdefault(use.of, distance + 1)
     assert {thing: len(way) - 1 for thing, way in ways_down(uses, top).items()} == far
+
+
+# classes
+
+
+def test_what_a_value_reveals_is_inherited_and_takes_nothing_away(whole: Workspace) -> None:
+    before = whole.build().lineages
+    assert before["hobby"].classes == DataClass.PERSONAL | DataClass.LOCATION
+    whole.change("definitions/tags.yaml", "tag: spending\n", "tag: spending\nreveals: [health]\n")
+    after = whole.build().lineages
+    for name in ("spending", "spends"):
+        assert after[name].classes == before[name].classes | DataClass.HEALTH
+        assert after[name].columns == before[name].columns
+    assert after["bookings"] == before["bookings"]
+    whole.change("definitions/tags.yaml", "reveals: [health]", "reveals: [identifier]")
+    (problem,) = whole.problems()
+    assert "identifiers belong to the contract of kind party" in problem.allowed
 
 
 # purposes
