@@ -20,7 +20,9 @@ KINDS: dict[str, Label] = {
     "model": Label(zh="模型", en="model"),
     "list": Label(zh="名单", en="list"),
     "offer": Label(zh="产品方案", en="offer"),
+    "cap": Label(zh="频次上限", en="cap"),
     "campaign": Label(zh="活动", en="campaign"),
+    "placement": Label(zh="展示位", en="placement"),
 }
 ROLES: dict[str, Label] = {
     "contract": Label(zh="填充", en="fills it"),
@@ -43,6 +45,8 @@ ROLES: dict[str, Label] = {
     "needs": Label(zh="前置持有", en="needs what is held"),
     "supersedes": Label(zh="替代持有", en="superseded by what is held"),
     "channels": Label(zh="触达疲劳", en="fatigue"),
+    "open": Label(zh="对所有人展示", en="shown to everybody"),
+    "leads": Label(zh="优先条件", en="leads"),
     "segment": Label(zh="客群", en="segment"),
     "outcome": Label(zh="成效指标", en="outcome"),
     "also_measure": Label(zh="其他指标", en="further outcome"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_catalog import EVERYTHING, Workspace
 
+from lingque.catalog.definitions import KINDS as DEFINED
 from lingque.catalog.definitions import OfferDefinition
 from lingque.catalog.lineage import lineage_of_offer
 from lingque.catalog.model import Catalog, Use
@@ -17,7 +19,8 @@ from lingque.catalog.withdrawing import withdrawn_in_use
 from lingque.catalog.yaml_files import read_definitions
 from lingque.core.errors import NotFoundError
 from lingque.core.registries import DataClass
-from lingque.entry.show_lineage import ROLES
+from lingque.entry.api.lineage import ThingAnswer
+from lingque.entry.show_lineage import KINDS, ROLES
 
 AMOUNT = column("transactions", "amount")
 
@@ -55,6 +58,7 @@ def test_an_offer_is_traced_by_what_chooses_it_and_not_by_what_the_law_looks_at(
 
 def test_every_field_that_names_something_has_a_name_for_people(whole: Workspace) -> None:
     catalog = whole.build()
+    assert {"column", *DEFINED} <= set(KINDS) == set(get_args(ThingAnswer.model_fields["kind"].annotation))
     roles = {use.role for uses in catalog.uses.values() for use in uses}
     assert roles <= set(ROLES)
     named = ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds", "excludes", "needs")
