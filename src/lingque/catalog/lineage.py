@@ -15,7 +15,10 @@ NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(
 def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     """The lineage of a tag, given that of its inputs. Being on a list says something of a person."""
     if isinstance(tag, ListTag):
-        return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
+        listed = tag.list
+        return Lineage(
+            columns=frozenset(), classes=listed.data_classes | DataClass.PERSONAL, purposes=listed.purpose_set
+        )
     if isinstance(tag, ManualTag):
         values = tag.values
         return Lineage(columns=frozenset(), classes=values.data_classes, purposes=values.purpose_set)

@@ -35,6 +35,7 @@ class Reason(IntEnum):
     PASSWORD_TOO_WEAK = 126
     SIGN_IN_FAILED = 127
     CONSENT_REQUIRED = 128
+    PURPOSE_NOT_ALLOWED = 161
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -130,6 +131,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.PASSWORD_TOO_WEAK: Label(zh="口令强度不足", en="the password is too weak"),
     Reason.SIGN_IN_FAILED: Label(zh="登录失败", en="the sign-in failed"),
     Reason.CONSENT_REQUIRED: Label(zh="依法须取得同意", en="the law asks for consent here, and nothing else will do"),
+    Reason.PURPOSE_NOT_ALLOWED: Label(
+        zh="数据类别或用途超出允许范围", en="data of a class, or for a purpose, that this is not for"
+    ),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),

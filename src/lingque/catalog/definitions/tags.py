@@ -22,22 +22,14 @@ from lingque.catalog.definitions.shared import (
 from lingque.core.registries import DataClass, Purpose
 
 
-class ManualValues(Definition):
-    """What values people or files may give a tag, and for how long each is good."""
+class Classified(Definition):
+    """What people or files say of customers, and no column: of which classes of data it is, and what it may serve."""
 
-    type: Literal["text", "integer", "number", "money", "date", "boolean"]
-    currency: Currency | None = None
-    allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
-    valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
     classes: tuple[DataClassName, ...] = ("personal",)
     purposes: tuple[PurposeName, ...] = ALL_PURPOSES
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.type == "money") != (self.currency is not None):
-            raise ValueError("a tag of type money has a currency, and no other has one")
-        if self.allowed and self.type != "text":
-            raise ValueError("'allowed' goes with type text")
+    def _no_identifier(self) -> Self:
         if "identifier" in self.classes:
             raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
         return self
@@ -49,6 +41,23 @@ class ManualValues(Definition):
     @property
     def purpose_set(self) -> frozenset[Purpose]:
         return purposes_of(self.purposes)
+
+
+class ManualValues(Classified):
+    """What values people or files may give a tag, and for how long each is good."""
+
+    type: Literal["text", "integer", "number", "money", "date", "boolean"]
+    currency: Currency | None = None
+    allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
+    valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.type == "money") != (self.currency is not None):
+            raise ValueError("a tag of type money has a currency, and no other has one")
+        if self.allowed and self.type != "text":
+            raise ValueError("'allowed' goes with type text")
+        return self
 
 
 class TagDefinition(Definition):
@@ -118,9 +127,10 @@ class ModelDefinition(Definition):
         return self
 
 
-class ListDefinition(Definition):
+class ListDefinition(Classified):
     """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted;
-    `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only."""
+    `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only. `classes` and
+    `purposes` are those of what its members were chosen by: a tag on the list inherits them."""
 
     list: Name
     label: LabelText
