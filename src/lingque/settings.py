@@ -200,6 +200,9 @@ class AccessSection(BaseModel):
     password_memory_mib: int = Field(default=64, ge=8, le=4096, description="memory that one guess at a password costs")
     branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
     manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
+    household_tag: str = Field(
+        default="", description="tag of which customers who live together have the same value; empty: nobody knows"
+    )
 
 
 class ApprovalsSection(BaseModel):

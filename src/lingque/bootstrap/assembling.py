@@ -49,6 +49,7 @@ from lingque.store.expiring import ExpiringTable
 from lingque.store.idempotency import idempotent_answers
 from lingque.store.workspace_lock import workspace_lock
 from lingque.warehouse.engine import RowEngine, Session
+from lingque.warehouse.points import PointReader
 from lingque.warehouse.tables import DeltaTables
 
 MINUTE = 60 * 1_000_000
@@ -146,6 +147,7 @@ def assemble(
         buckets=workspace.buckets,
         database=database,
         tables=tables,
+        points=PointReader(tables, buckets=workspace.buckets),
         session=session,
         clock=clock,
         calendar=calendar,
@@ -154,6 +156,7 @@ def assemble(
         opt_outs=opt_outs,
         preference_links=PreferenceLinks(vault),
         homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        household_tag=settings.access.household_tag,
         register=office,
         passwords=Passwords(database, memory_kib=settings.access.password_memory_mib * 1024),
         thresholds=thresholds(settings),

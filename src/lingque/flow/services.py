@@ -26,6 +26,7 @@ from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
 from lingque.warehouse.engine import Session
+from lingque.warehouse.points import PointReader
 from lingque.warehouse.tables import DeltaTables
 
 NO_CLASS = DataClass(0)
@@ -62,6 +63,7 @@ class Services:
     buckets: int
     database: Database
     tables: DeltaTables
+    points: PointReader
     session: Callable[[], Session]
     clock: Clock
     calendar: BusinessCalendar
@@ -70,6 +72,7 @@ class Services:
     opt_outs: OptOutLinks
     preference_links: PreferenceLinks
     homes: Homes
+    household_tag: str
     register: Register
     passwords: Passwords
     thresholds: Thresholds

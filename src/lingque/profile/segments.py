@@ -15,6 +15,7 @@ from threading import Lock
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
@@ -78,6 +79,12 @@ class OpenedSnapshot:
     def of_ids(self, ids: Int64s) -> Words:
         """Those of these customers who are in the snapshot."""
         return pack(np.isin(self._bitmaps.ids, ids))
+
+    def with_value(self, tag: str, value: int | str | date) -> Int64s:
+        """Whose tag has exactly this value: of a tag of many values, such as a number of a household."""
+        column = self._columns([tag]).column(tag)
+        flags = pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), fill_value=False)
+        return self.ids(pack(flags.to_numpy()))
 
     def overlap(self, members: Sequence[Words]) -> list[list[int]]:
         """How many customers each two sets have in common; on the diagonal how many each has."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from lingque.catalog.definitions.shared import (
     ALL_PURPOSES,
@@ -22,16 +22,32 @@ from lingque.catalog.definitions.shared import (
 from lingque.core.registries import DataClass, Purpose
 
 
-class Classified(Definition):
-    """What people or files say of customers, and no column: of which classes of data it is, and what it may serve."""
+def _no_identifier(classes: tuple[DataClassName, ...]) -> tuple[DataClassName, ...]:
+    if "identifier" in classes:
+        raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
+    return classes
 
-    classes: tuple[DataClassName, ...] = ("personal",)
+
+StatedClasses = Annotated[tuple[DataClassName, ...], AfterValidator(_no_identifier)]
+"""Of which classes of data something is that people or files say of customers, and no column."""
+
+
+class ManualValues(Definition):
+    """What values people or files may give a tag, and for how long each is good."""
+
+    type: Literal["text", "integer", "number", "money", "date", "boolean"]
+    currency: Currency | None = None
+    allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
+    valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
+    classes: StatedClasses = ("personal",)
     purposes: tuple[PurposeName, ...] = ALL_PURPOSES
 
     @model_validator(mode="after")
-    def _no_identifier(self) -> Self:
-        if "identifier" in self.classes:
-            raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
+    def _consistent(self) -> Self:
+        if (self.type == "money") != (self.currency is not None):
+            raise ValueError("a tag of type money has a currency, and no other has one")
+        if self.allowed and self.type != "text":
+            raise ValueError("'allowed' goes with type text")
         return self
 
     @property
@@ -41,23 +57,6 @@ class Classified(Definition):
     @property
     def purpose_set(self) -> frozenset[Purpose]:
         return purposes_of(self.purposes)
-
-
-class ManualValues(Classified):
-    """What values people or files may give a tag, and for how long each is good."""
-
-    type: Literal["text", "integer", "number", "money", "date", "boolean"]
-    currency: Currency | None = None
-    allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
-    valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.type == "money") != (self.currency is not None):
-            raise ValueError("a tag of type money has a currency, and no other has one")
-        if self.allowed and self.type != "text":
-            raise ValueError("'allowed' goes with type text")
-        return self
 
 
 class TagDefinition(Definition):
@@ -127,7 +126,7 @@ class ModelDefinition(Definition):
         return self
 
 
-class ListDefinition(Classified):
+class ListDefinition(Definition):
     """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted;
     `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only. `classes` and
     `purposes` are those of what its members were chosen by: a tag on the list inherits them."""
@@ -138,9 +137,19 @@ class ListDefinition(Classified):
     effect: Literal["exclude", "audience"]
     secret: bool = False
     valid_days: int | None = Field(default=None, ge=1, description="days after which a member is taken off")
+    classes: StatedClasses = ("personal",)
+    purposes: tuple[PurposeName, ...] = ALL_PURPOSES
 
     @model_validator(mode="after")
     def _secret(self) -> Self:
         if self.secret and self.effect != "exclude":
             raise ValueError("only a list that excludes can be secret")
         return self
+
+    @property
+    def data_classes(self) -> DataClass:
+        return classes_of(self.classes)
+
+    @property
+    def purpose_set(self) -> frozenset[Purpose]:
+        return purposes_of(self.purposes)

@@ -11,6 +11,7 @@ import lingque
 from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
+    customer_360,
     customers,
     data,
     decisions,
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     customers.router,
+    customer_360.router,
     campaigns.router,
     reports.router,
     decisions.router,

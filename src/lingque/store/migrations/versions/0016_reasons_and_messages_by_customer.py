@@ -1,4 +1,4 @@
-"""Why customers were put on a list.
+"""Why customers were put on a list; and a customer's messages found without a scan.
 
 Revision ID: 0016
 Revises: 0010
@@ -18,3 +18,4 @@ depends_on = None
 def upgrade() -> None:
     """Migrations only go forward: there is no downgrade."""
     op.add_column("list_members", sa.Column("reason", sa.String(length=200), nullable=False, server_default=""))
+    op.create_index("ix_deliveries_customer", "deliveries", ["customer_id"], unique=False)
