@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingque.bootstrap.choices import quiet_hours, thresholds
-from lingque.bootstrap.places import LOCK_FILE, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.bootstrap.choices import policies, quiet_hours, thresholds
+from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
-from lingque.decide.pressure import ContactPressure
+from lingque.decide.history import OfferRows
+from lingque.decide.journal import JournalRows
+from lingque.decide.pressure.ledger import ContactPressure
+from lingque.decide.stocks import OfferStocks
+from lingque.decide.tables import decision_journal
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel
 from lingque.deliver.customer_rows import DeliverRows
@@ -18,6 +22,7 @@ from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.flow.services import RightsTerms, Services
+from lingque.flow.settling import SettledTogether
 from lingque.govern.audit import Audit
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
@@ -38,9 +43,12 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
+from lingque.profile.answering import Answering, Sources
+from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.online import OnlineFile
 from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
@@ -91,7 +99,7 @@ def assemble(
     vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
-    ledger = ContactPressure(clock, calendar)
+    ledger = SettledTogether(ContactPressure(clock), OfferStocks())
     lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 
@@ -127,6 +135,20 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
+    kernels = Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask))
+    answering = Answering(
+        file=OnlineFile(folder / ONLINE_FOLDER),
+        sources=Sources(
+            database=database,
+            tables=tables,
+            links_as_of=links_as_of,
+            once_linked=once_linked,
+            buckets=workspace.buckets,
+        ),
+        calendar=calendar,
+        clock=clock,
+        kernels=kernels,
+    )
     profile = Profile(
         database=database,
         tables=tables,
@@ -139,7 +161,8 @@ def assemble(
         session=session,
         lists=lists,
         scorer=Scorer(database),
-        kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        kernels=kernels,
+        answering=answering,
     )
     services = Services(
         folder=folder,
@@ -193,7 +216,14 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows()),
+        customer_rows=(
+            GovernRows(clock),
+            IngestRows(),
+            ProfileRows(answering),
+            DeliverRows(),
+            OfferRows(),
+            JournalRows(),
+        ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),
@@ -204,7 +234,9 @@ def assemble(
             ExpiringTable(table=idempotent_answers, column="answered_at"),
             ExpiringTable(table=quarantine, column="data_date"),
             ExpiringTable(table=corrections, column="data_date"),
+            ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
+        policies=policies(),
     )
     return Application(settings=settings, services=services, vault=vault)

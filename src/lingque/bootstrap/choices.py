@@ -11,6 +11,8 @@ from lingque.bootstrap.places import CONTROL_FILE, MASTER_KEY_FILE
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import ConfigurationError
 from lingque.core.registries import DataClass
+from lingque.decide.policies import POLICIES
+from lingque.decide.question import Policy
 from lingque.deliver.contracts import AnyChannel, Channel
 from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
@@ -21,6 +23,8 @@ from lingque.govern.keyring import Keyring
 from lingque.govern.quiet_hours import QuietHours
 from lingque.settings import Settings
 
+OWN_POLICIES = "lingque.policies"
+"""Where packages name policies of the bank's own."""
 KEY_STORES = "lingque.key_stores"
 """Entry points of packages that bring a key store (an HSM, a KMS): a callable without arguments that makes it."""
 
@@ -104,3 +108,21 @@ def fixed_settings(settings: Settings) -> dict[str, str]:
 def control_url(settings: Settings, folder: Path) -> str:
     """Where the control database is: beside the data unless the settings name another."""
     return settings.control.url.get_secret_value() or f"sqlite:///{folder / CONTROL_FILE}"
+
+
+def policies() -> tuple[Policy, ...]:
+    """The policies of the bank's own: those that installed packages name under the entry points `lingque.policies`,
+    each a `Policy`. Raises `ConfigurationError` for one that is none, or that takes the name of another."""
+    brought: list[Policy] = []
+    taken = {policy.name for policy in POLICIES}
+    for found in entry_points(group=OWN_POLICIES):
+        policy = found.load()
+        if not isinstance(policy, Policy) or policy.name in taken:
+            raise ConfigurationError(
+                f"'{found.value}' under {OWN_POLICIES} is no policy with a name of its own",
+                next_step="let it be a lingque.decide.question.Policy, named otherwise than "
+                + ", ".join(sorted(taken)),
+            )
+        taken.add(policy.name)
+        brought.append(policy)
+    return tuple(brought)

@@ -25,10 +25,8 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     if not isinstance(tag, AggregateTag):
         # a feature that is not there is told where the model is checked, and no catalog is made
         return join(known[name] for name in tag.inputs if name in known)
-    read = names_in(tag.where) | names_in(tag.value) | (names_in(tag.since) if tag.since else frozenset())
     table = tag.contract.contract
-    # the mere existence of rows says something too: `count(*)` over loans is built on the loans' classes
-    columns = read or frozenset(tag.contract.stored)
+    columns = columns_read(tag)
     return Lineage(
         columns=frozenset((table, name) for name in columns),
         classes=DataClass.union(tag.contract.columns[name].data_classes for name in columns),
@@ -36,13 +34,19 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     )
 
 
+def columns_read(tag: AggregateTag) -> frozenset[str]:
+    """The columns of its table that the tag is built on: all of them where it names none, because the mere existence
+    of rows says something too (`count(*)` over loans is built on the loans' classes)."""
+    read = names_in(tag.where) | names_in(tag.value) | (names_in(tag.since) if tag.since else frozenset())
+    return read or frozenset(tag.contract.stored)
+
+
 def lineage_of_offer(offer: Offer, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of what chooses and values an offer: eligibility and propensity.
+    """The lineage of what chooses and values an offer: eligibility, scores, holdings.
 
     Suitability is left out: the seller must look at it by law, whatever the customer consented to.
     """
-    used = names_in(offer.eligibility) | ({offer.definition.propensity} if offer.definition.propensity else set())
-    return join(known[name] for name in used if name in known)
+    return join(known[name] for name in offer.chosen_by if name in known)
 
 
 def join(lineages: Iterable[Lineage]) -> Lineage:

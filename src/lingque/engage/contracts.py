@@ -46,13 +46,17 @@ class AskLeave:
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelPlan:
-    """A channel as the wave may use it: what a contact costs (minor units), how many it can make (None: any), and how
-    much stronger than the offer's response it works."""
+    """A channel as the wave may use it: what a contact costs (minor units), how many it can make (None: any), how much
+    stronger than the offer's response it works, and what it costs in good will: `fatigue` (minor units) for each
+    contact made on it within `fatigue_within`, or what the tag `fatigue_tag` says."""
 
     channel: str
     contact_cost: int
     capacity: int | None
     response_factor: float = 1.0
+    fatigue: int = 0
+    fatigue_within: str = ""
+    fatigue_tag: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +111,18 @@ class ChannelLimit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfferLimit:
+    """What is left of an offer's stock (pieces) or budget (minor units), how much of it the plan takes, and what one
+    unit more would earn (minor units)."""
+
+    offer: str
+    limit: Literal["stock", "budget"]
+    amount: int
+    used: int
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What the plan would do if it ran at the moment of planning. Amounts in minor units.
 
@@ -132,6 +148,7 @@ class Forecast:
     profit_interval: tuple[int, int] | None = None
     best_possible: int | None = None
     limits: tuple[ChannelLimit, ...] = ()
+    offer_limits: tuple[OfferLimit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

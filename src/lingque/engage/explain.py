@@ -108,6 +108,20 @@ def _allocation(forecast: Forecast, language: Language) -> str:
                 f"{money(limit.price)}",
             )
         )
+    for of in forecast.offer_limits:
+        spent = of.limit == "budget"
+        amount, rest = (
+            (money(of.amount), money(of.amount - of.used)) if spent else (f"{of.amount:,}", f"{of.amount - of.used:,}")
+        )
+        unit = money(round(of.price * 100)) if spent else money(round(of.price))
+        lines.append(
+            Label(
+                zh=f"{of.offer} 的{'预算' if spent else '库存'}：可用 {amount}，余 {rest}，"
+                f"再增{'一元' if spent else '一份'}约值 {unit}",
+                en=f"{of.limit} of {of.offer}: {amount} at hand, {rest} left, one more "
+                f"{'of the currency' if spent else 'piece'} would earn about {unit}",
+            )
+        )
     return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)
 
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
+from lingque.catalog.definitions.campaigns import ChannelUse
 from lingque.catalog.lineage import join, lineage_of_offer
 from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
@@ -47,15 +48,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
         Decide(
             offers=tuple((offer.name, catalog.closures["offer", offer.name]) for offer in offers),
             currency=currency,
-            channels=tuple(
-                ChannelPlan(
-                    channel=name,
-                    contact_cost=Money.parse(str(use.contact_cost), currency).minor,
-                    capacity=use.capacity,
-                    response_factor=use.response_factor,
-                )
-                for name, use in campaign.channels.items()
-            ),
+            channels=tuple(_channel_plan(name, use, currency) for name, use in campaign.channels.items()),
             hold_out=campaign.hold_out,
             salt=f"{name}/{as_of.isoformat()}",
         ),
@@ -66,6 +59,20 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             due=as_of + timedelta(days=campaign.task_days),
         ),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
+    )
+
+
+def _channel_plan(channel: str, use: ChannelUse, currency: str) -> ChannelPlan:
+    fatigue = use.fatigue
+    stated = None if fatigue is None else fatigue.per_contact
+    return ChannelPlan(
+        channel=channel,
+        contact_cost=Money.parse(str(use.contact_cost), currency).minor,
+        capacity=use.capacity,
+        response_factor=use.response_factor,
+        fatigue=0 if stated is None else Money.parse(str(stated), currency).minor,
+        fatigue_within="" if fatigue is None or stated is None else fatigue.within,
+        fatigue_tag=None if fatigue is None else fatigue.tag,
     )
 
 

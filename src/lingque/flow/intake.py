@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition
 from lingque.catalog.differences import Difference
 from lingque.catalog.model import Catalog
@@ -25,6 +27,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.rights.people import erased_parties
 from lingque.ingest.contracts import IngestReport, Late, Waiting
 from lingque.ingest.files import Delivery
 from lingque.ingest.lateness import late_sources
@@ -125,6 +128,21 @@ def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refu
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
+    """The snapshot of that day, and what is asked about one customer at a time made ready. Refused as `snapshot_of`."""
+    report = snapshot_of(services, as_of, actor)
+    if not isinstance(report, Refusal):
+        make_ready(services)
+    return report
+
+
+def make_ready(services: Services) -> None:
+    """Bring what answers about one customer at a time up to what is published. Nothing of the erased is put there."""
+    with services.database.reading() as connection:
+        erased = np.array(erased_parties(connection), np.int64)
+    services.profile.answering.make_ready(without=erased)
+
+
+def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
     """The snapshot of that day. Refused where a source is late whose rule is to wait; the others leave a trace."""
     denied = refused(actor, Action.RUN_TAGS)
     if denied is not None:

@@ -9,11 +9,11 @@ from datetime import date
 import numpy as np
 from sqlalchemy import Connection
 
-from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant, shift
 from lingque.core.reasons import Reason, Refusal
-from lingque.engage.contracts import ChannelLimit, Decide, Forecast, Plan, State
+from lingque.decide.allocation.problem import Limit
+from lingque.engage.contracts import ChannelLimit, Decide, Forecast, OfferLimit, Plan, State
 from lingque.engage.planning import Z_95, approval_digest_of, detectable_effect, digest_of_plan, stages_of
 from lingque.engage.schedule import is_due
 from lingque.engage.service import advance, earlier_waves, history_of, overlap, save_plan
@@ -102,6 +102,7 @@ def _under_standing_approval(services: Services, connection: Connection, plan: P
 def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forecast:
     """Sums over those who would be contacted; the intervals are normal approximations of sums of independent draws."""
     decisions = decided.decisions
+    certificate = decisions.certificate
     contacted = int(np.count_nonzero(decisions.contacted))
     held_out = int(np.count_nonzero(decisions.held_out))
     value, cost, conversions, spread, money_spread = 0, 0, 0.0, 0.0, 0.0
@@ -113,14 +114,15 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
         value += int(judged.value[mine].sum())
         cost += count * candidate.cost
         conversions += float(p.sum())
-        spread += float((p * (1 - p)).sum())
-        money_spread += float((p * (1 - p)).sum()) * candidate.margin**2
+        chance = np.abs(p) * (1 - np.abs(p))  # an uplift may be less than nothing
+        spread += float(chance.sum())
+        money_spread += float(chance.sum()) * candidate.margin**2
         by_channel[candidate.channel] += count
     half, money_half = Z_95 * math.sqrt(spread), round(Z_95 * math.sqrt(money_spread))
     rate = conversions / contacted if contacted else 0.0
     return Forecast(
         customers=decided.customers,
-        audience=decisions.requests.tags.num_rows,
+        audience=len(decisions.requests),
         refusals={reason.name: count for reason, count in decisions.count_refusals().items()},
         to_contact=contacted,
         to_hold_out=held_out,
@@ -134,7 +136,7 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
         overlap=others,
         conversions_interval=(max(conversions - half, 0.0), conversions + half),
         profit_interval=(value - money_half, value + money_half),
-        best_possible=max(math.floor(decisions.certificate.bound + 0.5), value),
+        best_possible=None if certificate is None else max(math.floor(certificate.bound + 0.5), value),
         limits=tuple(
             ChannelLimit(
                 channel=limit.subject,
@@ -142,7 +144,19 @@ def _forecast(decided: Decided, choice: Decide, others: dict[str, int]) -> Forec
                 contacts=round(limit.used),
                 price=round(limit.price),
             )
-            for limit in decisions.certificate.limits
+            for limit in (certificate.limits if certificate is not None else ())
+            if limit.limit is Limit.CHANNEL
+        ),
+        offer_limits=tuple(
+            OfferLimit(
+                offer=limit.subject,
+                limit="stock" if limit.limit is Limit.STOCK else "budget",
+                amount=round(limit.amount),
+                used=round(limit.used),
+                price=limit.price,
+            )
+            for limit in (certificate.limits if certificate is not None else ())
+            if limit.limit is not Limit.CHANNEL
         ),
     )
 
@@ -151,8 +165,10 @@ def _stale(catalog: Catalog, name: str, snapshot: SnapshotReport) -> Refusal | N
     """Does the snapshot hold the tags that the campaign needs, as they are defined now?"""
     campaign = catalog.campaign(name)
     needed = {campaign.segment}
+    for use in campaign.channels.values():
+        needed |= {use.fatigue.tag} if use.fatigue is not None and use.fatigue.tag is not None else set()
     for offer in campaign.offers:
-        needed |= names_in(catalog.offers[offer].eligibility)
+        needed |= catalog.offers[offer].chosen_by | catalog.offers[offer].definition.suited_by
     for tag in sorted(needed):
         if snapshot.closures.get(tag) != catalog.closures["tag", tag]:
             return Refusal(

@@ -6,11 +6,12 @@ asked again before each message.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import get_args
+
+import numpy as np
 
 from lingque.catalog.definitions.shared import ChannelName
 from lingque.catalog.expressions.tree import names_in
@@ -19,7 +20,8 @@ from lingque.catalog.model import Catalog, Offer
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.reasons import Refusal
 from lingque.core.registries import Purpose
-from lingque.decide.contracts import Decisions, Step
+from lingque.decide.contracts import Step
+from lingque.decide.decisions import Decisions
 from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, SelectAudience, Stage, WriteContacts
 from lingque.flow.deciding import decide_stages
 from lingque.flow.intake import catalog_of
@@ -101,8 +103,9 @@ def reach_of(
 
 
 def _waterfall(decisions: Decisions, channel: str) -> Waterfall:
-    judged = tuple(one for one in decisions.judged if not channel or one.candidate.channel == channel)
-    counts = dict(dataclasses.replace(decisions, judged=judged).waterfall())
+    candidates = decisions.menu.candidates
+    on_it = [place for place, one in enumerate(candidates) if not channel or one.channel == channel]
+    counts = dict(decisions.waterfall(np.array(on_it, np.intp)))
     return Waterfall(channel=channel, left=tuple((step, counts[step]) for step in STEPS))
 
 

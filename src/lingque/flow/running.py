@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -13,18 +14,21 @@ from lingque.core.clock import Instant
 from lingque.core.errors import BusyError
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
-from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact
+from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, PlannedContact, limits_of
 from lingque.decide.log import log_of
-from lingque.decide.pressure import reserve
+from lingque.decide.pressure.caps import Now
+from lingque.decide.pressure.ledger import reserve
+from lingque.decide.replay import record_of
+from lingque.decide.stocks import Promise, reserve_offers
 from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
 from lingque.engage.content import words_of
-from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State, WriteContacts
+from lingque.engage.contracts import AskLeave, Contact, Decide, Plan, SelectAudience, State, WriteContacts
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, newest_plan, write_contacts
 from lingque.flow.approving import approvers_of
-from lingque.flow.deciding import decide_stages
+from lingque.flow.deciding import Decided, decide_stages
 from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
@@ -109,7 +113,7 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
     run = run_id("decide", plan=plan.digest, phase=phase, moment=now)
     target = Slice(table=DECISION_TABLE, name=f"wave-{plan.wave_id}-{phase}", order=DECISION_ORDER)
     version = services.tables.commit(target, log, run_id=run, published=visible)
-    outgoing = _outgoing(catalog, plan, decided.decisions)
+    outgoing = _outgoing(catalog, plan, decided)
     contacts = [
         Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
         for m in outgoing
@@ -126,10 +130,13 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
         },
     )
+    beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
     with services.database.transaction() as connection:
-        finish_run(connection, finished, published={DECISION_TABLE: version})
+        finish_run(
+            connection, replace(finished, summary=finished.summary | beside), published={DECISION_TABLE: version}
+        )
         write_contacts(connection, contacts, at=now)
-        _reserve(services, connection, catalog, outgoing, now)
+        _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
         advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
         services.audit.record(
@@ -142,29 +149,68 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
 
 
 def _reserve(
-    services: Services, connection: Connection, catalog: Catalog, outgoing: list[Outgoing], now: Instant
+    services: Services, connection: Connection, catalog: Catalog, plan: Plan, outgoing: list[Outgoing], now: Instant
 ) -> None:
-    """The caps were looked at when it was decided; what was reserved since then by others would exceed them."""
+    """Caps, stock and budgets were looked at when it was decided; with what others reserved since then these contacts
+    may exceed them."""
     planned = [
-        PlannedContact(wave_id=m.wave_id, customer_id=m.customer_id, step=m.step, channel=m.channel, purpose=m.purpose)
+        PlannedContact(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            channel=m.channel,
+            purpose=m.purpose,
+            topic=catalog.offers[m.offer].definition.topic,
+        )
         for m in outgoing
     ]
-    refused = reserve(connection, planned, caps=catalog.caps.values(), day=services.calendar.day_of(now))
+    present = Now(instant=now, calendar=services.calendar)
+    refused: list[object] = [
+        *reserve(connection, planned, caps=catalog.caps.values(), now=present),
+        *_reserve_offers(connection, catalog, plan, outgoing, now),
+    ]
     if refused:
         raise BusyError(
-            f"{len(refused)} of the customers were contacted by another campaign while this one decided",
+            f"for {len(refused)} of the contacts another campaign took the room while this one decided",
             next_step="run the same command again: it decides anew, and nothing was sent",
         )
 
 
-def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoing]:
+def _reserve_offers(
+    connection: Connection, catalog: Catalog, plan: Plan, outgoing: list[Outgoing], now: Instant
+) -> list[Promise]:
+    """The pieces and the money that these contacts promise, where offers are limited."""
+    choice: Decide = plan.stage(Decide)
+    limits = {name: limits_of(catalog.offers[name]) for name, _ in choice.offers}
+    of_contact = {use.channel: use.contact_cost for use in choice.channels}
+    of_conversion = {name: _cost_of(catalog, name) for name in limits}
+    promises = [
+        Promise(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            offer=m.offer,
+            money=of_contact[m.channel] + of_conversion[m.offer],
+        )
+        for m in outgoing
+    ]
+    return reserve_offers(connection, promises, limits=limits, now=now)
+
+
+def _cost_of(catalog: Catalog, offer: str) -> int:
+    definition = catalog.offers[offer].definition
+    return definition.minor(definition.cost)
+
+
+def _outgoing(catalog: Catalog, plan: Plan, decided: Decided) -> list[Outgoing]:
+    decisions = decided.decisions
     campaign = catalog.campaign(plan.campaign)
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
     write: WriteContacts = plan.stage(WriteContacts)
     segment = plan.stage(SelectAudience).segment
     grounds = {name: grounds_of(catalog, segment, catalog.offers[name]) for name in classes}
-    tasks = Tasks(catalog, plan, decisions.requests.tags)
+    tasks = Tasks(catalog, plan, decided.audience)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
     for index, judged in enumerate(decisions.judged):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
+from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
@@ -91,3 +92,4 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    policies: tuple[Policy, ...]

@@ -29,6 +29,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.ASSIGN_TAGS: _BANK,
         Action.COUNT_SEGMENTS: _BANK,
         Action.READ_CUSTOMER: _PLACE,
+        Action.READ_DEFINITIONS: _BANK,
     },
     Role.BRANCH_MANAGER: {
         Action.READ_CAMPAIGN: _BRANCH,
@@ -57,11 +58,13 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.HANDLE_CUSTOMER_REQUESTS: _BANK,
         Action.CHECK_AUDIT: _BANK,
         Action.RUN_RETENTION: _BANK,
+        Action.READ_DEFINITIONS: _BANK,
     },
     Role.CONSUMER_PROTECTION_REVIEWER: {
         Action.REVIEW_CAMPAIGN: _BANK,
         Action.READ_CAMPAIGN: _BANK,
         Action.DELEGATE: _BANK,
+        Action.READ_DEFINITIONS: _BANK,
     },
     Role.ANALYST: {
         Action.APPLY_DEFINITIONS: _BANK,
@@ -70,8 +73,14 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.COUNT_SEGMENTS: _BANK,
         Action.TRAIN_MODEL: _BANK,
         Action.READ_CAMPAIGN: _BANK,
+        Action.READ_DEFINITIONS: _BANK,
     },
-    Role.OPERATOR: {Action.APPLY_DEFINITIONS: _BANK, Action.INGEST: _BANK, Action.RUN_TAGS: _BANK},
+    Role.OPERATOR: {
+        Action.APPLY_DEFINITIONS: _BANK,
+        Action.INGEST: _BANK,
+        Action.RUN_TAGS: _BANK,
+        Action.READ_DEFINITIONS: _BANK,
+    },
     Role.SYSTEM_ADMINISTRATOR: {Action.ADD_USER: _BANK, Action.READ_USERS: _BANK, Action.BACK_UP: _BANK},
     Role.SECURITY_ADMINISTRATOR: {
         Action.GRANT_ROLES: _BANK,

@@ -72,6 +72,7 @@ class Action(StrEnum):
     DELEGATE = "delegate"
     ASSIGN_TAGS = "assign_tags"
     COUNT_SEGMENTS = "count_segments"
+    READ_DEFINITIONS = "read_definitions"
 
 
 class ScopeKind(StrEnum):

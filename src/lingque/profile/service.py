@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from lingque.core.ids import run_id
 from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
 from lingque.profile.aggregating import SQL, Aggregation, Kernels
+from lingque.profile.answering import Answering
 from lingque.profile.computing import Computation, Inputs
 from lingque.profile.contracts import (
     SNAPSHOT_RUN,
@@ -63,6 +64,7 @@ class Profile:
         lists: ListMembers | None = None,
         scorer: Scorer | None = None,
         kernels: Kernels | None = None,
+        answering: Answering | None = None,
     ) -> None:
         self._database = database
         self._tables = tables
@@ -76,6 +78,22 @@ class Profile:
         self._lists = lists
         self._scorer = scorer
         self._kernels = kernels
+        self._answering = answering
+
+    @property
+    def answering(self) -> Answering:
+        """What answers about one customer at a time. Raises `ConfigurationError` where nothing does."""
+        if self._answering is None:
+            raise ConfigurationError("nothing is kept here to answer about one customer", next_step="open a workspace")
+        return self._answering
+
+    def row_of(self, customer_id: int, moment: Instant, tags: Sequence[str]) -> Mapping[str, Any]:
+        """Those tags of the customer at the moment, in microseconds; see `Answering.row_of`."""
+        return self.answering.row_of(customer_id, moment, tags)
+
+    def live_values(self, customer_id: int, moment: Instant) -> Mapping[str, Any]:
+        """Every live tag of the customer at the moment; see `Answering.live_values`."""
+        return self.answering.live_values(customer_id, moment)
 
     def snapshot(self, catalog: Catalog, as_of: date, *, actor: str) -> SnapshotReport:
         """Compute and publish every tag that does not look forward, as of the beginning of that day.

@@ -57,6 +57,12 @@ def newest_run(connection: Connection, *, kind: str, subject: str) -> Run | None
     return None if row is None else _run(row)
 
 
+def find_run(connection: Connection, run_id: str) -> Run | None:
+    """The run of that id, where there is one."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+    return None if row is None else _run(row)
+
+
 def runs_of(connection: Connection, *, kind: str, subject: str) -> list[Run]:
     """Every run of that kind on that subject, in order."""
     rows = connection.execute(

@@ -171,6 +171,10 @@ class DeltaTables:
         """The Parquet files of that version. `WarehouseError` where the version is gone."""
         return [self.root / table / unquote(name) for name in sorted(_active(self._at(table, version)))]
 
+    def files_of(self, table: str, version: int, name: str) -> list[Path]:
+        """Those of one slice."""
+        return [path for path in self.files(table, version) if path.parent.name == name]
+
     def slices(self, table: str, version: int) -> list[str]:
         """The names of the slices that have rows at that version, in their order."""
         return sorted({unquote(name).partition("/")[0] for name in _active(self._at(table, version))})

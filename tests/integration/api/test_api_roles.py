@@ -66,6 +66,13 @@ TABLE: dict[str, dict[str, str]] = {
     "back_up": {"system_administrator": "b"},
     "assign_tags": {"campaign_manager": "b", "analyst": "b"},
     "count_segments": {"campaign_manager": "b", "analyst": "b"},
+    "read_definitions": {
+        "campaign_manager": "b",
+        "compliance_officer": "b",
+        "consumer_protection_reviewer": "b",
+        "analyst": "b",
+        "operator": "b",
+    },
 }
 LETTER = {"b": ScopeKind.BANK, "o": ScopeKind.ORGANISATION, "w": ScopeKind.OWN}
 CITY, BRANCH, ELSEWHERE, STAFF = "C1", "B1", "B9", "S7"
@@ -140,6 +147,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "apply_definitions": ("GET", "/v1/definitions/diff", None),
     "ingest": ("GET", "/v1/quality", None),
     "count_segments": ("GET", "/v1/segments", None),
+    "read_definitions": ("GET", "/v1/tags/payments_90d/lineage", None),
     "train_model": ("POST", "/v1/models/nothing/versions", {}),
     "plan_campaign": ("POST", "/v1/campaigns/nothing/plans", {"as_of": "2026-03-01"}),
     "review_campaign": ("POST", "/v1/campaigns/card_plus_spring/reviews", {"digest": "0" * 64, "approved": True}),
@@ -207,6 +215,7 @@ CUSTOMER_ROUTES = [
     ("POST", "/v1/customers/{}/decision-refusals", {"refused": True, "wording_version": "w", "evidence": "said so"}),
     ("PUT", "/v1/customers/{}/preference-link", None),
     ("GET", "/v1/campaigns/card_plus_spring/decisions/{}", None),
+    ("GET", "/v1/customers/{}/decision", None),
 ]
 
 

@@ -12,9 +12,11 @@ from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.customers import customers_app
 from lingque.entry.cli.data import quality_app, quarantine_app
+from lingque.entry.cli.decisions import decisions_app
 from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
 from lingque.entry.cli.finding import cluster_command, look_alike_command
 from lingque.entry.cli.keeping import audit_app, vault_app
+from lingque.entry.cli.lineage import lineage_command, used_command
 from lingque.entry.cli.lists import lists_app
 from lingque.entry.cli.manual_tags import import_command, set_command, unset
 from lingque.entry.cli.messages import messages_app
@@ -37,6 +39,8 @@ app.command("export")(export_command)
 app.command("ingest")(ingest_command)
 app.add_typer(quarantine_app)
 app.add_typer(quality_app)
+tags_app.command("lineage")(lineage_command)
+tags_app.command("used")(used_command)
 tags_app.command("set")(set_command)
 tags_app.command("unset")(unset)
 tags_app.command("import")(import_command)
@@ -48,6 +52,7 @@ app.add_typer(lists_app)
 app.add_typer(customers_app)
 app.add_typer(models_app)
 app.add_typer(campaign_app)
+app.add_typer(decisions_app)
 app.add_typer(messages_app)
 app.add_typer(users_app)
 app.add_typer(rights_app)

@@ -1,7 +1,7 @@
-"""Why customers were put on a list; and a customer's messages found without a scan.
+"""Why customers were put on a list.
 
 Revision ID: 0016
-Revises: 0010
+Revises: 0015
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0010"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
@@ -18,4 +18,3 @@ depends_on = None
 def upgrade() -> None:
     """Migrations only go forward: there is no downgrade."""
     op.add_column("list_members", sa.Column("reason", sa.String(length=200), nullable=False, server_default=""))
-    op.create_index("ix_deliveries_customer", "deliveries", ["customer_id"], unique=False)
