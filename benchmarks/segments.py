@@ -1,6 +1,7 @@
-"""What it costs to ask about segments: counts on bits and on columns, ids, overlaps.
+"""What it costs to ask about segments: counts on bits and on columns, ids, overlaps; and to find one customer's rows.
 
-The peer is DuckDB over the same snapshot, in the same run: its file, and the columns it needs as a table in memory.
+The peer is DuckDB over the same files, in the same run: the snapshot's file, and the columns it needs as a table in
+memory.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ import pyarrow.parquet as pq
 from lingque.catalog.expressions.parse import parse_condition
 from lingque.catalog.expressions.to_sql import row_sql
 from lingque.catalog.expressions.types import BOOLEAN, INTEGER, NUMBER, TEXT, Type, money
+from lingque.core.hashing import bucket_of
+from lingque.core.ids import RunId
 from lingque.profile.bitmaps import Bitmaps, build_bitmaps, count_bits
 from lingque.profile.segments import MOST_COMPARED, OpenedSnapshot
 from lingque.warehouse.engine import RowEngine
-from lingque.warehouse.tables import ROWS_PER_GROUP
+from lingque.warehouse.points import PointReader
+from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, Slice
 
 AS_OF = date(2026, 6, 1)
 DEFAULT_CUSTOMERS, FULL_CUSTOMERS = 1_000_000, 10_000_000
@@ -65,6 +69,7 @@ def segments(*, customers: int) -> dict[str, Any]:
         building = time.process_time() - began
         opened = OpenedSnapshot(file, Bitmaps(folder / "snapshot.bits"), AS_OF, RowEngine(threads=2).ask)
         found = _measured(opened, file)
+        found["extra"]["rows of a customer"] = _points(folder, min(customers, 1_000_000))
         found["extra"] |= {
             "building": building,
             "bitmaps_mb": (folder / "snapshot.bits").stat().st_size / 1e6,
@@ -108,6 +113,51 @@ def _measured(opened: OpenedSnapshot, file: Path) -> dict[str, Any]:
         "checks": checks,
         "extra": {"ids": count_bits(tenth), "rounds": ROUNDS},
     }
+
+
+def _points(folder: Path, customers: int) -> dict[str, float]:
+    """Milliseconds of CPU to find the rows of one customer in a table of twenty rows for each, in the median and at the
+    99th percentile; of DuckDB in the median."""
+    random = np.random.default_rng(9)
+    ids = np.unique(random.integers(1, 2**63 - 1, customers))
+    buckets = bucket_of(ids, buckets=64)
+    order = np.lexsort((ids, buckets))
+    count = len(ids) * 20
+    who = np.repeat(order, 20)
+    rows = pa.table(
+        {
+            "customer_id": ids[who],
+            "bucket": buckets[who],
+            "event_time": random.integers(0, 2**50, count),
+            "amount": random.integers(0, 10**7, count),
+            "kind": pa.array(random.integers(0, 30, count)).cast(pa.string()),
+            "balance": random.integers(0, 10**9, count),
+        }
+    )
+    tables = DeltaTables(folder / "tables")
+    target = Slice(table="transactions", name="all", order=("bucket", "customer_id"))
+    version = tables.commit(target, rows, run_id=RunId("made"), published=None)
+    del rows, who
+    reader = PointReader(tables, buckets=64)
+    reader.rows("transactions", version, [int(ids[0])])
+    asked = ids[random.integers(0, len(ids), 200)].tolist()
+    ours = [_cpu(lambda one=one: reader.rows("transactions", version, [one])) for one in asked]
+    (file,) = tables.files("transactions", version)
+    with duckdb.connect() as engine:
+        engine.execute("SET threads = 1")
+        question = f"SELECT * FROM read_parquet('{file}') WHERE customer_id = {{}}"
+        theirs = [_cpu(lambda one=one: engine.execute(question.format(one)).fetchall()) for one in asked[:20]]
+    return {
+        "p50": 1000 * statistics.median(ours),
+        "p99": 1000 * float(np.quantile(ours, 0.99)),
+        "duckdb p50": 1000 * statistics.median(theirs),
+    }
+
+
+def _cpu(call: Callable[[], Any]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
 
 
 def _write_snapshot(file: Path, customers: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.catalog.repository import CatalogInForce
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.history import OfferRows
 from lingque.decide.journal import JournalRows
@@ -169,6 +170,7 @@ def assemble(
         landing=(folder / workspace.landing),
         buckets=workspace.buckets,
         database=database,
+        catalogs=CatalogInForce(),
         tables=tables,
         points=PointReader(tables, buckets=workspace.buckets),
         session=session,

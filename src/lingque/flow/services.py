@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingque.catalog.repository import CatalogInForce
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
 from lingque.decide.question import Policy
@@ -63,6 +64,7 @@ class Services:
     landing: Path
     buckets: int
     database: Database
+    catalogs: CatalogInForce
     tables: DeltaTables
     points: PointReader
     session: Callable[[], Session]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from calling import Calling, problem_of
 from small_bank import AS_OF, CUSTOMERS
 from sqlalchemy import select
@@ -15,23 +17,38 @@ def test_segments_are_counted_and_compared(api: Calling) -> None:
     assert listed["as_of"] == AS_OF.isoformat()
     (often,) = (one for one in listed["segments"] if one["name"] == "pays_often")
     wanted = {"expression": "pays_often and payments_90d >= 2"}
-    counted = api.put("/v1/segments/count", "mia", json=wanted).json()
+    counted = api.send("PUT", "/v1/segments/count", "mia", json=wanted).json()
     assert counted["customers"] == CUSTOMERS
     assert counted["parts"][0] == {"text": "pays_often", "alone": often["count"], "left": often["count"]}
     assert counted["count"] == counted["parts"][1]["left"] <= often["count"]
     assert counted["data_classes"] == ["personal"]
     texts = {"expressions": ["pays_often", wanted["expression"]]}
-    matrix = api.put("/v1/segments/overlap", "ann", json=texts).json()["matrix"]
+    matrix = api.send("PUT", "/v1/segments/overlap", "ann", json=texts).json()["matrix"]
     assert matrix == [[often["count"], counted["count"]], [counted["count"], counted["count"]]]
 
 
 def test_what_is_wrong_in_a_condition_is_told_by_its_place(api: Calling) -> None:
-    wrong = problem_of(api.put("/v1/segments/count", "mia", json={"expression": "pays_often and pays_oftn"}), 422)
+    def told(expression: str, status: int, user: str = "mia", **more: str) -> dict[str, Any]:
+        return problem_of(api.send("PUT", "/v1/segments/count", user, json={"expression": expression, **more}), status)
+
+    wrong = told("pays_often and pays_oftn", 422)
     assert (wrong["position"], wrong["next_step"]) == (15, "did you mean 'pays_often'?")
-    problem_of(api.put("/v1/segments/count", "mia", json={"expression": ""}), 422)
-    problem_of(api.put("/v1/segments/count", "mia", json={"expression": "pays_often", "as_of": "2020-01-01"}), 404)
-    problem_of(api.put("/v1/segments/overlap", "mia", json={"expressions": ["true"] * 21}), 422)
-    problem_of(api.put("/v1/segments/count", "carl", json={"expression": "pays_often"}), 403)
+    told("", 422)
+    told("pays_often", 404, as_of="2020-01-01")
+    told("pays_often", 403, "carl")
+    problem_of(api.send("PUT", "/v1/segments/overlap", "mia", json={"expressions": ["true"] * 21}), 422)
+
+
+def test_reach_is_told_step_by_step(api: Calling) -> None:
+    reach = api.send("PUT", "/v1/segments/pays_often/reach", "mia", json={"offers": ["card_plus"]}).json()
+    anywhere, email = reach["waterfalls"]
+    assert (anywhere["channel"], email["channel"]) == (None, "email")
+    left = [step["left"] for step in anywhere["steps"]]
+    assert left == sorted(left, reverse=True)
+    assert [step["step"] for step in email["steps"]] == ["audience", "permitted", "suitable", "not_capped", "reachable"]
+    problem_of(api.send("PUT", "/v1/segments/pays_often/reach", "mia", json={"offers": ["card_minus"]}), 404)
+    problem_of(api.get("/v1/segments/pays_often/history", "mia"), 404)  # one snapshot, and a move takes two
+    problem_of(api.get("/v1/segments/payments_90d/history", "mia"), 404)
 
 
 def test_a_customer_is_told_of_in_one_answer(api: Calling, application: Application) -> None:
