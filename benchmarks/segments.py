@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def _measured(opened: OpenedSnapshot, file: Path) -> dict[str, Any]:
     ours: dict[str, float] = {}
     peers: dict[str, float] = {}
     checks: dict[str, bool] = {}
+    cpu: dict[str, float] = {}
     began = time.perf_counter()
     opened.count(parse_condition(COLUMNS, TYPES))
     ours["columns, read for the first time"] = time.perf_counter() - began
@@ -93,16 +95,17 @@ def _measured(opened: OpenedSnapshot, file: Path) -> dict[str, Any]:
         for what, text in (("indexed", INDEXED), ("columns", COLUMNS), ("mixed", MIXED)):
             condition = parse_condition(text, TYPES)
             sql = f"SELECT count(*) FROM {{}} WHERE {row_sql(condition, as_of=AS_OF)}"
-            ours[what] = _median(lambda node=condition: opened.count(node), ROUNDS)
+            ours[what] = _median(lambda node=condition: opened.count(node), ROUNDS, cpu, what)
             for peer, place in (("duckdb file", f"read_parquet('{file}')"), ("duckdb table", "held")):
                 question = sql.format(place)
-                peers[f"{peer}, {what}"] = _median(lambda q=question: engine.execute(q).fetchall(), PEER_ROUNDS)
+                ask = partial(_ask, engine, question)
+                peers[f"{peer}, {what}"] = _median(ask, PEER_ROUNDS, cpu, f"{peer}, {what}")
                 (wanted,) = engine.execute(question).fetchall()
                 checks[f"{peer}, {what}"] = wanted[0] == opened.count(condition)
     nodes = [parse_condition(f"segment_{number}", TYPES) for number in range(SEGMENTS)]
     (tenth,) = opened.members([parse_condition(TENTH, TYPES)])
-    ours["ids"] = _median(lambda: opened.ids(tenth), ROUNDS)
-    ours["overlap"] = _median(lambda: opened.overlap(opened.members(nodes)), 5)
+    ours["ids"] = _median(lambda: opened.ids(tenth), ROUNDS, cpu, "ids")
+    ours["overlap"] = _median(lambda: opened.overlap(opened.members(nodes)), 5, cpu, "overlap")
     matrix = opened.overlap(opened.members(nodes))
     checks["overlap"] = all(matrix[n][n] == opened.count(node) for n, node in enumerate(nodes))
     checks["ids"] = len(opened.ids(tenth)) == count_bits(tenth)
@@ -111,8 +114,12 @@ def _measured(opened: OpenedSnapshot, file: Path) -> dict[str, Any]:
         "peers": peers,
         "ratios": {name: seconds / ours[name.rpartition(", ")[2]] for name, seconds in peers.items()},
         "checks": checks,
-        "extra": {"ids": count_bits(tenth), "rounds": ROUNDS},
+        "extra": {"ids": count_bits(tenth), "rounds": ROUNDS, "cpu": cpu},
     }
+
+
+def _ask(engine: duckdb.DuckDBPyConnection, question: str) -> list[Any]:
+    return engine.execute(question).fetchall()
 
 
 def _points(folder: Path, customers: int) -> dict[str, float]:
@@ -192,13 +199,15 @@ def _some(random: np.random.Generator, values: np.ndarray, *, known: float) -> p
     return pa.array(values, mask=random.random(len(values)) >= known)
 
 
-def _median(call: Callable[[], Any], rounds: int) -> float:
-    """Seconds by the wall clock: several threads work on some of it."""
-    seconds = []
+def _median(call: Callable[[], Any], rounds: int, cpu: dict[str, float], what: str) -> float:
+    """Seconds by the wall clock, for several threads work on some of it; those of CPU go into `cpu`."""
+    seconds, of_cpu = [], []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         call()
         seconds.append(time.perf_counter() - began)
+        of_cpu.append(time.process_time() - before)
+    cpu[what] = statistics.median(of_cpu)
     return statistics.median(seconds)
 
 
@@ -208,19 +217,21 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help=f"{FULL_CUSTOMERS:,} customers")
     arguments = parser.parse_args()
     customers = FULL_CUSTOMERS if arguments.full else arguments.size
-    began, cpu = time.perf_counter(), time.process_time()
+    began, before = time.perf_counter(), time.process_time()
     found = segments(customers=customers)
     for what, seconds in found["seconds"].items():
-        print(f"{what}: {1000 * seconds:.2f} ms")
+        cpu_ms = 1000 * found["extra"]["cpu"].get(what, float("nan"))
+        print(f"{what}: {1000 * seconds:.2f} ms, {cpu_ms:.2f} ms of CPU")
     for what, seconds in found["peers"].items():
-        print(f"  {what}: {1000 * seconds:.1f} ms, {found['ratios'][what]:.1f} times as long")
+        cpu_ms = 1000 * found["extra"]["cpu"][what]
+        print(f"  {what}: {1000 * seconds:.1f} ms, {cpu_ms:.1f} ms of CPU; {found['ratios'][what]:.1f} times as long")
     print(
         json.dumps(
             {
                 "name": "segments",
                 "size": {"customers": customers},
                 "seconds": time.perf_counter() - began,
-                "cpu_seconds": time.process_time() - cpu,
+                "cpu_seconds": time.process_time() - before,
                 "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
                 "peers": found["peers"],
                 "ratios": found["ratios"],
