@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lingque.core.clock import Instant, datetime_of
@@ -212,14 +212,21 @@ def tags_in(context: Record) -> dict[str, Any]:
 
 
 class JournalRows:
-    """What `decide` keeps of contacts and of decisions that have not been moved: it goes with the customer."""
+    """What `decide` keeps of contacts and of decisions that have not been moved: it goes with the customer. Where a law
+    keeps decisions (`held`) it keeps these too, by surrogate."""
+
+    def __init__(self, *, held: bool) -> None:
+        self._held = held
 
     def erase(self, connection: Connection, person: Person) -> Erased:
-        gone = {
-            table.name: connection.execute(delete(table).where(table.c.customer_id.in_(person.ids))).rowcount
-            for table in (decision_journal, contact_ledger)
-        }
-        return Erased(gone=gone, kept={})
+        ledger = delete(contact_ledger).where(contact_ledger.c.customer_id.in_(person.ids))
+        gone = {"contact_ledger": connection.execute(ledger).rowcount}
+        mine = decision_journal.c.customer_id.in_(person.ids)
+        if self._held:
+            counted = select(func.count()).select_from(decision_journal).where(mine)
+            return Erased(gone=gone, kept={"decision_journal": int(connection.execute(counted).scalar_one())})
+        entries_gone = connection.execute(delete(decision_journal).where(mine)).rowcount
+        return Erased(gone=gone | {"decision_journal": entries_gone}, kept={})
 
     def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         return {

@@ -14,6 +14,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import BusyError
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
+from lingque.decide.allocation.prices import publish_prices
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, PlannedContact, limits_of
 from lingque.decide.log import log_of
 from lingque.decide.pressure.caps import Now
@@ -38,6 +39,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import not_approved
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.tables import Slice
 
@@ -57,7 +59,7 @@ def run_campaign(
     catalog = catalog_of(services)
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
-        refusal = _cannot_run(services, connection, catalog, plan)
+        refusal = beyond_reach(connection, actor, plan.organisation) or _cannot_run(services, connection, catalog, plan)
         phase = _next_phase(connection, plan)
     if refusal is not None:
         return traced(services, refusal, actor, "run_campaign", name)
@@ -138,6 +140,7 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
         write_contacts(connection, contacts, at=now)
         _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
+        _publish_prices(connection, plan, decided, now)
         advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
         services.audit.record(
             connection,
@@ -146,6 +149,14 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             subject=plan.campaign,
             detail={"digest": plan.digest, "run_id": run, **finished.summary},
         )
+
+
+def _publish_prices(connection: Connection, plan: Plan, decided: Decided, now: Instant) -> None:
+    """What the last unit of each limit was worth, for those who decide on the campaign's offers until the next wave."""
+    certificate = decided.decisions.certificate
+    if certificate is not None and certificate.limits:
+        rows = {limit.name: limit.price for limit in certificate.limits}
+        publish_prices(connection, plan.campaign, rows=rows, source=plan.digest, at=now)
 
 
 def _reserve(

@@ -12,6 +12,7 @@ from lingque.core.registries import DataClass
 from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
+from lingque.govern.consent_imports import ConsentImports
 from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
@@ -57,6 +58,14 @@ class RightsTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Places:
+    """Which contracts name the bank's places and its staff; empty: none does."""
+
+    organisations: str
+    staff: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The stages of one workspace, ready to use."""
 
@@ -76,7 +85,9 @@ class Services:
     preference_links: PreferenceLinks
     homes: Homes
     household_tag: str
+    places: Places
     register: Register
+    consent_imports: ConsentImports
     passwords: Passwords
     thresholds: Thresholds
     audit: AuditTrail
@@ -94,4 +105,5 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    snapshots_kept: frozenset[str]
     policies: tuple[Policy, ...]
