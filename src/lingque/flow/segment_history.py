@@ -25,8 +25,6 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 from lingque.profile.bitmaps import count_bits
-from lingque.profile.contracts import SNAPSHOT_RUN
-from lingque.store.runs import subjects_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +138,10 @@ def _days(
     alike: list[date] = []
     unlike: list[date] = []
     with services.database.reading() as connection:
-        for text in subjects_of(connection, kind=SNAPSHOT_RUN, beginning=""):
-            day = date.fromisoformat(text)
+        for day in services.segments.days(connection):
             if (since is None or day >= since) and (until is None or day <= until):
                 report = services.profile.find_snapshot(connection, day)
-                if report.customers:
-                    (unlike if stale_tag(catalog, report, name) else alike).append(day)
+                (unlike if stale_tag(catalog, report, name) else alike).append(day)
     return alike, unlike
 
 
