@@ -82,7 +82,8 @@ def _rows(folder: Path, customers: int) -> tuple[dict[str, float], dict[str, flo
     connection = sqlite3.connect(folder / "rows.db")
     connection.execute("CREATE TABLE rows (customer_id INTEGER PRIMARY KEY, row TEXT)")
     known = set(chance)
-    texts = ((row["customer_id"], json.dumps(row)) for row in snapshot.to_pylist() if row["customer_id"] in known)
+    asked = (row for row in snapshot.to_pylist() if row["customer_id"] in known)
+    texts = ((row["customer_id"], json.dumps(row, default=str)) for row in asked)
     connection.executemany("INSERT INTO rows VALUES (?, ?)", texts)
     connection.commit()
     by_sqlite = _timed(

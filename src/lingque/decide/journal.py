@@ -236,7 +236,7 @@ class JournalRows:
                     "decided_at": datetime_of(entry.decided_at).isoformat(),
                     "offer": entry.offer,
                     "held_out": entry.header["held_out"],
-                    "looked_at": dict(entry.header["tags"]),
+                    "looked_at": {name: _shown(value) for name, value in tags_in(dict(entry.header)).items()},
                 }
                 for entry in entries(connection, customers=person.ids)
             ]
@@ -280,6 +280,10 @@ def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
         menu=menu,
         columns=columns,
     )
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _plain(value: Any) -> Any:

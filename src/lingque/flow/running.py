@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -120,23 +119,17 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
         Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
         for m in outgoing
     ]
-    finished = Run(
-        run_id=run,
-        kind="decide",
-        subject=plan.digest,
-        finished_at=now,
-        summary={
-            "phase": phase,
-            "contacts": len(contacts),
-            "held_out": int(np.count_nonzero(decided.decisions.held_out)),
-            "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
-        },
-    )
+    told = {
+        "phase": phase,
+        "contacts": len(contacts),
+        "held_out": int(np.count_nonzero(decided.decisions.held_out)),
+        "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
+    }
+    # what a replay needs besides the rows of the log
     beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
+    finished = Run(run_id=run, kind="decide", subject=plan.digest, finished_at=now, summary=told | beside)
     with services.database.transaction() as connection:
-        finish_run(
-            connection, replace(finished, summary=finished.summary | beside), published={DECISION_TABLE: version}
-        )
+        finish_run(connection, finished, published={DECISION_TABLE: version})
         write_contacts(connection, contacts, at=now)
         _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
@@ -147,7 +140,7 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
             actor=actor.user,
             act="run_campaign",
             subject=plan.campaign,
-            detail={"digest": plan.digest, "run_id": run, **finished.summary},
+            detail={"digest": plan.digest, "run_id": run, **told},
         )
 
 

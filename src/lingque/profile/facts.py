@@ -90,8 +90,9 @@ def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
                 some, codes = np.unique(values[here], return_inverse=True)
                 arrays.append(codes.astype(np.int32).tobytes())
                 texts.append([names[code] for code in some.tolist() if code < len(names)])
-            gaps.append(not bool(known[here].all()))
-            if gaps[-1]:
+            has_gaps = known is not None and not bool(known[here].all())
+            gaps.append(has_gaps)
+            if known is not None and has_gaps:
                 arrays.append(known[here].tobytes())
         head = json.dumps([end - begin, texts, gaps], ensure_ascii=False).encode()
         behind = [own["party_id"][here].tobytes(), own["part"][here].tobytes()]
@@ -173,9 +174,9 @@ def _known(facts: Facts, place: int) -> NDArray[np.uint8]:
 
 def _column(
     kind: Kind, column: pa.ChunkedArray, order: Int64s
-) -> tuple[NDArray[Any], NDArray[np.uint8], list[str] | None]:
-    """In that order the values, or codes of the texts, whether there is one, and the texts in their order."""
-    there = column.is_valid().to_numpy().astype(np.uint8)[order]
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None, list[str] | None]:
+    """In that order the values, or codes of the texts; where there is one (None: everywhere); the texts in order."""
+    there = column.is_valid().to_numpy().astype(np.uint8)[order] if column.null_count else None
     if kind is Kind.TEXT:
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         names: list[str] = encoded.dictionary.to_pylist()

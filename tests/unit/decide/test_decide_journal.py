@@ -113,7 +113,7 @@ def test_a_customers_entries_are_disclosed_and_go_with_the_customer(connection: 
     rows = JournalRows(held=False)
     (told,) = rows.disclose(connection, person)["decisions_on_request"]
     assert told["placement"] == "app_home"
-    assert told["looked_at"]["assessed_until"] == "day:2027-01-01"
+    assert told["looked_at"]["assessed_until"] == "2027-01-01"
     held = JournalRows(held=True).erase(connection, person)
     assert (held.gone, held.kept) == ({"contact_ledger": 0}, {"decision_journal": 1})
     assert rows.erase(connection, person).gone == {"decision_journal": 1, "contact_ledger": 0}
