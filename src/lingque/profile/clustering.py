@@ -187,9 +187,18 @@ def _scale(name: str, kind: Type, column: pa.ChunkedArray) -> Scale:
     known = values[~np.isnan(values)]
     if not len(known):
         return Scale(tag=name, type=kind, least=0.0, most=0.0, mean=0.0, spread=0.0)
-    least, most = (0.0, 1.0) if kind.kind is Kind.BOOLEAN else (float(np.quantile(known, cut)) for cut in _CUT)
+    least, most = (0.0, 1.0) if kind.kind is Kind.BOOLEAN else _cuts(known)
     cut = np.clip(known, least, most)
     return Scale(tag=name, type=kind, least=least, most=most, mean=float(cut.mean()), spread=float(cut.std()))
+
+
+def _cuts(known: Float64s) -> tuple[float, float]:
+    """The percentiles, rounded to about a hundredth of what lies between them: each is some single customer's value."""
+    least, most = (float(np.quantile(known, cut)) for cut in _CUT)
+    if most <= least:
+        return least, most
+    digits = -math.floor(math.log10((most - least) / 100))
+    return round(least, digits), round(most, digits)
 
 
 def _fitted(method: Method, data: Float64s, clusters: int, seed: int) -> tuple[list[Centre], float]:
