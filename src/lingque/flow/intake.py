@@ -41,7 +41,7 @@ _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "lis
 def catalog_of(services: Services) -> Catalog:
     """The catalog in force."""
     with services.database.reading() as connection:
-        return load_catalog(connection)
+        return services.catalogs.read(connection)
 
 
 def diff(services: Services) -> list[Difference]:
