@@ -30,10 +30,10 @@ from deltalake.transaction import AddAction, RemoveAction
 from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
 from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
+from lingque.warehouse.parquet import write_parquet
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
-ROWS_PER_GROUP = 131_072
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +278,7 @@ def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
         if isinstance(rows, SortedFile):
             rows.path.replace(path)
         else:
-            pq.write_table(rows, half, compression="zstd", row_group_size=ROWS_PER_GROUP)
+            write_parquet(half, [rows])
             half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
