@@ -75,7 +75,7 @@ class Aggregation:
         order = np.lexsort((population, home))
         population, home = population[order], home[order]
         for _, files, walker in by_kernel if len(linked.parties) else ():
-            files.bring_home(linked, _read(walker))
+            files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
         rows = max((files.rows for _, files, _ in by_kernel), default=0)
         wanted = ranges(self.buckets, rows=rows, customers=len(population))
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
@@ -163,12 +163,8 @@ class Aggregation:
 
 def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, links: Links) -> pa.Table:
     _, files, walker = one
-    rows, parts = files.read(buckets, _read(walker))
-    return walker.walk(rows, links, parts=parts)
-
-
-def _read(walker: Walker) -> list[str]:
-    return ["party_id", "event_time", "known_at", "row_key", *walker.columns]
+    piece = files.read(buckets, ["party_id", "event_time", *walker.columns])
+    return walker.walk(piece.rows, links, parts=piece.parts, known_until=piece.known_until, more=piece.more)
 
 
 def _places(known: Int64s, customers: Int64s) -> pa.Array:

@@ -150,10 +150,8 @@ class Columns:
         if self._again is not None:
             column = pa.chunked_array([*column.chunks, *column.take(self._again).chunks], column.type)
         if pa.types.is_dictionary(column.type):
-            column = column.unify_dictionaries()
-        elif kind is not Kind.TEXT:
-            column = column.cast(_ARROW[kind])
-        return _one(column)
+            return _unified(column)
+        return _one(column if kind is Kind.TEXT else column.cast(_ARROW[kind]))
 
     def _column_code(self, name: str, *, ordered: bool, kind: Kind = Kind.TEXT) -> Coded:
         if (name, ordered) not in self._codes:
@@ -192,6 +190,24 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
         return column.chunk(0)
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+
+
+def _unified(column: pa.ChunkedArray) -> pa.Array:
+    """One array with one dictionary, each row touched once."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if not chunks:
+        return pa.array([], column.type)
+    values = pc.unique(pa.concat_arrays([chunk.dictionary for chunk in chunks]))
+    codes, begin = np.empty(len(column), np.int32), 0
+    for chunk in chunks:
+        known = pc.index_in(chunk.dictionary, value_set=values)
+        meant = np.append(known.to_numpy(), len(values)).astype(np.int32)
+        indices = chunk.indices.fill_null(len(known)) if chunk.null_count else chunk.indices
+        np.take(meant, indices.to_numpy(), out=codes[begin : begin + len(chunk)], mode="clip")
+        begin += len(chunk)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == len(values)), values)
 
 
 def _coded(values: pa.Array) -> Coded:

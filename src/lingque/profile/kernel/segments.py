@@ -7,6 +7,7 @@ overlap in time (late rows, parties found to be one person) the customer's rows 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +44,13 @@ class Links:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Where the rows stand: `party`, `time`, `known` and (where the order of equal moments matters) `key` of each, and
-    where each file's rows begin (`parts`, from 0)."""
+    """Where the rows stand: `party` and `time` of each, and where each file's rows begin (`parts`, from 0). `more`
+    reads other columns, `known_at` and `row_key`: only where moments are equal, or segments overlap, they matter."""
 
     party: Int64s
     time: Int64s
-    known: Int64s
-    key: Int64s | None
     parts: tuple[int, ...]
+    more: Callable[[str], Int64s | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,10 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
             next_step="this is a fault of Lingque: please report it with the command you ran",
         )
     # one system tells late what happened at one moment: then the order of the file is not that of knowledge
-    late = (rows.time[1:] == rows.time[:-1]) & (rows.known[1:] < rows.known[:-1]) & ~begins[1:]
+    late = (rows.time[1:] == rows.time[:-1]) & ~begins[1:]
+    if bool(np.any(late)):
+        known = _known(rows)
+        late &= known[1:] < known[:-1]
     starts = np.flatnonzero(begins)
     customers = links.customers_of(rows.party[starts])
     stops = np.append(starts[1:], count)
@@ -95,12 +98,19 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     return _grouped(customers, starts, stops, again=np.empty(0, np.int64))
 
 
+def _known(rows: Rows) -> Int64s:
+    known = rows.more("known_at")
+    if known is None:
+        raise TypeError("every row has a moment at which it was known")
+    return known
+
+
 def _put_in_order(rows: Rows, customers: Int64s, starts: Int64s, stops: Int64s, mixed: Int64s) -> Segments:
     of_mixed = np.isin(customers, mixed)
     again = np.concatenate([np.arange(a, b) for a, b in zip(starts[of_mixed], stops[of_mixed], strict=True)])
     whose = np.repeat(customers[of_mixed], (stops - starts)[of_mixed])
-    keys = (rows.known[again], rows.time[again], whose)
-    order = np.lexsort(keys if rows.key is None else (rows.key[again], *keys))
+    keys, key = (_known(rows)[again], rows.time[again], whose), rows.more("row_key")
+    order = np.lexsort(keys if key is None else (key[again], *keys))
     again, whose = again[order], whose[order]
     edges = np.flatnonzero(np.concatenate([[True], whose[1:] != whose[:-1]]))
     beyond = len(rows.party)
