@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from lingque.flow.intake import apply, catalog_of
 from lingque.govern.access import User, add_user
 from lingque.govern.contracts import Principal, Role
 from lingque.store.runs import Run, finish_run, published_versions
-from lingque.warehouse.tables import ROWS_PER_GROUP, Slice, SortedFile
+from lingque.warehouse.parquet import write_parquet
+from lingque.warehouse.tables import Slice, SortedFile
 
 AS_OF = date(2026, 6, 1)
 BUCKETS = 64
@@ -173,13 +175,8 @@ def _make(folder: Path, size: Size) -> None:
 
 
 def _written(path: Path, batches: Iterator[pa.Table]) -> SortedFile:
-    writer: pq.ParquetWriter | None = None
-    for batch in batches:
-        if writer is None:
-            writer = pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
-        writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
-    if writer is not None:
-        writer.close()
+    first = next(batches)
+    write_parquet(path, chain([first], batches), required=first.column_names)
     return SortedFile(path=path)
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -92,15 +92,23 @@ class Session:
         """Name a statement without running it: for what is read once."""
         self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
 
-    def write_sorted(self, sql: str, order: Sequence[str], parameters: Mapping[str, Any] | None = None) -> SortedFile:
-        """The answer as a Parquet file in that order, never in memory as a whole. Belongs to the session: commit or
-        move it before the session ends. Raises `WarehouseError` where the disk is full."""
+    def write_sorted(
+        self,
+        sql: str,
+        order: Sequence[str],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        required: Collection[str] = (),
+    ) -> SortedFile:
+        """The answer as a Parquet file in that order, never in memory as a whole; `required` columns are never null.
+        Belongs to the session: commit or move it before the session ends. Raises `WarehouseError` where the disk is
+        full."""
         path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
         columns = ", ".join(f'"{name}"' for name in order)
         try:
             found = self._connection.sql(f"{sql} ORDER BY {columns}", params=parameters or None)
             with _full_disk_named(path):
-                write_parquet(path, _pieces(found.to_arrow_reader(_FETCHED)))
+                write_parquet(path, _pieces(found.to_arrow_reader(_FETCHED)), required=required)
         except duckdb.OutOfMemoryException as error:
             raise too_large() from error
         except duckdb.IOException as error:

@@ -95,6 +95,8 @@ class DeltaTables:
                 raise ValueError(f"{one.table} and {target.table} cannot be committed in one transaction")
             _check(its_rows, one)
         schema = pa.unify_schemas([its_rows.schema for _, its_rows in slices], promote_options="permissive")
+        # what is never null in one file may be in another
+        schema = pa.schema([field.with_nullable(True) for field in schema])
         table = self._open(target.table)
         if table is not None and table.transaction_version(run_id) == table.version():
             return int(table.version())  # this run committed here and died before it could publish
@@ -278,7 +280,7 @@ def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
         if isinstance(rows, SortedFile):
             rows.path.replace(path)
         else:
-            write_parquet(half, [rows])
+            write_parquet(half, [rows], required=[n for n in rows.column_names if not rows.column(n).null_count])
             half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)

@@ -144,22 +144,24 @@ class Columns:
 
     def _whole(self, name: str, kind: Kind) -> pa.Array:
         """The column as one array, what is read again behind the rest."""
+        return _one(self._column(name, kind).cast(_ARROW[kind]))
+
+    def _column(self, name: str, kind: Kind) -> pa.ChunkedArray:
         if name not in self._table.column_names:
-            return pa.nulls(len(self._ones), _ARROW[kind])
+            return pa.chunked_array([pa.nulls(len(self._ones), _ARROW[kind])])
         column = self._table.column(name)
         if self._again is not None:
             column = pa.chunked_array([*column.chunks, *column.take(self._again).chunks], column.type)
-        if pa.types.is_dictionary(column.type):
-            return _unified(column)
-        return _one(column if kind is Kind.TEXT else column.cast(_ARROW[kind]))
+        return column
 
     def _column_code(self, name: str, *, ordered: bool, kind: Kind = Kind.TEXT) -> Coded:
         if (name, ordered) not in self._codes:
             if ordered:
                 self._codes[name, True] = self._column_code(name, ordered=False, kind=kind).in_order()
             else:
-                whole = self._whole(name, kind)
-                self._codes[name, False] = _coded(whole)
+                column = self._column(name, kind)
+                texts = pa.types.is_dictionary(column.type)
+                self._codes[name, False] = _unified(column) if texts else _coded(_one(column))
         return self._codes[name, ordered]
 
     def _code(self, node: Node, *, ordered: bool) -> Coded:
@@ -192,22 +194,21 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
 
 
-def _unified(column: pa.ChunkedArray) -> pa.Array:
-    """One array with one dictionary, each row touched once."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
+def _unified(column: pa.ChunkedArray) -> Coded:
+    """Every chunk has a dictionary of its own: one for all of them, each row touched once."""
     chunks = [chunk for chunk in column.chunks if len(chunk)]
-    if not chunks:
-        return pa.array([], column.type)
-    values = pc.unique(pa.concat_arrays([chunk.dictionary for chunk in chunks]))
-    codes, begin = np.empty(len(column), np.int32), 0
+    if len(chunks) < 2:
+        return _coded(chunks[0] if chunks else pa.array([], column.type))
+    together = pa.concat_arrays([chunk.dictionary for chunk in chunks]).dictionary_encode()
+    values, meanings = together.dictionary, together.indices.to_numpy()
+    codes, begin, passed = np.empty(len(column), np.int32), 0, 0
     for chunk in chunks:
-        known = pc.index_in(chunk.dictionary, value_set=values)
-        meant = np.append(known.to_numpy(), len(values)).astype(np.int32)
-        indices = chunk.indices.fill_null(len(known)) if chunk.null_count else chunk.indices
+        count = len(chunk.dictionary)
+        meant = np.append(meanings[passed : passed + count], np.int32(len(values)))
+        indices = chunk.indices.fill_null(count) if chunk.null_count else chunk.indices
         np.take(meant, indices.to_numpy(), out=codes[begin : begin + len(chunk)], mode="clip")
-        begin += len(chunk)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == len(values)), values)
+        begin, passed = begin + len(chunk), passed + count
+    return Coded(codes=codes, values=values)
 
 
 def _coded(values: pa.Array) -> Coded:

@@ -38,11 +38,18 @@ class Gate:
 
 @dataclass(kw_only=True)
 class Kept:
-    """What one thing that is kept needs: how it begins, and what a row does to it."""
+    """What one thing that is kept needs: how it begins, and what a row does to it, under its name or another.
+
+    `adds_up`: it is whole numbers to which rows add.
+    """
 
     name: str
     begin: list[str]
-    step: Callable[[RowCode], None]
+    step: Callable[[str, RowCode], None]
+    adds_up: bool
+
+    def begins(self, name: str) -> list[str]:
+        return [one.format(name) for one in self.begin]
 
 
 @dataclass(kw_only=True)
@@ -114,7 +121,10 @@ class Measuring:
         return self._keep(block, ("false", shape(condition)), ["{0} = 0"], step)
 
     def total(self, block: Block, operand: Node) -> str:
-        """Exactly: `<name>h` × 2³² + `<name>l`. Of numbers: `<name>h` and what rounding lost of it, `<name>l`."""
+        """Exactly: `<name>h` × 2³² + `<name>l`. Of numbers: `<name>h` and what rounding lost of it, `<name>l`.
+
+        What fits into 32 bits goes into `l` alone, which holds 2³¹ of them; of the rest `h` takes the upper part.
+        """
 
         def step(name: str, row: RowCode) -> None:
             value = row.value(operand)
@@ -126,9 +136,13 @@ class Measuring:
                     f"{name}h = {name}t",
                 ]
             else:
-                high = row.kept(("high", shape(operand)), f"{value} >> 32")
-                low = row.kept(("low", shape(operand)), f"{value} & 4294967295")
-                lines = [f"{name}h += {high}", f"{name}l += {low}"]
+                high = row.kept(("high", shape(operand)), f"({value} + 2147483648) >> 32")
+                lines = [
+                    f"{name}l += {value}",
+                    f"if {high} != 0:",
+                    f"    {name}h += {high}",
+                    f"    {name}l -= {high} << 32",
+                ]
             _if(row, row.known(operand), *lines)
 
         zero = "0.0" if operand.type.kind is Kind.NUMBER else "0"
@@ -176,22 +190,16 @@ class Measuring:
         return self._keep(block, "oldest time", ["{0}v = 0", "{0}k = False"], step)
 
     def distinct(self, block: Block, operand: Node) -> str:
-        """A stamp per code says for which customer it was last seen: nothing is cleared between customers."""
         if block.gate.period is not None:
             raise UnsupportedError("count_distinct() per period")
         code = self._code(operand)
 
         def step(name: str, row: RowCode) -> None:
-            _if(
-                row,
-                f"d{code}[r] < sizes[{code}] and {name}s[d{code}[r]] != c + 1",
-                f"{name}s[d{code}[r]] = c + 1",
-                f"{name} += 1",
-            )
+            known, times = self._seen(block, code, row)
+            row.line(f"if {known} and {times} == 1:")
+            row.line(f"    {name} += 1")
 
-        name = self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
-        self._stamp(code, f"{name}s")
-        return name
+        return self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
 
     def top(self, block: Block, operand: Node) -> str:
         """Which code occurs most often, of equals the least: counts only grow, so the best so far is the best."""
@@ -201,23 +209,35 @@ class Measuring:
         self.ordered.add(code)
 
         def step(name: str, row: RowCode) -> None:
-            row.line(f"{name}i = np.int64(d{code}[r])")
-            row.line(f"if {name}i < sizes[{code}]:")
-            row.line(f"    if {name}s[{name}i] != c + 1:")
-            row.line(f"        {name}s[{name}i] = c + 1")
-            row.line(f"        {name}y[{name}i] = 0")
-            row.line(f"    {name}y[{name}i] += 1")
-            row.line(f"    {name}n = {name}y[{name}i]")
-            row.line(f"    if {name}n > {name}b or ({name}n == {name}b and {name}i < {name}v):")
-            row.line(f"        {name}b = {name}n")
-            row.line(f"        {name}v = {name}i")
-            row.line(f"        {name}k = True")
+            known, times = self._seen(block, code, row)
+            value = row.kept(("code", code), _code_of(code))
+            row.line(f"if {known} and ({times} > {name}b or ({times} == {name}b and {value} < {name}v)):")
+            row.line(f"    {name}b = {times}")
+            row.line(f"    {name}v = {value}")
+            row.line(f"    {name}k = True")
 
         begins = ["{0}b = 0", "{0}v = 0", "{0}k = False"]
-        name = self._keep(block, ("top", shape(operand)), begins, step)
-        self._stamp(code, f"{name}s")
-        self._stamp(code, f"{name}y")
-        return name
+        return self._keep(block, ("top", shape(operand)), begins, step)
+
+    def _seen(self, block: Block, code: int, row: RowCode) -> tuple[str, str]:
+        """Has the row such a value, and the how manieth of the customer's it is then, in this block.
+
+        Nothing is cleared between customers: each counts on from where the rows of those before it ended (`passed`),
+        and what is less was another's.
+        """
+        known = row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
+        value = row.kept(("code", code), _code_of(code))
+        key = ("seen", block.check, code)
+        times = row.found(key)
+        if times is None:
+            name = f"y{code}_{len(self.stamps)}"
+            self.stamps.append((code, name))
+            times = row.named(key)
+            row.line(f"if {known}:")
+            row.line(f"    {times} = max({name}[np.uint64({value})], passed) + 1")
+            row.line(f"    {name}[np.uint64({value})] = {times}")
+            row.line(f"    {times} -= passed")
+        return known, times
 
     def not_followed(self, block: Block, measure: NotFollowed) -> str:
         span = measure.days * HOURS_24
@@ -235,13 +255,11 @@ class Measuring:
         if found is None:
             self._count += 1
             name = f"a{self._count}"
-            found = Kept(name=name, begin=[one.format(name) for one in begin], step=lambda row: step(name, row))
+            kind = key[0] if isinstance(key, tuple) else key
+            adds_up = kind in ("count", "present", "true", "false", "total") and not begin[0].endswith("0.0")
+            found = Kept(name=name, begin=begin, step=step, adds_up=adds_up)
             block.kept[key] = found
         return found.name
-
-    def _stamp(self, code: int, name: str) -> None:
-        if (code, name) not in self.stamps:
-            self.stamps.append((code, name))
 
     def _code(self, operand: Node) -> int:
         """The place of the code of a column, or of a text worked out of one column of texts."""
@@ -265,14 +283,18 @@ def _value(measuring: Measuring, row: RowCode, operand: Node, *, ordered: bool =
     code = measuring._code(operand)
     if ordered:
         measuring.ordered.add(code)
-    return row.kept(("code", code), f"np.int64(d{code}[r])")
+    return row.kept(("code", code), _code_of(code))
+
+
+def _code_of(code: int) -> str:
+    return f"np.int64(d{code}[q])"
 
 
 def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
     if operand.type.kind is not Kind.TEXT:
         return row.known(operand)
     code = measuring._code(operand)
-    return row.kept(("coded", code), f"d{code}[r] < sizes[{code}]")
+    return row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
 
 
 def _not(known: str, flag: str) -> str:

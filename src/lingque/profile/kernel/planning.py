@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.model import AggregateTag
+from lingque.profile.kernel.choosing import choice_of
 from lingque.profile.kernel.needs import UnsupportedError, shape
 from lingque.profile.kernel.plan import Plan
 from lingque.profile.kernel.source import kernel_of
 
-TAGS_PER_KERNEL = 24
+TAGS_PER_KERNEL = 64
 """More make a compilation long, fewer walk the rows more often."""
 
 
@@ -41,6 +42,8 @@ def _groups(tags: Sequence[AggregateTag]) -> list[list[AggregateTag]]:
         count *= 2
     groups: dict[int, list[AggregateTag]] = {}
     for tag in tags:
-        asked = hashlib.sha256(repr(shape(tag.where)).encode()).digest()
+        choice = choice_of(tag.where)  # those that want other texts of one column gain by each other
+        about = shape(tag.where) if choice is None else (choice.column, shape(choice.rest))
+        asked = hashlib.sha256(repr(about).encode()).digest()
         groups.setdefault(asked[0] * count // 256, []).append(tag)
     return [groups[place] for place in sorted(groups)]

@@ -50,15 +50,20 @@ class RowCode:
         self._outer = outer
         self._names: dict[Hashable, str] = {}
 
-    def inside(self, *, check: int) -> RowCode:
-        return RowCode(self.needs, indent=self.indent + 1, outer=self, check=check)
+    def inside(self, *, check: int, asked: str) -> RowCode:
+        """A block within this one; where nothing is asked, this one goes on to know what it did."""
+        if asked:
+            return RowCode(self.needs, indent=self.indent + 1, outer=self, check=check)
+        inner = RowCode(self.needs, indent=self.indent, outer=self, check=check)
+        inner._names = self._names
+        return inner
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
 
     def kept(self, key: Hashable, text: str) -> str:
         """The variable that holds the expression, written where it is first asked for."""
-        found = self._found(key)
+        found = self.found(key)
         if found is None:
             if text in (TRUE, FALSE) or text.isidentifier():
                 found = text
@@ -68,26 +73,32 @@ class RowCode:
             self._names[key] = found
         return found
 
-    def _found(self, key: Hashable) -> str | None:
-        return self._names.get(key) or (self._outer._found(key) if self._outer else None)
+    def named(self, key: Hashable) -> str:
+        """A new variable for it, which the caller writes."""
+        self._names[key] = self.needs.fresh()
+        return self._names[key]
+
+    def found(self, key: Hashable) -> str | None:
+        """The variable that holds it, where it was written before."""
+        return self._names.get(key) or (self._outer.found(key) if self._outer else None)
 
     # Conditions
 
     def true(self, node: Node) -> str:
         """Is the condition true of the row?"""
         key = ("true", shape(node))
-        return self._found(key) or self.kept(key, self._truth(node, wanted=True))
+        return self.found(key) or self.kept(key, self._truth(node, wanted=True))
 
     def false(self, node: Node) -> str:
         """Is it false?"""
         key = ("false", shape(node))
-        return self._found(key) or self.kept(key, self._truth(node, wanted=False))
+        return self.found(key) or self.kept(key, self._truth(node, wanted=False))
 
     def _truth(self, node: Node, *, wanted: bool) -> str:
         column = tested_column(node)
         if column is not None:
             text, test = self.needs.test(column, node)
-            return f"(t{text}[c{text}[r], {test}] == {1 if wanted else 0})"
+            return f"(t{text}[np.uint32(c{text}[q]), {test}] == {1 if wanted else 0})"
         match node:
             case Constant():
                 return TRUE if node.value is wanted else FALSE
@@ -167,12 +178,12 @@ class RowCode:
     def value(self, node: Node) -> str:
         """What the value is; anything where it is not known."""
         key = ("value", shape(node))
-        return self._found(key) or self.kept(key, self._value(node))
+        return self.found(key) or self.kept(key, self._value(node))
 
     def known(self, node: Node) -> str:
         """Is the value not null?"""
         key = ("known", shape(node))
-        return self._found(key) or self.kept(key, self._known(node))
+        return self.found(key) or self.kept(key, self._known(node))
 
     def _value(self, node: Node) -> str:
         if node.type.kind is Kind.TEXT:
@@ -247,11 +258,11 @@ class RowCode:
         if node.type.kind is Kind.TEXT:
             return self.true(Unary(operator="is not null", operand=node, type=BOOLEAN, position=node.position))
         place = self.needs.number(node)
-        return f"(k{place}[r] != 0)" if node.name in self.needs.nullable else TRUE
+        return f"(k{place}[q] != 0)" if node.name in self.needs.nullable else TRUE
 
     def _column(self, node: Name) -> str:
         place = self.needs.number(node)
-        return f"x{place}[r]" if node.type.kind is Kind.NUMBER else f"np.int64(x{place}[r])"
+        return f"x{place}[q]" if node.type.kind is Kind.NUMBER else f"np.int64(x{place}[q])"
 
     def _as(self, node: Node, part: Node) -> str:
         """A whole number beside numbers becomes one."""
