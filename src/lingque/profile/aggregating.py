@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_sql import quote
-from lingque.catalog.expressions.tree import of_nothing
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import WarehouseError
@@ -78,16 +76,19 @@ class Aggregation:
             files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
         rows = max((files.rows for _, files, _ in by_kernel), default=0)
         wanted = ranges(self.buckets, rows=rows, customers=len(population))
+        edges = [np.searchsorted(home, buckets) for buckets in wanted]
+        slices = [population[first:after] for first, after in edges]
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
             waiting: list[list[Future[pa.Table]]] = []
-            for number, buckets in enumerate(wanted):
+            for number, customers in enumerate(slices):
                 while len(waiting) < len(wanted) and len(waiting) <= number + WORKERS:
-                    ahead = wanted[len(waiting)]
-                    waiting.append([pool.submit(_walked, one, ahead, linked) for one in by_kernel])
-                first, after = np.searchsorted(home, buckets)
+                    ahead = len(waiting)
+                    waiting.append(
+                        [pool.submit(_walked, one, wanted[ahead], slices[ahead], linked) for one in by_kernel]
+                    )
                 found = [future.result() for future in waiting[number]]
                 waiting[number] = []
-                yield self._together(tags, population[first:after], by_sql, found)
+                yield self._together(tags, customers, by_sql, found)
 
     def _split(
         self, tags: Sequence[AggregateTag], versions: Mapping[str, int]
@@ -147,32 +148,22 @@ class Aggregation:
         self, tags: Sequence[AggregateTag], customers: Int64s, by_sql: Sequence[Reading], found: Sequence[pa.Table]
     ) -> pa.Table:
         made: dict[str, Any] = {"customer_id": pa.array(customers)}
-        if by_sql:
-            self.session.add_arrow("_customers", pa.table(made))
-            rows = self.session.ask(typed_sql("_customers", by_sql)).sort_by("customer_id")
-            found = [rows, *found]
-        by_name = {tag.name: tag for tag in tags}
         for table in found:
-            places = _places(table.column("customer_id").to_numpy(), customers)
-            for name in table.column_names[1:]:
-                values = table.column(name).take(places)
-                nothing = of_nothing(by_name[name].value)
-                made[name] = values if nothing is None else pc.fill_null(values, nothing)
+            made |= {name: table.column(name) for name in table.column_names[1:]}
+        if by_sql:
+            self.session.add_arrow("_customers", pa.table({"customer_id": made["customer_id"]}))
+            rows = self.session.ask(typed_sql("_customers", by_sql)).sort_by("customer_id")
+            places = pa.array(np.argsort(np.argsort(customers)))
+            made |= {name: rows.column(name).take(places) for name in rows.column_names[1:]}
         return pa.table({"customer_id": made["customer_id"], **{tag.name: made[tag.name] for tag in tags}})
 
 
-def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, links: Links) -> pa.Table:
+def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, customers: Int64s, links: Links) -> pa.Table:
     _, files, walker = one
     piece = files.read(buckets, ["party_id", "event_time", *walker.columns])
-    return walker.walk(piece.rows, links, parts=piece.parts, known_until=piece.known_until, more=piece.more)
-
-
-def _places(known: Int64s, customers: Int64s) -> pa.Array:
-    """Where each customer stands among those known in ascending order; null where it does not."""
-    if len(known) == 0:
-        return pa.nulls(len(customers), pa.int64())
-    places = np.minimum(np.searchsorted(known, customers), len(known) - 1)
-    return pa.array(places, pa.int64(), mask=known[places] != customers)
+    return walker.walk(
+        piece.rows, links, customers=customers, parts=piece.parts, known_until=piece.known_until, more=piece.more
+    )
 
 
 def _is_text(contract: DataContract, name: str) -> bool:

@@ -85,6 +85,7 @@ OF_TIME = [
     {"value": "trend(sum(amount))", "window": "3 days"},
     {"value": "every(day, sum(visits) >= 0 and count(*) > 0)", "window": "3 days"},
     {"value": "count_periods(week, max(amount) > cny(0.01))", "window": "14 days"},
+    {"value": "every(day, max(visits) > 0 or count_distinct(active) = 2)", "window": "3 days"},
     {"value": "not_followed(visits = 0, visits > 0, 2 days)", "window": "6 months"},
     {"value": "sum(amount)", "window": "since city = 'a'"},
     {"value": "count(*)", "window": "since visits > 1"},

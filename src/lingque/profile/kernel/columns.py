@@ -161,7 +161,7 @@ class Columns:
             else:
                 column = self._column(name, kind)
                 texts = pa.types.is_dictionary(column.type)
-                self._codes[name, False] = _unified(column) if texts else _coded(_one(column))
+                self._codes[name, False] = _coded(_one(column.unify_dictionaries() if texts else column))
         return self._codes[name, ordered]
 
     def _code(self, node: Node, *, ordered: bool) -> Coded:
@@ -192,23 +192,6 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
         return column.chunk(0)
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
-
-
-def _unified(column: pa.ChunkedArray) -> Coded:
-    """Every chunk has a dictionary of its own: one for all of them, each row touched once."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    if len(chunks) < 2:
-        return _coded(chunks[0] if chunks else pa.array([], column.type))
-    together = pa.concat_arrays([chunk.dictionary for chunk in chunks]).dictionary_encode()
-    values, meanings = together.dictionary, together.indices.to_numpy()
-    codes, begin, passed = np.empty(len(column), np.int32), 0, 0
-    for chunk in chunks:
-        count = len(chunk.dictionary)
-        meant = np.append(meanings[passed : passed + count], np.int32(len(values)))
-        indices = chunk.indices.fill_null(count) if chunk.null_count else chunk.indices
-        np.take(meant, indices.to_numpy(), out=codes[begin : begin + len(chunk)], mode="clip")
-        begin, passed = begin + len(chunk), passed + count
-    return Coded(codes=codes, values=values)
 
 
 def _coded(values: pa.Array) -> Coded:

@@ -55,14 +55,33 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """Customers in ascending order; the segments of customer `i` are `first[i]` … `first[i + 1]`, each with rows
-    `starts` … `stops`. `again`: rows that are read once more, in this order, behind all others."""
+    """Customers, ascending as `segments_of` gives them; customer `i` has the segments `first[i]` … `first[i + 1]`, each
+    with rows `starts` … `stops`. `again`: rows that are read once more, in this order, behind all others."""
 
     customers: Int64s
     first: Int64s
     starts: Int64s
     stops: Int64s
     again: Int64s
+
+    def of(self, customers: Int64s) -> Segments:
+        """The segments of these customers, in their order; some may have none."""
+        places = np.minimum(np.searchsorted(self.customers, customers), max(len(self.customers) - 1, 0))
+        counts = np.zeros(len(customers), np.int64)
+        begins = np.zeros(len(customers), np.int64)
+        if len(self.customers):
+            there = self.customers[places] == customers
+            begins = self.first[places]
+            counts = np.where(there, self.first[places + 1] - begins, 0)
+        first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        chosen = np.repeat(begins - first[:-1], counts) + np.arange(first[-1])
+        return Segments(
+            customers=customers,
+            first=first,
+            starts=self.starts[chosen],
+            stops=self.stops[chosen],
+            again=self.again,
+        )
 
 
 def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:

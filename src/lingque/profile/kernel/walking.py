@@ -52,11 +52,12 @@ class Walker:
         table: pa.Table,
         links: Links,
         *,
+        customers: Int64s | None = None,
         parts: tuple[int, ...] = (0,),
         known_until: int | None = None,
         more: Callable[[Sequence[str]], pa.Table] | None = None,
     ) -> pa.Table:
-        """`customer_id` (ascending) and each tag, for every customer with rows here.
+        """`customer_id` and each tag: of these customers in their order, or of all with rows here in ascending order.
 
         `parts`: where the rows of each file begin. Within one they stand by customer and time. `known_until`: by when
         everything here was known; `more` gives columns that `table` does not have: `known_at` and `row_key` are needed
@@ -72,6 +73,8 @@ class Walker:
 
         rows = Rows(party=_integers(table, "party_id"), time=_integers(table, "event_time"), parts=parts, more=other)
         found = segments_of(rows, links, table=self.plan.contract.contract)
+        if customers is not None:
+            found = found.of(customers)
         time = _followed(rows.time, found.again)
         known = None if known_until is not None and known_until <= self.at.known_by else other("known_at")
         if known is not None:
@@ -120,11 +123,11 @@ class Walker:
             known = known & also & (earlier != 0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = values.astype(np.float64) / earlier.astype(np.float64)
-            return pa.array(values, pa.float64(), mask=~known)
+            return _array(values, known, pa.float64())
         if slot.code is not None:
             return _decoded(codes[slot.code], values, known)
         if isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure"):
-            return pa.array(days_until(self.at.as_of, values, self.calendar), pa.int64(), mask=~known)
+            return _array(days_until(self.at.as_of, values, self.calendar), known, pa.int64())
         return _typed(values, known, tag.type.kind)
 
 
@@ -141,17 +144,22 @@ def days_until(as_of: date, instants: Int64s, calendar: BusinessCalendar) -> Int
 def _typed(values: NDArray[Any], known: NDArray[np.bool_], kind: Kind) -> pa.Array:
     match kind:
         case Kind.BOOLEAN:
-            return pa.array(values != 0, pa.bool_(), mask=~known)
+            return _array(values != 0, known, pa.bool_())
         case Kind.DATE:
-            return pa.array(values.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())
+            return _array(values.astype(np.int32), known, pa.int32()).cast(pa.date32())
         case Kind.NUMBER:
-            return pa.array(values, pa.float64(), mask=~known)
+            return _array(values, known, pa.float64())
         case _:
-            return pa.array(values, pa.int64(), mask=~known)
+            return _array(values, known, pa.int64())
+
+
+def _array(values: NDArray[Any], known: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
+    """Without a copy where everything is known."""
+    return pa.array(values, kind) if bool(known.all()) else pa.array(values, kind, mask=~known)
 
 
 def _decoded(code: Coded, values: Int64s, known: NDArray[np.bool_]) -> pa.Array:
-    return pc.take(code.values, pa.array(values, pa.int64(), mask=~known))
+    return pc.take(code.values, _array(values, known, pa.int64()))
 
 
 def _integers(table: pa.Table, name: str) -> Int64s:
