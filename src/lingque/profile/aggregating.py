@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -120,8 +122,23 @@ class Aggregation:
         return by_kernel, by_sql
 
     def _compute(self, reading: Reading) -> None:
-        self.session.add_relation(reading.name, aggregates_sql(reading, self._source(reading), self.at, self.calendar))
+        source = self._source(reading)
+        try:
+            self.session.add_relation(reading.name, aggregates_sql(reading, source, self.at, self.calendar))
+        except duckdb.OutOfRangeException as error:  # the engine tells the value, and not whose it is
+            raise _does_not_fit(self._guilty(reading, source)) from error
         _refuse_overflow(self.session.ask(overflow_sql(reading)).to_pylist()[0])
+
+    def _guilty(self, reading: Reading, source: str) -> list[str]:
+        """The tags that cannot be computed, each by itself."""
+        found: list[str] = []
+        for tag in reading.tags:
+            alone = dataclasses.replace(reading, tags=(tag,))
+            try:
+                self.session.ask(aggregates_sql(alone, source, self.at, self.calendar))
+            except duckdb.OutOfRangeException:
+                found.append(tag.name)
+        return found
 
     def _source(self, reading: Reading) -> str:
         """Events are read where they stand; what holds, and how long, is worked out once for all tags on it."""
@@ -168,6 +185,14 @@ def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, customers
 
 def _is_text(contract: DataContract, name: str) -> bool:
     return contract.columns[name].type == "text" and contract.columns[name].role != "reference"
+
+
+def _does_not_fit(tags: Sequence[str]) -> WarehouseError:
+    names = ", ".join(f"'{tag}'" for tag in tags)
+    return WarehouseError(
+        f"{'tag' if len(tags) == 1 else 'each of the tags'} {names} does not fit into 64 bits, or into 128 on its way",
+        next_step="look for wrong amounts in its table, or shorten its window",
+    )
 
 
 def _refuse_overflow(counts: Mapping[str, Any]) -> None:

@@ -58,6 +58,11 @@ def test_most_of_what_is_made_up_has_a_kernel() -> None:
 
 WHERE = {"where": "(city like 'a%' or visits > 0) and not (amount = cny(0))"}
 OPERANDS = ("visits", "amount", "city", "born", "active")
+CHOICES = (
+    "city = 'a'", "city = 'b'", "city in ('aa', 'c')", "city = 'a' and active", "city = 'b' and active",
+    "active and city in ('c')", "city in ('a', 'b')",
+)  # fmt: skip
+"""At most one of the first three is true of a row, and of the next three; the last overlaps."""
 COMMON = [
     *(
         {"value": f"{name}({of})", "window": "1 month"} | WHERE
@@ -78,6 +83,19 @@ COMMON = [
     {"value": "sum(years_between(born, as_of))", "window": "next 2 days"},
     {"value": "max(coalesce(visits, 7) + 1)", "window": "last 2 calendar months"},
     {"value": "last(coalesce(city, 'none'))", "window": "1 month"},
+    {"value": "stddev(visits)", "window": "1 month"},
+    {"value": "stddev(amount)", "window": "ever"} | WHERE,
+    *({"value": f"top({of}, {weight})", "window": "3 days"} for of in OPERANDS[2:4] for weight in OPERANDS[:2]),
+    {"value": "max(least(visits, 3) + greatest(abs(visits), 1))", "window": "1 month"},
+    {"value": "sum(round(amount / cny(3)) + floor(visits * 0.5) - ceil(visits / 3))", "window": "1 month"},
+    {"value": "min(cast(visits * 1.7 as integer) + cast(active as integer))", "window": "1 month"},
+    {"value": "max(cast(amount as number))", "window": "1 month"},
+    *(
+        {"value": f"{name}(visits)", "where": where, "window": window}
+        for name in ("sum", "count", "max")
+        for where in CHOICES
+        for window in ("3 days", "1 month")
+    ),
 ]
 OF_TIME = [
     {"value": "recency()", "window": "1 month"},
@@ -157,11 +175,15 @@ def test_a_calculation_that_does_not_fit_names_the_tag(value: str) -> None:
 
 def test_what_has_no_kernel_is_left_to_sql_with_the_reason() -> None:
     definitions = [
-        {"value": "stddev(amount)", "window": "1 day"},
-        {"value": "top(city, amount)", "window": "1 day"},
-        {"value": "max(abs(visits))", "window": "1 day"},
+        {"value": "stddev(visits / 3)", "window": "1 day"},
+        {"value": "top(active)", "window": "1 day"},
+        {"value": "max(cast(city as integer))", "window": "1 day"},
         {"value": "count(*)", "window": "1 day"},
     ]
     plan = plan_of(tags_of("event", definitions[0])[0].contract, tags_of("event", *definitions))
-    assert [reason for _, reason in plan.by_sql] == ["stddev()", "top() by weight", "abs()"]
+    assert [reason for _, reason in plan.by_sql] == [
+        "stddev() of numbers, the last digits of which depend on the order of rows",
+        "the commonest of true and false",
+        "cast() of a text",
+    ]
     assert [tag.name for kernel in plan.kernels for tag in kernel.tags] == ["tag_3"]

@@ -26,14 +26,22 @@ def plan_of(contract: DataContract, tags: Sequence[AggregateTag], *, lacking: Co
     able: list[AggregateTag] = []
     by_sql: list[tuple[AggregateTag, str]] = []
     for tag in tags:
-        try:
-            kernel_of([tag], nullable)
-        except UnsupportedError as reason:
-            by_sql.append((tag, str(reason)))
-        else:
+        gap = kernel_gap(tag, nullable)
+        if gap is None:
             able.append(tag)
+        else:
+            by_sql.append((tag, gap))
     kernels = tuple(kernel_of(group, nullable) for group in _groups(able))
     return Plan(contract=contract, kernels=kernels, by_sql=tuple(by_sql))
+
+
+def kernel_gap(tag: AggregateTag, nullable: frozenset[str] = frozenset()) -> str | None:
+    """What of the tag no kernel computes: SQL serves it every night, and it cannot be live. None where one does."""
+    try:
+        kernel_of([tag], nullable)
+    except UnsupportedError as reason:
+        return str(reason)
+    return None
 
 
 def _groups(tags: Sequence[AggregateTag]) -> list[list[AggregateTag]]:

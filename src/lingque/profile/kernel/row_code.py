@@ -17,6 +17,7 @@ from lingque.catalog.expressions.tree import (
     Binary,
     Call,
     Case,
+    Cast,
     Coalesce,
     Constant,
     Name,
@@ -27,12 +28,15 @@ from lingque.catalog.expressions.tree import (
     fixed_day,
 )
 from lingque.catalog.expressions.types import BOOLEAN, Kind
+from lingque.core.money import EXPONENTS
 from lingque.profile.kernel.logic import FALSE, TRUE, both, chosen, either, negated
 from lingque.profile.kernel.needs import Needs, UnsupportedError, shape, tested_column
 
 _COMPARED = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _BADLY = {"+": "added_badly", "-": "taken_badly", "*": "multiplied_badly"}
 _OF_DAYS = {"years_between": "full_years", "year": "year_of", "month": "month_of", "day": "day_of"}
+_ROUNDED = {"round": "rounded", "floor": "np.floor", "ceil": "np.ceil"}
+_INSIDE = "((-9223372036854775808.0 <= {0}) & ({0} < 9223372036854775808.0))"
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -203,10 +207,61 @@ class RowCode:
                 return self._first(node)
             case _ if node.type.kind is Kind.BOOLEAN:
                 return f"(1 if {self.true(node)} else 0)"
-            case Call() if node.function in _OF_DAYS:
-                return f"{_OF_DAYS[node.function]}({', '.join(self.value(one) for one in node.arguments)})"
             case _:
-                raise UnsupportedError(_called(node))
+                return self._called(node)
+
+    def _called(self, node: Node) -> str:
+        match node:
+            case Call():
+                return self._function(node)
+            case Cast():
+                return self._converted(node)
+            case _:
+                raise UnsupportedError(type(node).__name__.lower())
+
+    def _function(self, node: Call) -> str:
+        values = [self.value(one) for one in node.arguments]
+        match node.function:
+            case "least" | "greatest":
+                return self._outermost(node)
+            case "abs":
+                if node.type.kind is not Kind.NUMBER:
+                    self._refuse(self.known(node.arguments[0]), f"{values[0]} < -9223372036854775807")
+                return f"abs({values[0]})"
+            case "round" | "floor" | "ceil":
+                return values[0] if node.type.kind is Kind.INTEGER else f"{_ROUNDED[node.function]}({values[0]})"
+            case _:
+                return f"{_OF_DAYS[node.function]}({', '.join(values)})"
+
+    def _outermost(self, node: Call) -> str:
+        """The least or the greatest of those that are known."""
+        sign = "<" if node.function == "least" else ">"
+        result, known = self._as(node, node.arguments[0]), self.known(node.arguments[0])
+        for one in node.arguments[1:]:
+            value, also = self._as(node, one), self.known(one)
+            better = both(also, either(negated(known), f"({value} {sign} {result})"))
+            result = self.kept(("outer", shape(node), shape(one)), chosen(better, value, result))
+            known = either(known, also)
+        return result
+
+    def _converted(self, node: Cast) -> str:
+        if node.operand.type.kind is Kind.TEXT:
+            raise UnsupportedError("cast() of a text")
+        value = self.value(node.operand)
+        match node.operand.type.kind, node.type.kind:
+            case Kind.NUMBER, Kind.INTEGER:
+                # what does not fit is nothing; no number out of range may reach the conversion
+                return f"(np.int64(np.trunc({value})) if {_INSIDE.format(value)} else 0)"
+            case Kind.MONEY, Kind.NUMBER:
+                return f"(float({value}) / {10.0 ** EXPONENTS[node.operand.type.currency]!r})"
+            case Kind.INTEGER | Kind.BOOLEAN, Kind.NUMBER:
+                return f"float({value})"
+            case (Kind.BOOLEAN, Kind.INTEGER):
+                return value
+            case source, target if source is target:
+                return value
+            case _:
+                raise UnsupportedError(f"cast() of a {node.operand.type.kind.value}")
 
     def _calculated(self, node: Node) -> str:
         match node:
@@ -229,22 +284,27 @@ class RowCode:
                 return self._column_known(node)
             case _ if node.type.kind is Kind.BOOLEAN:
                 return either(self.true(node), self.false(node))
+            case _:
+                return self._known_of(node)
+
+    def _known_of(self, node: Node) -> str:
+        match node:
             case Case():
                 result = self.known(node.otherwise)
                 for when, then in reversed(node.branches):
                     result = chosen(self.true(when), self.known(then), result)
                 return result
-            case Coalesce():
+            case Coalesce() | Call(function="least" | "greatest"):
                 result = FALSE
-                for choice in node.choices:
-                    result = either(result, self.known(choice))
+                for part in node.parts:
+                    result = either(result, self.known(part))
                 return result
-            case AsOf() | Shifted() | Unary() | Binary():
-                return self._parts_known(node)
-            case Call() if node.function in _OF_DAYS:
+            case Cast() if (node.operand.type.kind, node.type.kind) == (Kind.NUMBER, Kind.INTEGER):
+                return both(self.known(node.operand), _INSIDE.format(self.value(node.operand)))
+            case AsOf() | Shifted() | Unary() | Binary() | Call() | Cast():
                 return self._parts_known(node)
             case _:
-                raise UnsupportedError(_called(node))
+                raise UnsupportedError(type(node).__name__.lower())
 
     def _parts_known(self, node: Node) -> str:
         result = TRUE
@@ -307,10 +367,6 @@ class RowCode:
     def _refuse(self, known: str, badly: str) -> None:
         self.line(f"if {both(known, f'({badly})')}:")
         self.line(f"    failed[{self.check}] = 1")
-
-
-def _called(node: Node) -> str:
-    return f"{node.function}()" if isinstance(node, Call) else type(node).__name__.lower()
 
 
 def _literal(value: Any) -> str:

@@ -13,17 +13,18 @@ from lingque.catalog.model import AggregateTag
 from lingque.core.clock import AnyWindow
 from lingque.profile.kernel.choosing import Family, families_of, placed
 from lingque.profile.kernel.logic import TRUE
-from lingque.profile.kernel.measuring import Block, Gate, Kept, Measuring, Settled, Settling
+from lingque.profile.kernel.measuring import Block, Gate, Kept, Measuring
 from lingque.profile.kernel.needs import Needs, UnsupportedError
 from lingque.profile.kernel.plan import Border, Kernel, Period, Slot, Span
 from lingque.profile.kernel.row_code import RowCode
+from lingque.profile.kernel.settling import Settled, Settling
 
 _HEAD = """\
 import numpy as np
 
 from lingque.profile.kernel.arithmetic import (
-    added_badly, as_number, day_of, divided, fits, full_years, joined, mean, month_of, multiplied_badly, taken_badly,
-    year_of,
+    added_badly, as_number, day_of, divided, fits, full_years, heaviest, joined, mean, month_of, multiplied_badly,
+    rounded, spread, squared, taken_badly, year_of,
 )
 
 
