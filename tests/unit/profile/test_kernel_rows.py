@@ -59,6 +59,15 @@ def test_events_of_the_future_are_not_counted() -> None:
     assert walked(TAGS, rows, COMPILED)[1]["tag_0"] == 0
 
 
+def test_a_window_longer_than_the_history_holds_all_of_it() -> None:
+    of = ("count(*)", "sum(visits)", "first(visits)", "count_periods(month, count(*) > 0)")
+    tags = tags_of("event", *({"value": value, "window": "20 years"} for value in of))
+    rows = [row_of(event_time=AT.moment - ago * DAY, row_key=ago, visits=ago) for ago in (1, 100)]
+    found = walked(tags, rows, COMPILED)
+    assert [found[1][tag.name] for tag in tags] == [2, 101, 100, 2]
+    assert [found[3][tag.name] for tag in tags] == [0, 0, None, 0]
+
+
 def test_no_rows_at_all_are_no_customers() -> None:
     table, _ = table_of([])
     walker = Walker(plan=plan_of(TAGS[0].contract, TAGS), at=AT, calendar=CALENDAR, cache=COMPILED, answers=ANSWERS)

@@ -187,3 +187,19 @@ def test_what_has_no_kernel_is_left_to_sql_with_the_reason() -> None:
         "cast() of a text",
     ]
     assert [tag.name for kernel in plan.kernels for tag in kernel.tags] == ["tag_3"]
+
+
+def test_a_changed_tag_changes_its_own_kernel_only() -> None:
+    def digests(last: str) -> list[str]:
+        definitions = [
+            {"value": "count(*)", "where": f"visits > {number}", "window": f"{days} days"}
+            for number in range(20)
+            for days in (7, 30, 90, 180, 365)
+        ]
+        definitions[-1]["window"] = last
+        tags = tags_of("event", *definitions)
+        return [kernel.digest for kernel in plan_of(tags[0].contract, tags).kernels]
+
+    before, after = digests("365 days"), digests("400 days")
+    assert len(before) == len(after) == 2
+    assert len(set(before) & set(after)) == 1
