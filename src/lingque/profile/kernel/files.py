@@ -19,8 +19,8 @@ from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s, bucket_of
 from lingque.profile.kernel.segments import Links
 
-ROWS_AT_ONCE = 3_000_000
-"""Of one table, in each of the workers: some 300 MB with twenty columns."""
+ROWS_AT_ONCE = 2_500_000
+"""Of one table, in each of the workers: some 250 MB with twenty columns."""
 CUSTOMERS_AT_ONCE = 250_000
 
 Buckets = tuple[int, int]
@@ -183,8 +183,7 @@ def _bounds(metadata: pq.FileMetaData, column: str) -> list[tuple[int, int] | No
 
 
 def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
-    """Ranges of buckets that fit into memory, in order."""
-    wanted = max(-(-rows // ROWS_AT_ONCE), -(-customers // CUSTOMERS_AT_ONCE), 1)
-    count = min(buckets, wanted)
-    edges = [number * buckets // count for number in range(count + 1)]
+    """Ranges of as many buckets as fit into memory, in order."""
+    most = min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1))
+    edges = [*range(0, buckets, max(most, 1)), buckets]
     return list(pairwise(edges))
