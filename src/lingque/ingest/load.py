@@ -203,9 +203,7 @@ SELECT * EXCLUDE (_place) FROM (
         _customers.customer_id, _customers.bucket, _customers._place
     FROM good {self._joined()} JOIN _customers ON _customers.party_id = _ref_{party}.surrogate {joins}
 ) AS happened"""
-        required = [
-            name for name, column in self._contract.stored.items() if column.is_required and column.role != "reference"
-        ]
+        required = [n for n, c in self._contract.stored.items() if c.is_required and c.role != "reference"]
         return self._session.write_sorted(sql, ("_place", "event_time", "row_key"), required=[*_ALWAYS, *required])
 
     def holding(self, own: Mapping[str, int], *, customer_of: Mapping[int, int], buckets: int) -> SortedFile:
