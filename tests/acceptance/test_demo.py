@@ -45,6 +45,15 @@ def test_it_tells_effect_and_truth_side_by_side(told: str) -> None:
     assert 0 < float(truth[1]) < 15
 
 
+def test_the_truth_stands_beside_every_estimate(told: str) -> None:
+    beside = words(told).split("estimates and the truth", 1)[1]
+    for label in ("conversion of those contacted", "conversion of those held out"):
+        estimate, truth = re.search(rf"{label} ([\d.]+)% ([\d.]+)%", beside).groups()  # type: ignore[union-attr]
+        assert 0 < float(truth) < 100
+        assert abs(float(estimate) - float(truth)) < 35  # five standard errors of forty customers
+    assert re.search(r"incremental profit [-\d,.]+ CNY", beside)
+
+
 def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -> None:
     lines = [line for line in told.splitlines() if re.search(r"2026-05-31", line)]
     sources = {line.split()[0] for line in lines}

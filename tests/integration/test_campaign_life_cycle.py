@@ -27,6 +27,7 @@ from lingque.bootstrap import Application
 from lingque.core.errors import ChannelError, NotFoundError
 from lingque.core.labels import LANGUAGES
 from lingque.core.reasons import Reason, Refusal
+from lingque.decide.pressure.caps import ContactState
 from lingque.decide.tables import contact_ledger
 from lingque.deliver.contracts import Fates, Message
 from lingque.deliver.tables import deliveries
@@ -196,9 +197,9 @@ def test_a_stop_cancels_what_is_left_and_frees_its_place(bank: Bank, loaded: App
         counts = dict(
             connection.execute(select(contact_ledger.c.state, func.count()).group_by(contact_ledger.c.state)).all()
         )
-    assert counts == {"committed": 5, "released": len(contacted(services)) - 5}
+    assert counts == {ContactState.COMMITTED: 5, ContactState.RELEASED: len(contacted(services)) - 5}
     (act,) = audit_of(services, "stop_campaign")
-    assert (act.actor, act.detail["cancelled"]) == ("min", counts["released"])
+    assert (act.actor, act.detail["cancelled"]) == ("min", counts[ContactState.RELEASED])
 
 
 def test_what_a_crash_put_back_for_a_stopped_wave_is_cancelled_and_not_sent(bank: Bank, loaded: Application) -> None:

@@ -7,18 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingque.bootstrap.choices import quiet_hours, thresholds
-from lingque.bootstrap.places import LOCK_FILE, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.bootstrap.choices import policies, quiet_hours, thresholds
+from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
-from lingque.decide.pressure import ContactPressure
+from lingque.decide.contracts import DECISION_TABLE
+from lingque.decide.history import OfferRows
+from lingque.decide.journal import JournalRows
+from lingque.decide.pressure.ledger import ContactPressure
+from lingque.decide.stocks import OfferStocks
+from lingque.decide.tables import decision_journal
 from lingque.deliver.compose import Sender
 from lingque.deliver.contracts import AnyChannel
 from lingque.deliver.customer_rows import DeliverRows
 from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
-from lingque.flow.services import RightsTerms, Services
+from lingque.flow.keeping import seal_by_itself
+from lingque.flow.services import Places, RightsTerms, Services
+from lingque.flow.settling import SettledTogether
 from lingque.govern.audit import Audit
+from lingque.govern.consent_imports import ConsentImports
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
@@ -38,9 +46,13 @@ from lingque.ingest.service import Ingest, IngestSettings
 from lingque.ingest.tables import corrections, quarantine
 from lingque.predict.scoring import Scorer
 from lingque.profile.aggregating import Kernels
+from lingque.profile.answering import Answering, Sources
+from lingque.profile.customer_rows import ProfileRows
 from lingque.profile.homes import TagHomes
 from lingque.profile.kernel.columns import TextAnswers
 from lingque.profile.kernel.compiled import KernelCache
+from lingque.profile.online import OnlineFile
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.settings import Settings
 from lingque.store.database import Database
@@ -69,9 +81,13 @@ class Application:
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
-        """The services for a command that writes: one such process per workspace, else `BusyError`."""
+        """The services for a command that writes: one such process per workspace, else `BusyError`.
+
+        What a command that came to its end wrote to the audit trail is sealed.
+        """
         with workspace_lock(self.services.folder / LOCK_FILE):
             yield self.services
+            seal_by_itself(self.services)
 
 
 def assemble(
@@ -89,7 +105,8 @@ def assemble(
     vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
-    ledger = ContactPressure(clock, calendar)
+    imports = ConsentImports(office, audit, clock, asks=settings.approvals.consents)
+    ledger = SettledTogether(ContactPressure(clock), OfferStocks())
     lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
 
@@ -125,6 +142,20 @@ def assemble(
         clock=clock,
         calendar=calendar,
     )
+    kernels = Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask))
+    answering = Answering(
+        file=OnlineFile(folder / ONLINE_FOLDER),
+        sources=Sources(
+            database=database,
+            tables=tables,
+            links_as_of=links_as_of,
+            once_linked=once_linked,
+            buckets=workspace.buckets,
+        ),
+        calendar=calendar,
+        clock=clock,
+        kernels=kernels,
+    )
     profile = Profile(
         database=database,
         tables=tables,
@@ -137,7 +168,8 @@ def assemble(
         session=session,
         lists=lists,
         scorer=Scorer(database),
-        kernels=Kernels(cache=KernelCache(folder / warehouse.kernels), answers=TextAnswers(RowEngine().ask)),
+        kernels=kernels,
+        answering=answering,
     )
     services = Services(
         folder=folder,
@@ -153,8 +185,14 @@ def assemble(
         opt_outs=opt_outs,
         preference_links=PreferenceLinks(vault),
         homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        places=Places(organisations=settings.access.organisations, staff=settings.access.staff),
         register=office,
-        passwords=Passwords(database, memory_kib=settings.access.password_memory_mib * 1024),
+        consent_imports=imports,
+        passwords=Passwords(
+            database,
+            memory_kib=settings.access.password_memory_mib * 1024,
+            at_once=settings.access.passwords_at_once,
+        ),
         thresholds=thresholds(settings),
         audit=audit,
         lists=lists,
@@ -167,6 +205,7 @@ def assemble(
             surrogates=vault,
             identifiers=vault,
             register=office,
+            consents=imports,
             lists=lists,
             audit=audit,
             clock=clock,
@@ -176,6 +215,7 @@ def assemble(
             ),
         ),
         profile=profile,
+        segments=Segments(tables, RowEngine(threads=warehouse.threads).ask),
         open_outbox=outbox,
         receipts=Receipts(
             moves=Moves(ledger=ledger, clock=clock),
@@ -188,7 +228,14 @@ def assemble(
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
-        customer_rows=(GovernRows(clock), IngestRows(), DeliverRows()),
+        customer_rows=(
+            GovernRows(clock),
+            IngestRows(),
+            ProfileRows(answering),
+            DeliverRows(),
+            OfferRows(),
+            JournalRows(held=DECISION_TABLE in settings.rights.legal_hold),
+        ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,
             legal_hold=frozenset(settings.rights.legal_hold),
@@ -199,7 +246,10 @@ def assemble(
             ExpiringTable(table=idempotent_answers, column="answered_at"),
             ExpiringTable(table=quarantine, column="data_date"),
             ExpiringTable(table=corrections, column="data_date"),
+            ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
+        snapshots_kept=frozenset(settings.retention.keep_snapshots),
+        policies=policies(),
     )
     return Application(settings=settings, services=services, vault=vault)

@@ -11,6 +11,8 @@ from lingque.bootstrap.places import CONTROL_FILE, MASTER_KEY_FILE
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import ConfigurationError
 from lingque.core.registries import DataClass
+from lingque.decide.policies import POLICIES
+from lingque.decide.question import Policy
 from lingque.deliver.contracts import AnyChannel, Channel
 from lingque.deliver.file_drop import RM_COLUMNS, SMS_COLUMNS, FileDropChannel
 from lingque.deliver.smtp import SmtpChannel, SmtpSettings
@@ -19,8 +21,11 @@ from lingque.govern.ciphers import Suite
 from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
 from lingque.govern.keyring import Keyring
 from lingque.govern.quiet_hours import QuietHours
+from lingque.govern.transit import TransitKeyStore, TransitSettings
 from lingque.settings import Settings
 
+OWN_POLICIES = "lingque.policies"
+"""Where packages name policies of the bank's own."""
 KEY_STORES = "lingque.key_stores"
 """Entry points of packages that bring a key store (an HSM, a KMS): a callable without arguments that makes it."""
 
@@ -69,11 +74,22 @@ def keyring(settings: Settings, folder: Path) -> Keyring:
         return Keyring(FileKeyStore(folder / MASTER_KEY_FILE, suite), suite)
     if vault.key_store == "environment":
         return Keyring(EnvironmentKeyStore(vault.master_keys.get_secret_value(), suite), suite)
+    if vault.key_store == "transit":
+        chosen = settings.transit
+        where = TransitSettings(
+            address=chosen.address,
+            mount=chosen.mount,
+            key=chosen.key,
+            token=chosen.token.get_secret_value(),
+            ca_file=chosen.ca_file,
+            namespace=chosen.namespace,
+        )
+        return Keyring(TransitKeyStore(where), suite)
     (found,) = entry_points(group=KEY_STORES, name=vault.key_store) or (None,)
     if found is None:
         raise ConfigurationError(
             f"there is no key store '{vault.key_store}'",
-            next_step=f"'file', 'environment', or one that an installed package names under {KEY_STORES}",
+            next_step=f"'file', 'environment', 'transit', or one that an installed package names under {KEY_STORES}",
         )
     make: Callable[[], KeyStore] = found.load()
     return Keyring(make(), suite)
@@ -104,3 +120,21 @@ def fixed_settings(settings: Settings) -> dict[str, str]:
 def control_url(settings: Settings, folder: Path) -> str:
     """Where the control database is: beside the data unless the settings name another."""
     return settings.control.url.get_secret_value() or f"sqlite:///{folder / CONTROL_FILE}"
+
+
+def policies() -> tuple[Policy, ...]:
+    """The policies of the bank's own: those that installed packages name under the entry points `lingque.policies`,
+    each a `Policy`. Raises `ConfigurationError` for one that is none, or that takes the name of another."""
+    brought: list[Policy] = []
+    taken = {policy.name for policy in POLICIES}
+    for found in entry_points(group=OWN_POLICIES):
+        policy = found.load()
+        if not isinstance(policy, Policy) or policy.name in taken:
+            raise ConfigurationError(
+                f"'{found.value}' under {OWN_POLICIES} is no policy with a name of its own",
+                next_step="let it be a lingque.decide.question.Policy, named otherwise than "
+                + ", ".join(sorted(taken)),
+            )
+        taken.add(policy.name)
+        brought.append(policy)
+    return tuple(brought)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 CONTROL_FILE = Path("data") / "control.db"
 WAREHOUSE_FOLDER = Path("data") / "warehouse"
+ONLINE_FOLDER = Path("data") / "online"
 READING_FOLDER = Path("data") / "reading"
 LOCK_FILE = Path("data") / "lock"
 RESTORING_FILE = Path("data") / "restoring"

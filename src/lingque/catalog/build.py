@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lingque.catalog.building.closures import closures_of, foundations
+from lingque.catalog.building.closures import closures_of, uses_of
 from lingque.catalog.building.contracts import check_contracts, check_sources
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.building.models import check_models
 from lingque.catalog.building.proposals import check_campaigns, read_offers
+from lingque.catalog.building.purposes import check_purposes
 from lingque.catalog.building.tags import read_tags
 from lingque.catalog.definitions import (
     CampaignDefinition,
@@ -38,12 +39,13 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
     lineages: dict[str, Lineage] = {}
     for name, tag in draft.tags.items():
         lineages[name] = lineage_of_tag(tag, lineages)
-    check_models(draft, lineages)
+    check_models(draft)
     offers = read_offers(draft)
-    check_campaigns(draft, offers, lineages)
+    check_campaigns(draft)
+    uses = uses_of(draft)
+    check_purposes(draft, uses)
     if draft.problems:
         raise DefinitionError(draft.problems)
-    built_on = foundations(draft)
     return Catalog(
         contracts=draft.contracts,
         sources=draft.of(SourceDefinition),
@@ -54,6 +56,6 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
         caps=draft.of(CapDefinition),
         campaigns=draft.of(CampaignDefinition),
         lineages=lineages,
-        closures=closures_of(draft, built_on),
-        built_on=built_on,
+        closures=closures_of(draft, uses),
+        uses=uses,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from lingque.catalog.definitions.shared import classes_of
 from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import AggregateTag, Lineage, ListTag, ManualTag, Offer, Tag
 from lingque.core.registries import DataClass, Purpose
@@ -13,8 +15,14 @@ NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(
 
 
 def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of a tag, given that of its inputs. Being on a list says something of a person."""
+    """The lineage of a tag, given that of its inputs: with the classes that its definition says it reveals besides."""
+    found = _by_origin(tag, known)
+    return replace(found, classes=found.classes | classes_of(tag.definition.reveals))
+
+
+def _by_origin(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     if isinstance(tag, ListTag):
+        # being on a list says something of a person
         return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
     if isinstance(tag, ManualTag):
         values = tag.values
@@ -22,10 +30,8 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     if not isinstance(tag, AggregateTag):
         # a feature that is not there is told where the model is checked, and no catalog is made
         return join(known[name] for name in tag.inputs if name in known)
-    read = names_in(tag.where) | names_in(tag.value) | (names_in(tag.since) if tag.since else frozenset())
     table = tag.contract.contract
-    # the mere existence of rows says something too: `count(*)` over loans is built on the loans' classes
-    columns = read or frozenset(tag.contract.stored)
+    columns = columns_read(tag)
     return Lineage(
         columns=frozenset((table, name) for name in columns),
         classes=DataClass.union(tag.contract.columns[name].data_classes for name in columns),
@@ -33,13 +39,19 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     )
 
 
+def columns_read(tag: AggregateTag) -> frozenset[str]:
+    """The columns of its table that the tag is built on: all of them where it names none, because the mere existence
+    of rows says something too (`count(*)` over loans is built on the loans' classes)."""
+    read = names_in(tag.where) | names_in(tag.value) | (names_in(tag.since) if tag.since else frozenset())
+    return read or frozenset(tag.contract.stored)
+
+
 def lineage_of_offer(offer: Offer, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of what chooses and values an offer: eligibility and propensity.
+    """The lineage of what chooses and values an offer: eligibility, scores, holdings.
 
     Suitability is left out: the seller must look at it by law, whatever the customer consented to.
     """
-    used = names_in(offer.eligibility) | ({offer.definition.propensity} if offer.definition.propensity else set())
-    return join(known[name] for name in used if name in known)
+    return join(known[name] for name in offer.chosen_by if name in known)
 
 
 def join(lineages: Iterable[Lineage]) -> Lineage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from lingque.catalog.definitions import (
@@ -17,7 +17,7 @@ from lingque.catalog.definitions import (
     SourceDefinition,
     TagDefinition,
 )
-from lingque.catalog.expressions.tree import Measure, Node
+from lingque.catalog.expressions.tree import Measure, Node, names_in
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, Type, money
 from lingque.core.clock import AnyWindow
 from lingque.core.errors import NotFoundError, nearest
@@ -162,11 +162,18 @@ Tag = AggregateTag | DerivedTag | ModelTag | ListTag | ManualTag
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """An offer whose eligibility has been read."""
+    """An offer whose eligibility has been read. `holdings` says, of itself and of the offers it names, by which tag
+    one knows who holds them; those without a tag are left out."""
 
     name: str
     definition: OfferDefinition
     eligibility: Node
+    holdings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen_by(self) -> frozenset[str]:
+        """The tags by which it is chosen and valued. What the law has the seller look at is not among them."""
+        return names_in(self.eligibility) | self.definition.valued_by | frozenset(self.holdings.values())
 
     @property
     def label(self) -> Label:
@@ -183,10 +190,24 @@ class Lineage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Use:
+    """That one definition names another: in which field (`("segment",)`, `("features", 3)`; `("value",)`: it reads its
+    values), and of a contract which columns are read."""
+
+    of: Key
+    field: tuple[str | int, ...]
+    columns: frozenset[str] = frozenset()
+
+    @property
+    def role(self) -> str:
+        return str(self.field[0])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalog:
     """Everything that exists, by name. `tags` stand in an order in which each comes after its inputs.
 
-    `closures` name each definition with all it is built on; `built_on` says what it names itself.
+    `closures` name each definition with all it is built on; `uses` says what it names itself.
     """
 
     contracts: Mapping[str, DataContract]
@@ -199,7 +220,7 @@ class Catalog:
     campaigns: Mapping[str, CampaignDefinition]
     lineages: Mapping[str, Lineage]
     closures: Mapping[Key, str]
-    built_on: Mapping[Key, frozenset[Key]]
+    uses: Mapping[Key, tuple[Use, ...]]
 
     def campaign(self, name: str) -> CampaignDefinition:
         return self.campaigns.get(name) or _missing("campaign", name, list(self.campaigns))
@@ -215,12 +236,18 @@ class Catalog:
 
     def users_of(self, key: Key) -> frozenset[Key]:
         """Every definition whose closure changes when this one does, itself left out."""
+        built_on = self.built_on
         found: set[Key] = set()
         waiting = {key}
         while waiting:
-            waiting = {user for user, below in self.built_on.items() if below & waiting} - found
+            waiting = {user for user, below in built_on.items() if below & waiting} - found
             found |= waiting
         return frozenset(found)
+
+    @property
+    def built_on(self) -> Mapping[Key, frozenset[Key]]:
+        """What each definition names itself."""
+        return {key: frozenset(use.of for use in uses) for key, uses in self.uses.items()}
 
     def contract_of_kind(self, kind: str) -> DataContract | None:
         return next((contract for contract in self.contracts.values() if contract.kind == kind), None)

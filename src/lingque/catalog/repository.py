@@ -13,6 +13,7 @@ from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import KINDS, AnyDefinition, kind_of, name_of
 from lingque.catalog.differences import Difference, compare
 from lingque.catalog.model import Catalog
+from lingque.catalog.withdrawing import withdrawn_in_use
 from lingque.catalog.yaml_files import Located
 from lingque.core.clock import Instant
 from lingque.core.errors import ConfigurationError, DefinitionError
@@ -62,8 +63,11 @@ def apply_definitions(connection: Connection, located: Iterable[Located], *, by:
 def differences(connection: Connection, located: Iterable[Located]) -> list[Difference]:
     """What an apply of these would change. Raises `DefinitionError` where they do not make a catalog."""
     entries = list(located)
-    catalog = build_catalog(entries)
     bodies = {(row.kind, row.name): row.body for row in _newest(connection) if row.digest != WITHDRAWN}
+    try:
+        catalog = build_catalog(entries)
+    except DefinitionError as error:
+        raise withdrawn_in_use(bodies, entries) or error from None
     return compare(bodies, entries, catalog)
 
 

@@ -35,6 +35,9 @@ class Reason(IntEnum):
     PASSWORD_TOO_WEAK = 126
     SIGN_IN_FAILED = 127
     CONSENT_REQUIRED = 128
+    NOT_A_TREE = 129
+    APPROVAL_EXPIRED = 130
+    REQUEST_TOO_LARGE = 131
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -49,6 +52,21 @@ class Reason(IntEnum):
     ASSESSMENT_MISSING = 211
     ASSESSMENT_EXPIRED = 212
     TOO_RISKY_AT_THIS_AGE = 213
+    OUT_OF_STOCK = 214
+    BUDGET_SPENT = 215
+    CONTACTED_LATELY = 216
+    REFUSED_LATELY = 217
+    BOUGHT_LATELY = 218
+    EXCLUDED_BY_HOLDING = 219
+    NEEDS_HOLDING = 220
+    SUPERSEDED = 221
+    BENEFIT_WITH_DEPOSIT = 222
+    SCORE_MISSING = 223
+    NOT_NEEDED = 224
+    NOT_AFFORDABLE = 225
+    STUDENT = 226
+    BANK_POLICY = 227
+    DRAWN_INSTEAD = 228
 
     NOT_APPROVED = 301
     OWN_WORK = 302
@@ -74,6 +92,7 @@ class Reason(IntEnum):
     SAMPLE_RATIO_MISMATCH = 502
     OUTCOME_NOT_YET_KNOWN = 503
     NO_VARIATION = 504
+    NO_OVERLAP = 505
 
     MISSING_VALUE = 601
     NOT_A_DATE = 602
@@ -130,6 +149,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.PASSWORD_TOO_WEAK: Label(zh="口令强度不足", en="the password is too weak"),
     Reason.SIGN_IN_FAILED: Label(zh="登录失败", en="the sign-in failed"),
     Reason.CONSENT_REQUIRED: Label(zh="依法须取得同意", en="the law asks for consent here, and nothing else will do"),
+    Reason.NOT_A_TREE: Label(zh="机构数据不成树，沿用原机构树", en="places that are no tree; the one before stays"),
+    Reason.APPROVAL_EXPIRED: Label(zh="授权已过期", en="what was approved is over"),
+    Reason.REQUEST_TOO_LARGE: Label(zh="申请范围过大或为空", en="asks for too much, or for nothing"),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),
@@ -143,6 +165,21 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.ASSESSMENT_MISSING: Label(zh="未做风险测评", en="no risk assessment"),
     Reason.ASSESSMENT_EXPIRED: Label(zh="风险测评已过期", en="the risk assessment has expired"),
     Reason.TOO_RISKY_AT_THIS_AGE: Label(zh="高龄客户不推介较高风险产品", en="too risky to be offered at this age"),
+    Reason.OUT_OF_STOCK: Label(zh="库存已用完", en="nothing of it is left"),
+    Reason.BUDGET_SPENT: Label(zh="预算已用完", en="the offer's budget is spent"),
+    Reason.CONTACTED_LATELY: Label(zh="近期已推介过该产品", en="was proposed it lately"),
+    Reason.REFUSED_LATELY: Label(zh="客户近期已拒绝该产品", en="refused it lately"),
+    Reason.BOUGHT_LATELY: Label(zh="客户近期已办理该产品", en="took it up lately"),
+    Reason.EXCLUDED_BY_HOLDING: Label(zh="与客户已有产品互斥", en="excluded by what the customer holds"),
+    Reason.NEEDS_HOLDING: Label(zh="客户尚未持有所需的前置产品", en="needs a product that the customer does not hold"),
+    Reason.SUPERSEDED: Label(zh="已被另一方案取代", en="another offer that may be made takes its place"),
+    Reason.BENEFIT_WITH_DEPOSIT: Label(zh="权益不得与存款推介结合", en="benefits never go along with deposits"),
+    Reason.SCORE_MISSING: Label(zh="缺少模型评分", en="the score that its value rests on is missing"),
+    Reason.NOT_NEEDED: Label(zh="客户无该保障需求", en="the customer has no need of this cover, or none is known"),
+    Reason.NOT_AFFORDABLE: Label(zh="超出客户缴费能力", en="costs more than the customer can pay, or nobody knows"),
+    Reason.STUDENT: Label(zh="在校学生（或无法排除）不得营销贷款", en="a student, or not known to be none: no loans"),
+    Reason.BANK_POLICY: Label(zh="不符合本行自定规则", en="refused by a policy of the bank's own"),
+    Reason.DRAWN_INSTEAD: Label(zh="为学习效果随机选择了另一方案", en="chance chose another offer, to learn from it"),
     Reason.NOT_APPROVED: Label(zh="尚未审批", en="not approved yet"),
     Reason.OWN_WORK: Label(zh="不得审批本人提交的内容", en="nobody approves their own work"),
     Reason.CHANGED_SINCE_PLAN: Label(zh="方案在编制后已变更", en="something changed since it was planned"),
@@ -166,6 +203,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.OUTCOME_NOT_YET_KNOWN: Label(zh="观察期未结束", en="the outcome window is not over yet"),
     Reason.NO_VARIATION: Label(
         zh="结果没有差异，无法估计区间", en="the outcome does not vary, so there is no interval"
+    ),
+    Reason.NO_OVERLAP: Label(
+        zh="历史决策中几乎没有该策略的选择，无法评估", en="what was decided hardly speaks for that policy"
     ),
     Reason.MISSING_VALUE: Label(zh="缺少必填值", en="a required value is missing"),
     Reason.NOT_A_DATE: Label(zh="不是日期", en="not a date (YYYY-MM-DD)"),

@@ -1,25 +1,24 @@
-"""What crosses the border of `decide`."""
+"""What crosses the border of `decide`: who is asked about and when; what was decided stands in `decide.decisions`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from lingque.catalog.model import Offer
 from lingque.core.clock import Instant
+from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.core.ids import CustomerId
 from lingque.core.labels import Label
-from lingque.core.reasons import Reason
 from lingque.core.registries import Purpose
-from lingque.decide.allocation.certificate import Certificate
+from lingque.decide.facts import Facts
 from lingque.govern.contracts import Flags, PermitSet
 
 DECISION_TABLE = "decisions"
@@ -28,48 +27,138 @@ DECISION_ORDER = ("bucket", "customer_id")
 Phase = Literal["once", "pilot", "rollout"]
 """Which part of the audience: all at once, the pilot's share, or the rest."""
 
+DecisionClock = Literal["planned", "triggered", "asked"]
+"""A campaign's wave over everybody; an event of one customer; a customer who is here and waits."""
+
 NOTHING = -1
 """In `Decisions.chosen`: no candidate was chosen."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Requests:
-    """Who is asked about: `tags` has one row per customer, `customer_id` and every tag the offers need."""
+class Happening(IntEnum):
+    """What happened between a customer and an offer."""
 
-    clock: Literal["planned"]
-    as_of: date
-    tags: pa.Table
-
-    @property
-    def customer_ids(self) -> Int64s:
-        ids: Int64s = self.tags.column("customer_id").to_numpy()
-        return ids
+    CONTACT = 0
+    REFUSAL = 1
+    PURCHASE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """An offer on a channel, with leave asked for it.
+class Past:
+    """What happened between customers and offers, k entries sorted by `position`: the customer's place in the requests.
 
-    `permits`, `reachable` and `capped` answer for the requests' customers, in order; `capped` is true where one more
-    contact would be too many. `margin` and `cost` in minor units; `response_factor` says how much stronger than the
-    offer's response a contact on this channel works.
+    `offer` (k,) is a place in `offers`, `deposits` says which of them are deposits; `day` (k,) counts from 1970-01-01.
     """
 
-    offer: Offer
-    channel: str
-    permits: PermitSet
+    offers: tuple[str, ...]
+    deposits: Flags
+    position: Int64s
+    offer: Int64s
+    happening: NDArray[np.int8]
+    day: Int64s
+
+    def part(self, start: int, stop: int) -> Past:
+        """Of some of the customers."""
+        first, end = np.searchsorted(self.position, (start, stop))
+        return Past(
+            offers=self.offers,
+            deposits=self.deposits,
+            position=self.position[first:end] - start,
+            offer=self.offer[first:end],
+            happening=self.happening[first:end],
+            day=self.day[first:end],
+        )
+
+
+NO_PAST = Past(
+    offers=(),
+    deposits=np.empty(0, dtype=np.bool_),
+    position=np.empty(0, dtype=np.int64),
+    offer=np.empty(0, dtype=np.int64),
+    happening=np.empty(0, dtype=np.int8),
+    day=np.empty(0, dtype=np.int64),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """n customers at one clock, and all that is known of them at that moment; `facts` are their tags as of a day.
+
+    Candidates say which row speaks of them: of `permits` (each answers for these customers, in order), of `reachable`
+    (rows, n) and `recent` (rows, n), the contacts made lately that tire; of `capped` (rows, n), true where one more
+    contact would be too many. Raises `WarehouseError` where these do not fit together.
+    """
+
+    clock: DecisionClock
+    as_of: date
+    customer_ids: Int64s
+    facts: Facts
+    permits: Sequence[PermitSet]
     reachable: Flags
     capped: Flags
-    margin: int
-    cost: int
-    response_factor: float = 1.0
+    recent: Int64s | None = None
+    past: Past = NO_PAST
+
+    def __post_init__(self) -> None:
+        n = len(self.customer_ids)
+        sizes = {
+            "facts": len(self.facts),
+            "reachable": self.reachable.shape[-1],
+            "capped": self.capped.shape[-1],
+            **({"recent": self.recent.shape[-1]} if self.recent is not None else {}),
+            **{f"permits[{at}]": len(one.customer_ids) for at, one in enumerate(self.permits)},
+        }
+        for what, size in sizes.items():
+            if size != n:
+                raise WarehouseError(
+                    f"a request about {n} customers has {what} of {size}", next_step="ask about the same customers"
+                )
+
+    def __len__(self) -> int:
+        return len(self.customer_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What is left of an offer: pieces, and money in minor units. None: there is no limit."""
+
+    stock: int | None = None
+    budget: int | None = None
+
+
+def limits_of(offer: Offer) -> Left:
+    """All that there is of an offer, as defined."""
+    definition = offer.definition
+    budget = None if definition.budget is None else definition.minor(definition.budget)
+    return Left(stock=definition.stock, budget=budget)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploration:
+    """Chance on purpose, so that what was not chosen can be judged too.
+
+    `epsilon`: with that probability any candidate that may be made, each alike. `thompson`: each response is drawn from
+    a normal distribution around the score, as wide as the offer's `spread` tag says, `draws` times; the best candidate
+    of one of the draws is chosen. Both may be on: first the coin, then the draw.
+    """
+
+    epsilon: float = 0.0
+    thompson: bool = False
+    draws: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epsilon <= 1 or self.draws < 1:
+            raise WarehouseError(
+                f"exploration of {self.epsilon} with {self.draws} draws", next_step="give a share, and 1 draw or more"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The moment and the experiment. `salt` names the draw: the same salt holds the same customers out.
+    """The moment, what is left, and the experiment. `salt` names the draws: the same salt holds the same customers out.
 
-    `capacity` says how many contacts a channel can make; one that it does not name can make any number.
+    `capacity`: contacts that a channel can still make; one that it does not name can make any number. `left`: of
+    offers; one that it does not name has all that its definition says. `prices`: by the name of a limit
+    (`channel:sms`, `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own.
     """
 
     moment: Instant
@@ -77,6 +166,9 @@ class Context:
     hold_out: float
     salt: str
     capacity: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, Left] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    exploration: Exploration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,36 +180,50 @@ class PlannedContact:
     step: int
     channel: str
     purpose: Purpose
+    topic: str | None = None
+
+
+class Basis(IntEnum):
+    """What an expected response stands on."""
+
+    ASSUMED = 0
+    PROPENSITY = 1
+    UPLIFT = 2
+
+    @property
+    def text(self) -> str:
+        """As decision logs say it."""
+        return _BASIS_TEXTS[self]
+
+
+_BASIS_TEXTS: dict[Basis, str] = {
+    Basis.ASSUMED: "assumed response × margin − contact cost",
+    Basis.PROPENSITY: "propensity × margin − contact cost",
+    Basis.UPLIFT: "uplift × margin − contact cost",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worth:
-    """What a candidate is expected to bring, per customer: `response` a probability, taken from the offer's propensity
-    tag or (`assumed`) from its definition; `value` in minor units. Each (n,)."""
+    """What a candidate is expected to bring, per customer, each (n,): `response` a probability (of an uplift, a
+    difference of two), `basis` what it stands on (a `Basis`); amounts in minor units.
+
+    `value` = `gain` − `losses` − `fatigue` − the cost of the contact, where losses are what a conversion costs and is
+    expected to lose.
+    """
 
     response: Float64s
-    assumed: Flags
+    basis: NDArray[np.int8]
+    gain: Int64s
+    losses: Int64s
+    fatigue: Int64s
     value: Int64s
 
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """One candidate for all n customers: every reason against it, and what it is worth."""
-
-    candidate: Candidate
-    refusals: Mapping[Reason, Flags]
-    worth: Worth
-
     @property
-    def value(self) -> Int64s:
-        return self.worth.value
-
-    @property
-    def allowed(self) -> Flags:
-        refused = np.zeros(len(self.value), dtype=np.bool_)
-        for flags in self.refusals.values():
-            refused |= flags
-        return ~refused
+    def assumed(self) -> Flags:
+        """True where no score stands behind it."""
+        flags: Flags = self.basis == Basis.ASSUMED
+        return flags
 
 
 class Step(StrEnum):
@@ -147,73 +253,3 @@ STEP_LABELS: dict[Step, Label] = {
     Step.CHOSEN: Label(zh="渠道容量内", en="within the channels' capacity"),
     Step.CONTACTED: Label(zh="触达（其余为对照组）", en="contacted (the others are held out)"),
 }
-
-_LOST_BEFORE: dict[Step, frozenset[Reason]] = {
-    Step.PERMITTED: frozenset(reason for reason in Reason if reason // 100 == 1),
-    Step.SUITABLE: frozenset(
-        {
-            Reason.OFFER_NOT_VALID,
-            Reason.NOT_ELIGIBLE,
-            Reason.ELIGIBILITY_UNKNOWN,
-            Reason.ASSESSMENT_MISSING,
-            Reason.ASSESSMENT_EXPIRED,
-            Reason.RISK_GRADE_TOO_HIGH,
-            Reason.TOO_RISKY_AT_THIS_AGE,
-        }
-    ),
-    Step.NOT_CAPPED: frozenset({Reason.CONTACT_CAP}),
-    Step.REACHABLE: frozenset({Reason.NOT_REACHABLE}),
-    Step.WORTH_IT: frozenset({Reason.NO_VALUE}),
-}
-"""Which reasons take a candidate away before which step."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decisions:
-    """What was decided for n customers.
-
-    `chosen` (n,) is the index of the candidate each would get, or `NOTHING`; `held_out` (n,) is true for those who
-    do not get it so that its effect can be measured; `drawn` (n,) is the number in [0, 1) that decided so.
-    `certificate`: how good the choice is for those who may be contacted, in minor units.
-    """
-
-    requests: Requests
-    context: Context
-    judged: tuple[Judged, ...]
-    chosen: NDArray[np.int32]
-    held_out: Flags
-    drawn: Float64s
-    certificate: Certificate
-
-    @property
-    def contacted(self) -> Flags:
-        """Who gets the chosen candidate."""
-        flags: Flags = (self.chosen != NOTHING) & ~self.held_out
-        return flags
-
-    def count_refusals(self) -> dict[Reason, int]:
-        """Customers per reason for whom nothing was chosen, most frequent first; one may count under several."""
-        nothing = self.chosen == NOTHING
-        counts: dict[Reason, int] = {}
-        for reason in Reason:
-            flags = [judged.refusals[reason] for judged in self.judged if reason in judged.refusals]
-            count = int(np.count_nonzero(nothing & np.logical_or.reduce(flags))) if flags else 0
-            if count:
-                counts[reason] = count
-        return dict(sorted(counts.items(), key=lambda entry: -entry[1]))
-
-    def waterfall(self) -> list[tuple[Step, int]]:
-        """How many customers have at least one candidate left after each step; each number at most the one before."""
-        customers = len(self.chosen)
-        counts = [(Step.AUDIENCE, customers)]
-        lost: list[Flags] = [np.zeros(customers, dtype=np.bool_) for _ in self.judged]
-        for step, reasons in _LOST_BEFORE.items():
-            left = np.zeros(customers, dtype=np.bool_)
-            for one, judged in zip(lost, self.judged, strict=True):
-                for reason in reasons & judged.refusals.keys():
-                    one |= judged.refusals[reason]
-                left |= ~one
-            counts.append((step, int(np.count_nonzero(left))))
-        counts.append((Step.CHOSEN, int(np.count_nonzero(self.chosen != NOTHING))))
-        counts.append((Step.CONTACTED, int(np.count_nonzero(self.contacted))))
-        return counts

@@ -1,96 +1,103 @@
-"""The decision function."""
+"""The decision function: one for three clocks.
+
+Candidates → policies → value → arbitration → who is held out. A planned decision shares out what there is among all its
+customers; an asked or triggered one takes what is worth most at the prices in force. With the same tags, ledger, prices
+and seed a customer has the same candidates, reasons, values and choice on every clock, except where a planned decision
+says `repaired`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from lingque.core.errors import WarehouseError
-from lingque.core.hashing import Int64s, draw
-from lingque.core.reasons import Reason
-from lingque.decide.arbitration import Choices, arbitrate
-from lingque.decide.contracts import NOTHING, Candidate, Context, Decisions, Judged, Requests, Worth
-from lingque.decide.policies import refusals_of
+from lingque.core.hashing import Float64s, draw
+from lingque.decide.arbitration import arbitrate, unlimited
+from lingque.decide.choosing import Choices, Chosen, choose_at_prices
+from lingque.decide.contracts import NOTHING, Context, Requests
+from lingque.decide.decisions import Decisions
+from lingque.decide.judging import Judgement, judge
+from lingque.decide.menu import Menu
+from lingque.decide.question import Policy
+from lingque.decide.resources import Resource, affordable, priced, resources_of
 from lingque.govern.contracts import Flags
-from lingque.warehouse.engine import Session
 
 
-def decide(
-    requests: Requests, candidates: Sequence[Candidate], context: Context, *, session: Callable[[], Session]
-) -> Decisions:
-    """Candidates → policies → value → arbitration → who is held out. Pure: writes nothing, reads no clock.
+def decide(requests: Requests, menu: Menu, context: Context, *, own: Sequence[Policy] = ()) -> Decisions:
+    """Pure: writes nothing, reserves nothing, reads no clock. `own`: policies of the bank's own, after the house's.
 
     The draw holds out the same customers whatever they are offered; `arbitration` says why those contacted and those
-    held out may be compared where a channel's capacity binds. `session` gives an engine for eligibility expressions.
+    held out may be compared where something runs out. No customers, or no candidates, give no choice and no error.
+    Raises `WarehouseError` for a tag that is not there or a score that is none.
     """
-    judged: list[Judged] = []
-    for candidate in candidates:
-        worth = expected_value(candidate, requests.tags)
-        refusals = dict(refusals_of(requests, candidate, worth.value, context, session))
-        judged.append(Judged(candidate=candidate, refusals=refusals, worth=worth))
-    drawn = draw(requests.customer_ids, salt=context.salt)
-    out = drawn < context.hold_out
-    arbitration = arbitrate(
-        judged,
-        requests.customer_ids,
-        held_out=out,
+    return settle(judge(requests, menu, context, own=own), context)
+
+
+def settle(judgement: Judgement, context: Context) -> Decisions:
+    """From what was judged to what is done: arbitration, chance, who is held out."""
+    resources = resources_of(judgement.menu, context)
+    if judgement.requests.clock == "planned":
+        return _planned(judgement, resources, context)
+    return _alone(judgement, resources, context)
+
+
+def _alone(judgement: Judgement, resources: Sequence[Resource], context: Context) -> Decisions:
+    """Nobody's choice looks at another's; what is used up is closed to all."""
+    candidates = len(judgement.menu)
+    price = priced(resources, context.prices, candidates)
+    within = affordable(resources, candidates)
+    found = choose_at_prices(judgement, price, within, context)
+    return _decisions(judgement, context, found, found.chosen, price, within)
+
+
+def _planned(judgement: Judgement, resources: Sequence[Resource], context: Context) -> Decisions:
+    """Together, where the best of each is more than there is."""
+    menu, ids = judgement.menu, judgement.requests.customer_ids
+    free = np.zeros(len(menu))
+    within = affordable(resources, len(menu))
+    found = choose_at_prices(judgement, free, within, context)
+    some = found.chosen[found.chosen != NOTHING]
+    if all(one.use[some].sum() <= one.amount for one in resources):
+        decisions = _decisions(judgement, context, found, found.chosen, free, within)
+        worth = float(decisions.chosen_value[decisions.contacted].sum())
+        got = decisions.chosen[decisions.contacted]
+        used = [float(one.use[got].sum()) for one in resources]
+        return replace(decisions, certificate=unlimited(worth, resources, used))
+    values = np.concatenate([judgement.allowed_values(customers) for customers in judgement.blocks()], axis=1)
+    if context.exploration is not None:
+        # who was drawn something gets that or nothing: only so does its probability stay known
+        values[np.arange(len(menu))[:, None] != found.chosen] = -np.inf
+    shared = arbitrate(
+        values,
+        resources,
+        ids,
+        held_out=draw(ids, salt=context.salt) < context.hold_out,
         hold_out=context.hold_out,
-        capacity=context.capacity,
         salt=context.salt,
     )
-    chosen = arbitration.chosen
-    held_out = (chosen != NOTHING) & out
-    value = np.zeros(len(chosen), dtype=np.int64)
-    for index, entry in enumerate(judged):
-        value[chosen == index] = entry.value[chosen == index]
+    decisions = _decisions(judgement, context, found, shared.chosen, shared.price, within)
+    return replace(decisions, repaired=shared.repaired, certificate=shared.certificate)
+
+
+def _decisions(
+    judgement: Judgement, context: Context, found: Chosen, chosen: Choices, price: Float64s, within: Flags
+) -> Decisions:
+    drawn = draw(judgement.requests.customer_ids, salt=context.salt)
+    some = chosen != NOTHING
     return Decisions(
-        requests=requests,
+        requests=judgement.requests,
+        menu=judgement.menu,
         context=context,
-        judged=tuple(_with_outcome(entry, index, chosen, value, held_out) for index, entry in enumerate(judged)),
+        judgement=judgement,
         chosen=chosen,
-        held_out=held_out,
+        held_out=some & (drawn < context.hold_out),
         drawn=drawn,
-        certificate=arbitration.certificate,
+        propensity=np.where(some, found.propensity, 1.0),
+        explored=some & (chosen == found.chosen) & (found.chosen != found.best),
+        repaired=np.zeros(len(chosen), dtype=np.bool_),
+        price=price,
+        within=within,
+        certificate=None,
     )
-
-
-def expected_value(candidate: Candidate, tags: pa.Table) -> Worth:
-    """Expected incremental profit in minor units: response × margin − cost of contact, rounded half to even.
-
-    The response is the offer's propensity tag, and where there is none, or it is null, the assumed response of the
-    offer, times the channel's factor, at most 1. Neither is an uplift: without an uplift model one of them stands in
-    for it, and the log says which.
-    Raises `WarehouseError` where the tag is no probability.
-    """
-    definition = candidate.offer.definition
-    response = np.full(tags.num_rows, definition.response, dtype=np.float64)
-    assumed: Flags = np.ones(tags.num_rows, dtype=np.bool_)
-    if definition.propensity is not None:
-        column = tags.column(definition.propensity)
-        assumed = pc.is_null(column, nan_is_null=True).to_numpy()
-        response[~assumed] = column.to_numpy()[~assumed]
-        if ((response < 0) | (response > 1)).any():
-            raise WarehouseError(
-                f"tag '{definition.propensity}', the propensity of offer '{definition.offer}', is not between 0 and 1",
-                next_step="name a tag that holds a probability, such as the score of a model",
-            )
-    response = np.minimum(response * candidate.response_factor, 1.0)
-    value = np.rint(response * candidate.margin).astype(np.int64) - candidate.cost
-    return Worth(response=response, assumed=assumed, value=value)
-
-
-def _with_outcome(entry: Judged, index: int, chosen: Choices, chosen_value: Int64s, held_out: Flags) -> Judged:
-    """The reasons that only the choice among all candidates gives."""
-    # equal values go to the candidate listed first
-    better = (chosen_value > entry.value) | ((chosen_value == entry.value) & (chosen < index))
-    not_chosen = entry.allowed & (chosen != index)
-    outcome = {
-        Reason.BETTER_OFFER: not_chosen & (chosen != NOTHING) & better,
-        Reason.NO_CAPACITY: not_chosen & ~((chosen != NOTHING) & better),
-        Reason.HELD_OUT: (chosen == index) & held_out,
-    }
-    added = {reason: flags for reason, flags in outcome.items() if flags.any()}
-    return Judged(candidate=entry.candidate, refusals={**entry.refusals, **added}, worth=entry.worth)

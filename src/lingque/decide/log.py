@@ -10,17 +10,20 @@ import pyarrow.compute as pc
 
 from lingque.core.hashing import bucket_of
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import DECISION_ORDER, Decisions, Phase
+from lingque.decide.contracts import DECISION_ORDER, Basis, Phase
+from lingque.decide.decisions import Decisions
 from lingque.govern.contracts import Flags
 
 ARMS = ("none", "contact", "hold_out")
-VALUE_BASIS = ("propensity × margin − contact cost", "assumed response × margin − contact cost")
+VALUE_BASIS = tuple(basis.text for basis in Basis)
 
 
 def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phase: Phase) -> pa.Table:
     """The log's rows, in the order of the data plane. Amounts in minor units, `probability` of the arm as drawn.
 
-    `response` is the probability that the value stands on, and `value_basis` says where it came from.
+    `response` is the probability that the value stands on, and `value_basis` says where it came from: the value is
+    response × margin, less `losses`, `fatigue` and `cost`. `price` is what a contact had to be worth besides;
+    `propensity` (of what was chosen) how probable the choice was before anybody was held out.
     """
     customers = decisions.requests.customer_ids
     rows = len(customers)
@@ -29,8 +32,8 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
     for index, judged in enumerate(decisions.judged):
         mine = decisions.chosen == index
         arm = np.where(mine, np.where(decisions.held_out, 2, 1), 0)
-        hold_out = decisions.context.hold_out
-        probability = np.where(mine, np.where(decisions.held_out, hold_out, 1 - hold_out), 1.0)
+        probability = np.where(mine, decisions.probability, 1.0)
+        worth = judged.worth
         parts.append(
             pa.table(
                 {
@@ -45,13 +48,18 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     "arm": pa.array(ARMS, pa.string()).take(pa.array(arm)),
                     "reasons": _reasons(judged.refusals, rows),
                     "probability": pa.array(probability, pa.float64()),
-                    "response": pa.array(judged.worth.response, pa.float64()),
-                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(
-                        pa.array(judged.worth.assumed.view(np.int8))
+                    "propensity": pa.array(
+                        np.where(mine, decisions.propensity, np.nan), pa.float64(), from_pandas=True
                     ),
+                    "response": pa.array(worth.response, pa.float64()),
+                    "value_basis": pa.array(VALUE_BASIS, pa.string()).take(pa.array(worth.basis)),
                     "margin": pa.array(np.full(rows, judged.candidate.margin), pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
-                    "value": pa.array(judged.value, pa.int64()),
+                    "losses": pa.array(worth.losses, pa.int64()),
+                    "fatigue": pa.array(worth.fatigue, pa.int64()),
+                    "value": pa.array(worth.value, pa.int64()),
+                    "price": pa.array(np.full(rows, decisions.price[index]), pa.float64()),
+                    "repaired": pa.array(mine & decisions.repaired, pa.bool_()),
                     "as_of": pa.array([decisions.requests.as_of] * rows, pa.date32()),
                     "decided_at": pa.array(np.full(rows, decisions.context.moment), pa.int64()),
                 }

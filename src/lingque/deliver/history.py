@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason
 from lingque.deliver.contracts import Status
+from lingque.deliver.moves import FREED
 from lingque.deliver.tables import deliveries
 
 
@@ -41,3 +43,23 @@ def messages_to(connection: Connection, wave_id: int, customer_id: CustomerId) -
         )
         for row in rows
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """The newest contact with an offer that was made, may have been made, or still will be."""
+
+    customer_id: int
+    offer: str
+    at: Instant
+
+
+def offers_made(connection: Connection, customer_ids: Sequence[int] | None, offers: Sequence[str]) -> list[Made]:
+    """Per customer and offer; of everybody, if no customers are named."""
+    made = select(deliveries.c.customer_id, deliveries.c.offer, func.max(deliveries.c.queued_at).label("at")).where(
+        deliveries.c.offer.in_(offers), deliveries.c.status.not_in(sorted(FREED))
+    )
+    if customer_ids is not None:
+        made = made.where(deliveries.c.customer_id.in_(customer_ids))
+    rows = connection.execute(made.group_by(deliveries.c.customer_id, deliveries.c.offer))
+    return [Made(customer_id=row.customer_id, offer=row.offer, at=Instant(row.at)) for row in rows]

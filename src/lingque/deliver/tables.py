@@ -64,6 +64,7 @@ deliveries = Table(
     Column("batch_id", String(80), nullable=True, index=True),
     Index("ix_deliveries_work", "status", "channel", "delivery_id"),
     Index("ix_deliveries_wave", "wave_id", "status"),
+    Index("ix_deliveries_customer", "customer_id", "offer"),
 )
 
 batches = Table(

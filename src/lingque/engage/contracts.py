@@ -28,11 +28,12 @@ State = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class SelectAudience:
-    """The customers of the snapshot for whom the segment is true."""
+    """The customers of the snapshot for whom the segment is true; of an `organisation` only its own."""
 
     segment: str
     as_of: date
     snapshot: str
+    organisation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +47,17 @@ class AskLeave:
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelPlan:
-    """A channel as the wave may use it: what a contact costs (minor units), how many it can make (None: any), and how
-    much stronger than the offer's response it works."""
+    """A channel as the wave may use it: what a contact costs (minor units), how many it can make (None: any), how much
+    stronger than the offer's response it works, and what it costs in good will: `fatigue` (minor units) for each
+    contact made on it within `fatigue_within`, or what the tag `fatigue_tag` says."""
 
     channel: str
     contact_cost: int
     capacity: int | None
     response_factor: float = 1.0
+    fatigue: int = 0
+    fatigue_within: str = ""
+    fatigue_tag: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,18 @@ class ChannelLimit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfferLimit:
+    """What is left of an offer's stock (pieces) or budget (minor units), how much of it the plan takes, and what one
+    unit more would earn (minor units)."""
+
+    offer: str
+    limit: Literal["stock", "budget"]
+    amount: int
+    used: int
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What the plan would do if it ran at the moment of planning. Amounts in minor units.
 
@@ -132,6 +149,7 @@ class Forecast:
     profit_interval: tuple[int, int] | None = None
     best_possible: int | None = None
     limits: tuple[ChannelLimit, ...] = ()
+    offer_limits: tuple[OfferLimit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +177,12 @@ class Plan:
     @property
     def pilot(self) -> RunPilot | None:
         return next((stage for stage in self.stages if isinstance(stage, RunPilot)), None)
+
+    @property
+    def organisation(self) -> str:
+        """The place of the bank whose customers alone it reaches; empty: everybody's."""
+        place: str = self.stage(SelectAudience).organisation
+        return place
 
     @property
     def as_of(self) -> date:

@@ -35,10 +35,13 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
     match stage:
         case SelectAudience():
             label = _tag_label(catalog, stage.segment, language)
+            place = stage.organisation
+            counted = f"{forecast.audience:,}", f"{forecast.customers:,}"
             return Label(zh="客群", en="audience"), Label(
-                zh=f"{stage.as_of} 快照中「{label}」的客户：{forecast.customers:,} 人中的 {forecast.audience:,} 人",
-                en=f"“{label}” in the snapshot as of {stage.as_of}: "
-                f"{forecast.audience:,} of {forecast.customers:,} customers",
+                zh=f"{stage.as_of} 快照中{f'机构 {place} 及其下属的' if place else ''}「{label}」的客户："
+                f"{counted[1]} 人中的 {counted[0]} 人",
+                en=f"“{label}”{f' of organisation {place} and all under it' if place else ''}"
+                f" in the snapshot as of {stage.as_of}: {counted[0]} of {counted[1]} customers",
             )
         case AskLeave():
             classes = ", ".join(sorted({name for _, mask in stage.data_classes for name in mask.names})) or "none"
@@ -106,6 +109,20 @@ def _allocation(forecast: Forecast, language: Language) -> str:
                 zh=f"{name.zh}：容量 {limit.capacity:,}，余 {left:,}，再增一次触达约值 {money(limit.price)}",
                 en=f"{name.en}: capacity {limit.capacity:,}, {left:,} left, one more contact would earn about "
                 f"{money(limit.price)}",
+            )
+        )
+    for of in forecast.offer_limits:
+        spent = of.limit == "budget"
+        amount, rest = (
+            (money(of.amount), money(of.amount - of.used)) if spent else (f"{of.amount:,}", f"{of.amount - of.used:,}")
+        )
+        unit = money(round(of.price * 100)) if spent else money(round(of.price))
+        lines.append(
+            Label(
+                zh=f"{of.offer} 的{'预算' if spent else '库存'}：可用 {amount}，余 {rest}，"
+                f"再增{'一元' if spent else '一份'}约值 {unit}",
+                en=f"{of.limit} of {of.offer}: {amount} at hand, {rest} left, one more "
+                f"{'of the currency' if spent else 'piece'} would earn about {unit}",
             )
         )
     return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
+from lingque.catalog.definitions.campaigns import ChannelUse
 from lingque.catalog.lineage import join, lineage_of_offer
 from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
@@ -42,20 +43,12 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
         (offer.name, join([segment, lineage_of_offer(offer, catalog.lineages)]).classes) for offer in offers
     )
     return (
-        SelectAudience(segment=campaign.segment, as_of=as_of, snapshot=snapshot),
+        SelectAudience(segment=campaign.segment, as_of=as_of, snapshot=snapshot, organisation=campaign.organisation),
         AskLeave(purpose=Purpose[campaign.purpose.upper()], channels=tuple(campaign.channels), data_classes=classes),
         Decide(
             offers=tuple((offer.name, catalog.closures["offer", offer.name]) for offer in offers),
             currency=currency,
-            channels=tuple(
-                ChannelPlan(
-                    channel=name,
-                    contact_cost=Money.parse(str(use.contact_cost), currency).minor,
-                    capacity=use.capacity,
-                    response_factor=use.response_factor,
-                )
-                for name, use in campaign.channels.items()
-            ),
+            channels=tuple(_channel_plan(name, use, currency) for name, use in campaign.channels.items()),
             hold_out=campaign.hold_out,
             salt=f"{name}/{as_of.isoformat()}",
         ),
@@ -66,6 +59,20 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             due=as_of + timedelta(days=campaign.task_days),
         ),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
+    )
+
+
+def _channel_plan(channel: str, use: ChannelUse, currency: str) -> ChannelPlan:
+    fatigue = use.fatigue
+    stated = None if fatigue is None else fatigue.per_contact
+    return ChannelPlan(
+        channel=channel,
+        contact_cost=Money.parse(str(use.contact_cost), currency).minor,
+        capacity=use.capacity,
+        response_factor=use.response_factor,
+        fatigue=0 if stated is None else Money.parse(str(stated), currency).minor,
+        fatigue_within="" if fatigue is None or stated is None else fatigue.within,
+        fatigue_tag=None if fatigue is None else fatigue.tag,
     )
 
 
@@ -92,7 +99,11 @@ def detectable_effect(contacted: int, held_out: int, rate: float) -> float | Non
 
 
 def stages_to_json(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
-    return [{"stage": type(stage).__name__, **_plain(dataclasses.asdict(stage))} for stage in stages]
+    written = [{"stage": type(stage).__name__, **_plain(dataclasses.asdict(stage))} for stage in stages]
+    for one in written:
+        if one.get("organisation") == "":
+            del one["organisation"]  # as plans were written before there was one: their digests stay what they are
+    return written
 
 
 def stages_from_json(content: list[dict[str, Any]]) -> tuple[Stage, ...]:

@@ -8,15 +8,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.hashing import Int64s
-from lingque.engage.contracts import ChannelLimit, Contact, Forecast, Plan, Stage, State
+from lingque.engage.contracts import ChannelLimit, Contact, Forecast, OfferLimit, Plan, Stage, State
 from lingque.engage.life_cycle import SENDING, cannot_become
 from lingque.engage.planning import stages_from_json, stages_to_json
 from lingque.engage.tables import campaign_plans, campaign_states, contacts
+
+_ASKED_SINGLY = 1_000
+"""Beyond so many customers contacts are counted for everybody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +175,23 @@ def overlap(connection: Connection, customer_ids: Int64s, *, other_than: str, si
     return dict(counts.most_common())
 
 
+def contacts_since(connection: Connection, customer_ids: Int64s, *, channel: str, since: Instant) -> Int64s:
+    """(n,) contacts written on that channel since then, to each customer."""
+    written = select(contacts.c.customer_id, func.count()).where(
+        contacts.c.channel == channel, contacts.c.written_at >= since
+    )
+    if len(customer_ids) <= _ASKED_SINGLY:
+        written = written.where(contacts.c.customer_id.in_(customer_ids.tolist()))
+    rows = connection.execute(written.group_by(contacts.c.customer_id)).all()
+    counts = np.zeros(len(customer_ids), dtype=np.int64)
+    if rows:
+        of = np.array(sorted(tuple(row) for row in rows), dtype=np.int64)
+        at = np.searchsorted(of[:, 0], customer_ids)
+        found = of[np.minimum(at, len(of) - 1), 0] == customer_ids
+        counts[found] = of[at[found], 1]
+    return counts
+
+
 def write_contacts(connection: Connection, entries: Iterable[Contact], *, at: Instant) -> int:
     """Write contacts and return how many. A contact that is there already breaks the transaction: that is a fault."""
     listed = list(entries)
@@ -212,8 +233,11 @@ def _forecast(content: dict[str, Any]) -> Forecast:
         key: tuple(content[key]) for key in ("conversions_interval", "profit_interval") if content.get(key) is not None
     }
     waterfall = tuple((str(step), int(count)) for step, count in content.get("waterfall", ()))
-    limits = tuple(ChannelLimit(**limit) for limit in content.get("limits", ()))
-    return Forecast(**{**content, **tuples, "waterfall": waterfall, "limits": limits})
+    limits = {
+        "limits": tuple(ChannelLimit(**limit) for limit in content.get("limits", ())),
+        "offer_limits": tuple(OfferLimit(**limit) for limit in content.get("offer_limits", ())),
+    }
+    return Forecast(**{**content, **tuples, **limits, "waterfall": waterfall})
 
 
 def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant, comment: str) -> None:

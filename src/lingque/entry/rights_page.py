@@ -16,6 +16,7 @@ _HEADINGS = {
     "tags": Label(zh="标签", en="Tags: what we derived from them"),
     "consents": Label(zh="同意记录", en="What you agreed to, and withdrew"),
     "lists": Label(zh="所在名单", en="Lists you are on"),
+    "given_tags": Label(zh="由人员或文件给出的标签", en="Tags that people or files gave you"),
     "joined": Label(zh="合并的记录", en="Records of several systems that were found to be yours"),
     "messages": Label(zh="触达记录", en="Messages"),
     "decisions": Label(zh="自动化决策及理由", en="Automated decisions and their reasons"),

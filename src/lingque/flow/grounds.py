@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, Offer
 from lingque.govern.contracts import Grounds
 
 
-def grounds_of(catalog: Catalog, segment: str, offer: Offer) -> Grounds:
-    """Of a segment and an offer together.
+def grounds_of(catalog: Catalog, segment: str | None, offer: Offer) -> Grounds:
+    """Of a segment, if the customers were chosen by one, and an offer together.
 
     Where both look at no tag but constants, nobody is chosen by what is known of them: that is the non-personalised
     path (PIPL art. 24), open to those who refuse automated decisions. What suitability looks at counts among the tags,
     but chooses nobody: the seller must look at it by law.
     """
-    chosen_by = {segment, *names_in(offer.eligibility)}
-    if offer.definition.propensity is not None:
-        chosen_by.add(offer.definition.propensity)
-    rule = offer.definition.suitability
-    suited_by = {tag for tag in (rule.tolerance, rule.valid_until, rule.age) if tag} if rule is not None else set()
+    chosen_by = {*([segment] if segment else []), *offer.chosen_by}
     below = tags_under(catalog, chosen_by)
     automated = any(not isinstance(catalog.tag(name), DerivedTag) for name in below)
-    return Grounds(automated=automated, tags=below | tags_under(catalog, suited_by))
+    return Grounds(automated=automated, tags=below | tags_under(catalog, offer.definition.suited_by))
 
 
 def tags_under(catalog: Catalog, names: Iterable[str]) -> frozenset[str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition, TagDefinition
 from lingque.catalog.differences import Difference
@@ -22,14 +24,17 @@ from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.agreeing import not_agreed_on
+from lingque.flow.organising import follow_bank
 from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused, user_names
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.rights.people import erased_parties
 from lingque.ingest.contracts import IngestReport, Late, Waiting
 from lingque.ingest.files import Delivery
 from lingque.ingest.lateness import late_sources
 from lingque.profile.contracts import SnapshotReport
+from lingque.profile.filling import Progress, nobody_is_told
 from lingque.profile.kernel.planning import kernel_gap
 from lingque.profile.live import live_tags
 
@@ -134,17 +139,39 @@ def incomplete(services: Services) -> list[Waiting]:
 
 
 def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refusal]:
-    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays."""
+    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays.
+
+    What it says of the bank's places and staff is followed; a tree that is none is refused at the end.
+    """
     denied = refused(actor, Action.INGEST)
     if denied is not None:
         yield traced(services, denied, actor, "ingest", "all sources")
         return
     catalog = catalog_of(services)
+    published: set[str] = set()
     for delivery in waiting(services, catalog):
-        yield services.ingest.load(catalog, delivery, actor=actor.user)
+        loaded = services.ingest.load(catalog, delivery, actor=actor.user)
+        published |= set() if loaded.held else {loaded.contract}
+        yield loaded
+    yield from follow_bank(services, catalog, published, actor)
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
+    """The snapshot of that day, and what is asked about one customer at a time made ready. Refused as `snapshot_of`."""
+    report = snapshot_of(services, as_of, actor)
+    if not isinstance(report, Refusal):
+        make_ready(services)
+    return report
+
+
+def make_ready(services: Services, told: Progress = nobody_is_told) -> None:
+    """Bring what answers about one customer at a time up to what is published. Nothing of the erased is put there."""
+    with services.database.reading() as connection:
+        erased = np.array(erased_parties(connection), np.int64)
+    services.profile.answering.make_ready(without=erased, told=told)
+
+
+def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
     """The snapshot of that day. Refused where a source is late whose rule is to wait; the others leave a trace."""
     denied = refused(actor, Action.RUN_TAGS)
     if denied is not None:
@@ -165,7 +192,11 @@ def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotRepor
                 subject=f"{one.source}/{one.needed.isoformat()}",
                 detail={"as_of": as_of.isoformat(), "newest": None if one.newest is None else one.newest.isoformat()},
             )
-    return services.profile.snapshot(catalog, as_of, actor=actor.user)
+    report = services.profile.snapshot(catalog, as_of, actor=actor.user)
+    if report.customers:
+        with services.database.reading() as connection:
+            services.segments.open(connection, as_of)  # makes the bitmaps: the first who counts does not wait for them
+    return report
 
 
 def late_upstream(services: Services, as_of: date) -> list[Late]:

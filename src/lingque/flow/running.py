@@ -13,18 +13,22 @@ from lingque.core.clock import Instant
 from lingque.core.errors import BusyError
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
-from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Decisions, Phase, PlannedContact
+from lingque.decide.allocation.prices import publish_prices
+from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, PlannedContact, limits_of
 from lingque.decide.log import log_of
-from lingque.decide.pressure import reserve
+from lingque.decide.pressure.caps import Now
+from lingque.decide.pressure.ledger import reserve
+from lingque.decide.replay import record_of
+from lingque.decide.stocks import Promise, reserve_offers
 from lingque.deliver.contracts import BY_PEOPLE, Content, Fates, Outgoing
 from lingque.deliver.outbox import Progress, enqueue, fates_of
 from lingque.engage.content import words_of
-from lingque.engage.contracts import AskLeave, Contact, Plan, SelectAudience, State, WriteContacts
+from lingque.engage.contracts import AskLeave, Contact, Decide, Plan, SelectAudience, State, WriteContacts
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.engage.planning import digest_of_plan
 from lingque.engage.service import advance, earlier_waves, newest_plan, write_contacts
 from lingque.flow.approving import approvers_of
-from lingque.flow.deciding import decide_stages
+from lingque.flow.deciding import Decided, decide_stages
 from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
@@ -34,6 +38,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import not_approved
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.tables import Slice
 
@@ -53,7 +58,7 @@ def run_campaign(
     catalog = catalog_of(services)
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
-        refusal = _cannot_run(services, connection, catalog, plan)
+        refusal = beyond_reach(connection, actor, plan.organisation) or _cannot_run(services, connection, catalog, plan)
         phase = _next_phase(connection, plan)
     if refusal is not None:
         return traced(services, refusal, actor, "run_campaign", name)
@@ -109,62 +114,107 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
     run = run_id("decide", plan=plan.digest, phase=phase, moment=now)
     target = Slice(table=DECISION_TABLE, name=f"wave-{plan.wave_id}-{phase}", order=DECISION_ORDER)
     version = services.tables.commit(target, log, run_id=run, published=visible)
-    outgoing = _outgoing(catalog, plan, decided.decisions)
+    outgoing = _outgoing(catalog, plan, decided)
     contacts = [
         Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
         for m in outgoing
     ]
-    finished = Run(
-        run_id=run,
-        kind="decide",
-        subject=plan.digest,
-        finished_at=now,
-        summary={
-            "phase": phase,
-            "contacts": len(contacts),
-            "held_out": int(np.count_nonzero(decided.decisions.held_out)),
-            "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
-        },
-    )
+    told = {
+        "phase": phase,
+        "contacts": len(contacts),
+        "held_out": int(np.count_nonzero(decided.decisions.held_out)),
+        "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
+    }
+    # what a replay needs besides the rows of the log
+    beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
+    finished = Run(run_id=run, kind="decide", subject=plan.digest, finished_at=now, summary=told | beside)
     with services.database.transaction() as connection:
         finish_run(connection, finished, published={DECISION_TABLE: version})
         write_contacts(connection, contacts, at=now)
-        _reserve(services, connection, catalog, outgoing, now)
+        _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
+        _publish_prices(connection, plan, decided, now)
         advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
         services.audit.record(
             connection,
             actor=actor.user,
             act="run_campaign",
             subject=plan.campaign,
-            detail={"digest": plan.digest, "run_id": run, **finished.summary},
+            detail={"digest": plan.digest, "run_id": run, **told},
         )
 
 
+def _publish_prices(connection: Connection, plan: Plan, decided: Decided, now: Instant) -> None:
+    """What the last unit of each limit was worth, for those who decide on the campaign's offers until the next wave."""
+    certificate = decided.decisions.certificate
+    if certificate is not None and certificate.limits:
+        rows = {limit.name: limit.price for limit in certificate.limits}
+        publish_prices(connection, plan.campaign, rows=rows, source=plan.digest, at=now)
+
+
 def _reserve(
-    services: Services, connection: Connection, catalog: Catalog, outgoing: list[Outgoing], now: Instant
+    services: Services, connection: Connection, catalog: Catalog, plan: Plan, outgoing: list[Outgoing], now: Instant
 ) -> None:
-    """The caps were looked at when it was decided; what was reserved since then by others would exceed them."""
+    """Caps, stock and budgets were looked at when it was decided; with what others reserved since then these contacts
+    may exceed them."""
     planned = [
-        PlannedContact(wave_id=m.wave_id, customer_id=m.customer_id, step=m.step, channel=m.channel, purpose=m.purpose)
+        PlannedContact(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            channel=m.channel,
+            purpose=m.purpose,
+            topic=catalog.offers[m.offer].definition.topic,
+        )
         for m in outgoing
     ]
-    refused = reserve(connection, planned, caps=catalog.caps.values(), day=services.calendar.day_of(now))
+    present = Now(instant=now, calendar=services.calendar)
+    refused: list[object] = [
+        *reserve(connection, planned, caps=catalog.caps.values(), now=present),
+        *_reserve_offers(connection, catalog, plan, outgoing, now),
+    ]
     if refused:
         raise BusyError(
-            f"{len(refused)} of the customers were contacted by another campaign while this one decided",
+            f"for {len(refused)} of the contacts another campaign took the room while this one decided",
             next_step="run the same command again: it decides anew, and nothing was sent",
         )
 
 
-def _outgoing(catalog: Catalog, plan: Plan, decisions: Decisions) -> list[Outgoing]:
+def _reserve_offers(
+    connection: Connection, catalog: Catalog, plan: Plan, outgoing: list[Outgoing], now: Instant
+) -> list[Promise]:
+    """The pieces and the money that these contacts promise, where offers are limited."""
+    choice: Decide = plan.stage(Decide)
+    limits = {name: limits_of(catalog.offers[name]) for name, _ in choice.offers}
+    of_contact = {use.channel: use.contact_cost for use in choice.channels}
+    of_conversion = {name: _cost_of(catalog, name) for name in limits}
+    promises = [
+        Promise(
+            wave_id=m.wave_id,
+            customer_id=m.customer_id,
+            step=m.step,
+            offer=m.offer,
+            money=of_contact[m.channel] + of_conversion[m.offer],
+        )
+        for m in outgoing
+    ]
+    return reserve_offers(connection, promises, limits=limits, now=now)
+
+
+def _cost_of(catalog: Catalog, offer: str) -> int:
+    definition = catalog.offers[offer].definition
+    return definition.minor(definition.cost)
+
+
+def _outgoing(catalog: Catalog, plan: Plan, decided: Decided) -> list[Outgoing]:
+    decisions = decided.decisions
     campaign = catalog.campaign(plan.campaign)
     leave: AskLeave = plan.stage(AskLeave)
     classes = dict(leave.data_classes)
     write: WriteContacts = plan.stage(WriteContacts)
     segment = plan.stage(SelectAudience).segment
     grounds = {name: grounds_of(catalog, segment, catalog.offers[name]) for name in classes}
-    tasks = Tasks(catalog, plan, decisions.requests.tags)
+    tasks = Tasks(catalog, plan, decided.audience)
     ids = decisions.requests.customer_ids
     messages: list[Outgoing] = []
     for index, judged in enumerate(decisions.judged):

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
+from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
+from lingque.govern.consent_imports import ConsentImports
 from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
@@ -21,6 +23,7 @@ from lingque.govern.sealing import AuditSealer
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
+from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
@@ -53,6 +56,14 @@ class RightsTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Places:
+    """Which contracts name the bank's places and its staff; empty: none does."""
+
+    organisations: str
+    staff: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The stages of one workspace, ready to use."""
 
@@ -69,7 +80,9 @@ class Services:
     opt_outs: OptOutLinks
     preference_links: PreferenceLinks
     homes: Homes
+    places: Places
     register: Register
+    consent_imports: ConsentImports
     passwords: Passwords
     thresholds: Thresholds
     audit: AuditTrail
@@ -77,6 +90,7 @@ class Services:
     arrivals: Arrivals
     ingest: Ingest
     profile: Profile
+    segments: Segments
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
     vault: Vault
@@ -86,3 +100,5 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    snapshots_kept: frozenset[str]
+    policies: tuple[Policy, ...]

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import Catalog, DerivedTag
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError
@@ -157,8 +156,5 @@ def _looked_at(catalog: Catalog, plan: Plan) -> list[str]:
         offer = catalog.offers.get(name)
         if offer is None:
             continue
-        names += sorted(names_in(offer.eligibility))
-        rule = offer.definition.suitability
-        names += [tag for tag in (rule.tolerance, rule.valid_until, rule.age) if tag] if rule is not None else []
-        names += [offer.definition.propensity] if offer.definition.propensity is not None else []
+        names += sorted(offer.chosen_by | offer.definition.suited_by)
     return list(dict.fromkeys(names))

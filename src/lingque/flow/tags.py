@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from lingque.core.errors import NotFoundError
 from lingque.core.reasons import Refusal
-from lingque.flow.intake import run_tags
+from lingque.flow.intake import make_ready, snapshot_of
 from lingque.flow.services import Services
 from lingque.govern.contracts import Principal
 from lingque.profile.contracts import SNAPSHOT_RUN, SnapshotReport
@@ -22,14 +22,15 @@ def backfill_tags(services: Services, first: date, last: date, actor: Principal)
     if last < first:
         raise NotFoundError(f"there is no day from {first} to {last}", next_step="name the earlier day with --from")
     for number in range((last - first).days + 1):
-        report = run_tags(services, first + timedelta(days=number), actor)
+        report = snapshot_of(services, first + timedelta(days=number), actor)
         yield report
         if isinstance(report, Refusal):
             return
+    make_ready(services)
 
 
 def newest_snapshot(services: Services) -> SnapshotReport | None:
-    """The snapshot of the latest day there is one of."""
+    """What was noted of the snapshot of the latest day there is one of."""
     with services.database.reading() as connection:
         days = subjects_of(connection, kind=SNAPSHOT_RUN, beginning="")
-        return services.profile.find_snapshot(connection, date.fromisoformat(days[-1])) if days else None
+        return services.profile.recorded(connection, date.fromisoformat(days[-1])) if days else None

@@ -87,3 +87,24 @@ class SnapshotReport:
     drift: dict[str, float]
     notes: tuple[Note, ...] = ()
     already_done: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFreshness:
+    """Of the events of a table that are kept for live tags: for how many days, the latest (None: there is none), and
+    whether no newer delivery was published since."""
+
+    table: str
+    kept_days: int
+    newest: Instant | None
+    is_newest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """What is known of one customer at a time: of which day daily tags are, and up to when events were taken in."""
+
+    as_of: date | None
+    is_newest_snapshot: bool
+    filled_at: Instant | None
+    tables: tuple[TableFreshness, ...]

@@ -1,36 +1,38 @@
 """One customer's events, kept where they are found in microseconds: what live tags are computed from.
 
 A record holds the events of one table and customer within the longest window, oldest first, a column beside the other;
-texts as codes of the few that occur. It is written again as a whole when an event comes: a customer has hundreds.
-It is a copy: the tables hold the truth, and the store is filled from them anew whenever its layout changes.
+texts as codes of the few that occur. Behind them stand what only whoever fills the store asks: of which party each
+event is, and in which file of the table it stands (its part). So a file can be taken in again, or given up, without
+asking what was done before, and parties that are found to be one person or two can be put together or apart.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
-import lmdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lingque.catalog.expressions.types import Kind
-from lingque.core.errors import WarehouseError
-from lingque.core.hashing import Int64s, digest_of
+from lingque.core.hashing import Int64s
 
 DTYPES: dict[Kind, Any] = {
     Kind.BOOLEAN: np.uint8, Kind.INTEGER: np.int64, Kind.MONEY: np.int64, Kind.NUMBER: np.float64, Kind.DATE: np.int32,
     Kind.TEXT: np.int32,
 }  # fmt: skip
-_LAYOUT = b"\xff" * 9
-_LARGEST = 1 << 40
-_EPOCH = date(1970, 1, 1)
+ARROW: dict[Kind, pa.DataType] = {
+    Kind.BOOLEAN: pa.bool_(), Kind.INTEGER: pa.int64(), Kind.MONEY: pa.int64(), Kind.NUMBER: pa.float64(),
+    Kind.DATE: pa.date32(), Kind.TEXT: pa.string(),
+}  # fmt: skip
+OWN = ("customer_id", "party_id", "event_time", "known_at", "row_key", "part")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,16 @@ class Layout:
     table: str
     columns: tuple[tuple[str, Kind], ...]
     keeps: int
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of rows that are to be packed."""
+        own = [(name, pa.int64()) for name in OWN]
+        return pa.schema([*own, *((name, ARROW[kind]) for name, kind in self.columns)])
+
+    @property
+    def kept_days(self) -> int:
+        return timedelta(microseconds=self.keeps).days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,107 +67,80 @@ class Facts:
     texts: tuple[tuple[str, ...], ...]
 
 
-class FactStore:
-    """Facts of all customers, in one file. Made by `bootstrap`; one process writes at a time, any number reads."""
-
-    def __init__(self, folder: Path, layouts: Iterable[Layout]) -> None:
-        self._layouts = {layout.table: layout for layout in layouts}
-        self._places = {table: place for place, table in enumerate(sorted(self._layouts))}
-        folder.mkdir(parents=True, exist_ok=True)
-        self._environment = lmdb.open(str(folder), map_size=_LARGEST, max_readers=512, metasync=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._environment.close()
-
-    @property
-    def layouts(self) -> Mapping[str, Layout]:
-        return self._layouts
-
-    @property
-    def is_current(self) -> bool:
-        """Was it filled with these layouts? Else it must be filled anew."""
-        with self._environment.begin() as transaction:
-            return bool(transaction.get(_LAYOUT) == self._digest)
-
-    @property
-    def _digest(self) -> bytes:
-        content = [
-            [one.table, [[n, kind.value] for n, kind in one.columns], one.keeps] for one in self._layouts.values()
-        ]
-        return digest_of(sorted(content)).encode()
-
-    def read(self, table: str, customer_id: int) -> Facts | None:
-        """The customer's events of that table; None where there are none."""
-        with self._environment.begin() as transaction:
-            found = transaction.get(self._key(table, customer_id))
-        return None if found is None else _unpacked(self._layouts[table], found)
-
-    def fill(self, records: Iterable[tuple[str, int, list[dict[str, Any]]]]) -> None:
-        """Everything anew, in one transaction: a reader sees the old facts or the new ones. Per table and customer its
-        events, once."""
-        with self._environment.begin(write=True) as transaction:
-            transaction.drop(self._environment.open_db(None, transaction), delete=False)
-            for table, customer_id, events in records:
-                self._put(transaction, table, customer_id, events)
-            transaction.put(_LAYOUT, self._digest)
-
-    def append(self, table: str, events: Mapping[int, list[dict[str, Any]]]) -> None:
-        """Add events, by customer. One that is there already, by its `row_key`, changes nothing; late ones fall into
-        their place. Raises `WarehouseError` where the store must be filled first."""
-        if not self.is_current:
-            raise WarehouseError(
-                "the facts of live tags were kept for other definitions",
-                next_step="fill the store anew from the tables",
-            )
-        with self._environment.begin(write=True) as transaction:
-            for customer_id, new in events.items():
-                found = transaction.get(self._key(table, customer_id))
-                old = [] if found is None else _events(self._layouts[table], _unpacked(self._layouts[table], found))
-                known = {event["row_key"] for event in old}
-                added = {event["row_key"]: event for event in reversed(new) if event["row_key"] not in known}
-                if added:
-                    self._put(transaction, table, customer_id, [*old, *added.values()])
-
-    def _put(self, transaction: Any, table: str, customer_id: int, events: list[dict[str, Any]]) -> None:
-        layout = self._layouts[table]
-        newest = max((event["event_time"] for event in events), default=0)
-        events = [event for event in events if event["event_time"] >= newest - layout.keeps]
-        events.sort(key=lambda event: (event["event_time"], event["known_at"], event["row_key"]))
-        transaction.put(self._key(table, customer_id), _packed(layout, events))
-
-    def _key(self, table: str, customer_id: int) -> bytes:
-        return struct.pack(">Bq", self._places[table], customer_id)
+def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
+    """Per customer of these rows, in any order, the record."""
+    if not rows.num_rows:
+        return
+    own = {name: rows.column(name).to_numpy() for name in OWN}
+    order = np.lexsort((own["row_key"], own["known_at"], own["event_time"], own["customer_id"]))
+    own = {name: np.ascontiguousarray(values[order]) for name, values in own.items()}
+    columns = [_column(kind, rows.column(name), order) for name, kind in layout.columns]
+    customers = own["customer_id"]
+    edges = [*np.flatnonzero(np.append(True, customers[1:] != customers[:-1])).tolist(), len(customers)]
+    for begin, end in pairwise(edges):
+        here = slice(begin, end)
+        arrays = [own[name][here].tobytes() for name in ("event_time", "known_at", "row_key")]
+        texts: list[Sequence[str]] = []
+        gaps: list[bool] = []
+        for values, known, names in columns:
+            if names is None:
+                arrays.append(values[here].tobytes())
+                texts.append(())
+            else:
+                some, codes = np.unique(values[here], return_inverse=True)
+                arrays.append(codes.astype(np.int32).tobytes())
+                texts.append([names[code] for code in some.tolist() if code < len(names)])
+            has_gaps = known is not None and not bool(known[here].all())
+            gaps.append(has_gaps)
+            if known is not None and has_gaps:
+                arrays.append(known[here].tobytes())
+        head = json.dumps([end - begin, texts, gaps], ensure_ascii=False).encode()
+        behind = [own["party_id"][here].tobytes(), own["part"][here].tobytes()]
+        yield int(customers[begin]), b"".join([struct.pack(">I", len(head)), head, *arrays, *behind])
 
 
-def _packed(layout: Layout, events: list[dict[str, Any]]) -> bytes:
-    """A head that says how many, which texts, and which columns have gaps; then the arrays."""
-    arrays = [_bytes([event[name] for event in events], np.int64) for name in ("event_time", "known_at", "row_key")]
-    texts: list[list[str]] = []
-    gaps: list[bool] = []
-    for name, kind in layout.columns:
-        values = [event[name] for event in events]
-        there = [value is not None for value in values]
-        found = sorted({value for value in values if value is not None}, key=str.encode) if kind is Kind.TEXT else []
-        codes = {text: code for code, text in enumerate(found)}
+def facts_in(layout: Layout, record: bytes) -> Facts:
+    """The events of a record."""
+    return _read(layout, record)[0]
+
+
+def rows_in(layout: Layout, records: Mapping[int, bytes]) -> pa.Table:
+    """The rows that these records were packed from, by customer."""
+    if not records:
+        return layout.schema.empty_table()
+    read: list[Facts] = []
+    behind: list[NDArray[np.int64]] = []
+    for record in records.values():
+        facts, end = _read(layout, record)
+        read.append(facts)
+        behind.append(np.frombuffer(record, np.int64, 2 * len(facts.time), end).reshape(2, -1))
+    counts = [len(facts.time) for facts in read]
+    party, part = np.concatenate(behind, axis=1)
+    made: dict[str, Any] = {
+        "customer_id": np.repeat(np.fromiter(records, np.int64, len(records)), counts),
+        "party_id": party,
+        "event_time": np.concatenate([facts.time for facts in read]),
+        "known_at": np.concatenate([facts.known_at for facts in read]),
+        "row_key": np.concatenate([facts.key for facts in read]),
+        "part": part,
+    }
+    for place, (name, kind) in enumerate(layout.columns):
+        values = np.concatenate([facts.columns[place] for facts in read])
+        known = np.concatenate([_known(facts, place) for facts in read])
         if kind is Kind.TEXT:
-            values = [codes.get(value, len(found)) for value in values]
-        if kind is Kind.DATE:
-            values = [value if value is None else (value - _EPOCH).days for value in values]
-        arrays.append(_bytes([0 if value is None else value for value in values], DTYPES[kind]))
-        gaps.append(not all(there))
-        if gaps[-1]:
-            arrays.append(_bytes(there, np.uint8))
-        texts.append(found)
-    head = json.dumps([len(events), texts, gaps], ensure_ascii=False).encode()
-    return b"".join([struct.pack(">I", len(head)), head, *arrays])
+            begins = np.cumsum([0, *(len(facts.texts[place]) for facts in read[:-1])])
+            codes = pa.array(values + np.repeat(begins, counts), pa.int64(), mask=known == 0)
+            texts = [text for facts in read for text in facts.texts[place]]
+            made[name] = pa.array(texts, pa.string()).take(codes)
+        elif kind is Kind.DATE:
+            made[name] = pa.array(values, pa.int32(), mask=known == 0).cast(pa.date32())
+        else:
+            made[name] = pa.array(values.astype(bool) if kind is Kind.BOOLEAN else values, mask=known == 0)
+    return pa.table(made, layout.schema)
 
 
-def _unpacked(layout: Layout, record: bytes) -> Facts:
+def _read(layout: Layout, record: bytes) -> tuple[Facts, int]:
+    """The events, and where they end."""
     begin = 4 + int.from_bytes(record[:4], "big")
     count, texts, gaps = json.loads(record[4:begin])
 
@@ -171,7 +156,7 @@ def _unpacked(layout: Layout, record: bytes) -> Facts:
     for (_, kind), gap in zip(layout.columns, gaps, strict=True):
         columns.append(array(DTYPES[kind]))
         known.append(array(np.uint8) if gap else None)
-    return Facts(
+    facts = Facts(
         time=time,
         known_at=known_at,
         key=key,
@@ -179,25 +164,29 @@ def _unpacked(layout: Layout, record: bytes) -> Facts:
         known=tuple(known),
         texts=tuple(tuple(one) for one in texts),
     )
+    return facts, begin
 
 
-def _events(layout: Layout, facts: Facts) -> list[dict[str, Any]]:
-    """The events again, one by one."""
-    columns: dict[str, list[Any]] = {
-        "event_time": facts.time.tolist(), "known_at": facts.known_at.tolist(), "row_key": facts.key.tolist(),
-    }  # fmt: skip
-    for (name, kind), array, known, texts in zip(layout.columns, facts.columns, facts.known, facts.texts, strict=True):
-        values = array.tolist()
-        if kind is Kind.TEXT:
-            values = [texts[code] if code < len(texts) else None for code in values]
-        elif known is not None:
-            values = [value if there else None for value, there in zip(values, known.tolist(), strict=True)]
-        if kind is Kind.DATE:
-            values = [value if value is None else _EPOCH + timedelta(days=value) for value in values]
-        columns[name] = values
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _known(facts: Facts, place: int) -> NDArray[np.uint8]:
+    known = facts.known[place]
+    return np.ones(len(facts.time), np.uint8) if known is None else known
 
 
-def _bytes(values: list[Any], dtype: Any) -> bytes:
-    packed: NDArray[Any] = np.array(values, dtype)
-    return packed.tobytes()
+def _column(
+    kind: Kind, column: pa.ChunkedArray, order: Int64s
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None, list[str] | None]:
+    """In that order the values, or codes of the texts; where there is one (None: everywhere); the texts in order."""
+    there = column.is_valid().to_numpy().astype(np.uint8)[order] if column.null_count else None
+    if kind is Kind.TEXT:
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+        names: list[str] = encoded.dictionary.to_pylist()
+        by_bytes = sorted(range(len(names)), key=lambda code: names[code].encode())
+        ranks = np.empty(len(names) + 1, np.int32)
+        ranks[by_bytes] = np.arange(len(names), dtype=np.int32)
+        ranks[-1] = len(names)
+        codes = pc.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)
+        return ranks[codes][order], there, [names[code] for code in by_bytes]
+    if kind is Kind.DATE:
+        column = column.cast(pa.int32())
+    values = pc.fill_null(column, pa.scalar(False if kind is Kind.BOOLEAN else 0, column.type)).to_numpy()
+    return np.ascontiguousarray(values[order].astype(DTYPES[kind])), there, None

@@ -6,10 +6,10 @@ of a day it is the next morning's snapshot, and windows age without any event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_python import RowFunction, row_function
 from lingque.catalog.expressions.to_sql import quote, row_sql
-from lingque.catalog.expressions.tree import Aggregate, Name, Trend, of_nothing
+from lingque.catalog.expressions.tree import Aggregate, AmongAll, Name, Trend, of_nothing, walk
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, column_type
-from lingque.core.clock import BusinessCalendar, Instant
+from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, Tag, column_type
+from lingque.core.clock import BusinessCalendar, Ever, Instant
 from lingque.core.errors import ConfigurationError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.profile.aggregating import Kernels
-from lingque.profile.facts import Facts, FactStore, Layout
+from lingque.profile.facts import Facts, Layout
 from lingque.profile.kernel.compiled import Compiled
 from lingque.profile.kernel.plan import Kernel, Moments, Plan, Span
 from lingque.profile.kernel.planning import plan_of
@@ -36,14 +36,27 @@ _EPOCH = date(1970, 1, 1)
 
 
 def live_tags(catalog: Catalog) -> tuple[tuple[AggregateTag, ...], tuple[DerivedTag, ...]]:
-    """The live tags, and the aggregates that they are built on; each after its inputs."""
+    """The live tags, and the tags they are built on as far as those can be worked out when it is asked; each after its
+    inputs. Of the others a live tag reads the value of the morning."""
     wanted = {name for name, tag in catalog.tags.items() if tag.definition.clock == "live"}
     for tag in reversed(list(catalog.tags.values())):
         if tag.name in wanted and isinstance(tag, DerivedTag):
-            wanted |= {name for name in tag.inputs if isinstance(catalog.tag(name), AggregateTag | DerivedTag)}
+            wanted |= {name for name in tag.inputs if _can_be_live(catalog.tag(name))}
     tags = [tag for tag in catalog.tags.values() if tag.name in wanted]
-    aggregates = tuple(tag for tag in tags if isinstance(tag, AggregateTag) and not tag.contract.holds)
+    aggregates = tuple(tag for tag in tags if isinstance(tag, AggregateTag))
     return aggregates, tuple(tag for tag in tags if isinstance(tag, DerivedTag))
+
+
+def _can_be_live(tag: Tag) -> bool:
+    """Live by its definition, or it could have been."""
+    if tag.definition.clock == "live":
+        return True
+    if isinstance(tag, DerivedTag):
+        return not any(isinstance(part, AmongAll) for part in walk(tag.value))
+    if not isinstance(tag, AggregateTag) or tag.contract.holds or tag.looks_forward or isinstance(tag.window, Ever):
+        return False
+    plan = plan_of(tag.contract, [tag])
+    return not plan.by_sql and all(isinstance(node, Name) for kernel in plan.kernels for node in kernel.needs.codes)
 
 
 def live_plans(catalog: Catalog) -> list[Plan]:
@@ -63,14 +76,14 @@ def live_plans(catalog: Catalog) -> list[Plan]:
     return plans
 
 
-def layouts_of(plans: list[Plan], as_of: date) -> list[Layout]:
+def layouts_of(plans: list[Plan]) -> list[Layout]:
     """What the store keeps for these tags."""
     layouts = []
     for plan in plans:
         names: dict[str, None] = {}
         spans: list[Span] = []
         for kernel in plan.kernels:
-            names |= dict.fromkeys(column.name for column in kernel.needs.numbers)
+            names.update(dict.fromkeys(column.name for column in kernel.needs.numbers))
             for node in kernel.needs.codes:
                 if not isinstance(node, Name):
                     raise ConfigurationError(
@@ -80,12 +93,23 @@ def layouts_of(plans: list[Plan], as_of: date) -> list[Layout]:
                 names[node.name] = None
             names |= dict.fromkeys(kernel.needs.tests)
             spans += [border for border in kernel.borders if isinstance(border, Span)]
-        longest = max((as_of - span.days(as_of)[0]).days for span in spans)
-        # a window of the calendar is some days longer on another day, and late events come after newer ones
-        keeps = (longest + 62) * _DAY
+        longest = max((day - span.days(day)[0]).days for span in dict.fromkeys(spans) for day in _DAYS)
         kinds = tuple((name, column_type(plan.contract, name).kind) for name in sorted(names))
-        layouts.append(Layout(table=plan.contract.contract, columns=kinds, keeps=keeps))
+        layouts.append(Layout(table=plan.contract.contract, columns=kinds, keeps=(longest + MARGIN) * _DAY))
     return layouts
+
+
+MARGIN = 62
+"""Days that events are kept beyond the longest window: late ones come after newer ones, and a moment that has passed
+can still be asked about."""
+_DAYS = [date(2028, 1, 1) + timedelta(days=number) for number in range(366)]
+"""A window of the calendar is some days longer on another day, and in a leap year."""
+
+
+class KeptFacts(Protocol):
+    """Where one customer's events are found."""
+
+    def read(self, table: str, customer_id: int) -> Facts | None: ...
 
 
 @dataclass(kw_only=True)
@@ -109,30 +133,52 @@ class _Prepared:
 class LiveTags:
     """Values of live tags. Made for one catalog; keeps what depends on the day only. For one thread at a time."""
 
-    def __init__(self, catalog: Catalog, store: FactStore, *, calendar: BusinessCalendar, kernels: Kernels) -> None:
+    def __init__(self, catalog: Catalog, store: KeptFacts, *, calendar: BusinessCalendar, kernels: Kernels) -> None:
+        aggregates, derived = live_tags(catalog)
         self._plans = live_plans(catalog)
-        self._derived: list[tuple[str, RowFunction]] = [
-            (tag.name, row_function(tag.value)) for tag in live_tags(catalog)[1]
-        ]
-        self._names = [name for name, tag in catalog.tags.items() if tag.definition.clock == "live"]
+        self._layouts = layouts_of(self._plans)
+        self._derived: list[tuple[str, RowFunction]] = [(tag.name, row_function(tag.value)) for tag in derived]
+        self._names = tuple(name for name, tag in catalog.tags.items() if tag.definition.clock == "live")
+        self.by_name = frozenset(self._names)
+        made = {tag.name for tag in aggregates} | {tag.name for tag in derived}
+        self._daily = tuple(sorted({name for tag in derived for name in tag.inputs} - made))
         self._store = store
         self._calendar = calendar
         self._kernels = kernels
         self._day: date | None = None
         self._prepared: list[tuple[Plan, list[_Prepared]]] = []
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The live tags."""
+        return self._names
+
+    @property
+    def daily(self) -> tuple[str, ...]:
+        """The tags of the morning that they read."""
+        return self._daily
+
+    @property
+    def layouts(self) -> Sequence[Layout]:
+        """What must be kept to compute them."""
+        return self._layouts
+
+    def prepare(self, at: Instant) -> None:
+        """Compile what is not compiled yet."""
+        self._prepare(self._calendar.day_of(at) + timedelta(days=1))
+
     def values(self, customer_id: int, at: Instant, *, daily: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Every live tag of the customer. `daily`: values of the newest snapshot, for derived tags that read others.
+        """Every live tag of the customer. `daily`: values of the newest snapshot, of the tags that live ones read; one
+        that is not there is none.
 
         Money in minor units, days as `date`, none as None. Raises `WarehouseError` where a value does not fit.
         """
         as_of = self._calendar.day_of(at) + timedelta(days=1)
         if as_of != self._day:
             self._prepare(as_of)
-        found = dict(daily or {})
-        for plan, kernels in self._prepared:
+        found = dict.fromkeys(self._daily) | dict(daily or {})
+        for (plan, kernels), layout in zip(self._prepared, self._layouts, strict=True):
             facts = self._store.read(plan.contract.contract, customer_id)
-            layout = self._store.layouts[plan.contract.contract]
             for one in kernels:
                 found.update(self._run(one, facts, layout, at, as_of))
         for name, function in self._derived:

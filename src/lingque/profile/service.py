@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from lingque.core.ids import run_id
 from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
 from lingque.profile.aggregating import SQL, Aggregation, Kernels
+from lingque.profile.answering import Answering
 from lingque.profile.computing import Computation, Inputs
 from lingque.profile.contracts import (
     SNAPSHOT_RUN,
@@ -63,6 +64,7 @@ class Profile:
         lists: ListMembers | None = None,
         scorer: Scorer | None = None,
         kernels: Kernels | None = None,
+        answering: Answering | None = None,
     ) -> None:
         self._database = database
         self._tables = tables
@@ -76,6 +78,22 @@ class Profile:
         self._lists = lists
         self._scorer = scorer
         self._kernels = kernels
+        self._answering = answering
+
+    @property
+    def answering(self) -> Answering:
+        """What answers about one customer at a time. Raises `ConfigurationError` where nothing does."""
+        if self._answering is None:
+            raise ConfigurationError("nothing is kept here to answer about one customer", next_step="open a workspace")
+        return self._answering
+
+    def row_of(self, customer_id: int, moment: Instant, tags: Sequence[str]) -> Mapping[str, Any]:
+        """Those tags of the customer at the moment, in microseconds; see `Answering.row_of`."""
+        return self.answering.row_of(customer_id, moment, tags)
+
+    def live_values(self, customer_id: int, moment: Instant) -> Mapping[str, Any]:
+        """Every live tag of the customer at the moment; see `Answering.live_values`."""
+        return self.answering.live_values(customer_id, moment)
 
     def snapshot(self, catalog: Catalog, as_of: date, *, actor: str) -> SnapshotReport:
         """Compute and publish every tag that does not look forward, as of the beginning of that day.
@@ -91,7 +109,7 @@ class Profile:
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
             earlier = self._comparable(connection, as_of, closures)
         content = self._content(tags, closures, inputs)
-        if before is not None and before.summary["content"] == content:
+        if before is not None and before.summary["content"] == content and self._is_there(before, visible):
             return _report(before, as_of, already_done=True)
 
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
@@ -135,7 +153,7 @@ class Profile:
         days = [day for day in subjects_of(connection, kind=SNAPSHOT_RUN, beginning="") if day < as_of.isoformat()]
         if not days:
             return {}
-        report = self.find_snapshot(connection, date.fromisoformat(days[-1]))
+        report = self.recorded(connection, date.fromisoformat(days[-1]))
         return {
             name: spread
             for name, spread in report.distributions.items()
@@ -143,7 +161,24 @@ class Profile:
         }
 
     def find_snapshot(self, connection: Connection, as_of: date) -> SnapshotReport:
-        """The newest snapshot of that day. Raises `NotFoundError` where there is none."""
+        """The newest snapshot of that day. Raises `NotFoundError` where there is none, or none any more."""
+        run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
+        if run is not None and not self._is_there(run, published_versions(connection).get(SNAPSHOT_TABLE)):
+            raise NotFoundError(
+                f"the snapshot as of {as_of} was purged by the rules of retention",
+                next_step=f"run 'lingque tags run --as-of {as_of}' to compute it again",
+            )
+        return self.recorded(connection, as_of)
+
+    def _is_there(self, run: Run, version: int | None) -> bool:
+        """Are its rows still kept? One of nobody has none."""
+        if run.summary["customers"] == 0:
+            return True
+        return version is not None and run.subject in self._tables.slices(SNAPSHOT_TABLE, version)
+
+    def recorded(self, connection: Connection, as_of: date) -> SnapshotReport:
+        """What was noted of the newest snapshot of that day, also where its rows are kept no more. Raises
+        `NotFoundError` where there never was one."""
         run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
         if run is None:
             raise NotFoundError(

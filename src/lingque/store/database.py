@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from lingque.core.errors import BusyError, ConfigurationError, WarehouseError
+from lingque.store.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 30
 WRITES = "lingque_writes"
@@ -26,15 +27,21 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         # SQLite's readers see one state anyway; PostgreSQL's must ask for it
-        consistent = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
-        self._reader = self.engine.execution_options(**consistent)
-        self._writer = self.engine.execution_options(**{WRITES: True})
+        postgresql = self.engine.dialect.name == "postgresql"
+        self._reader = self.engine.execution_options(**_isolated("REPEATABLE READ") if postgresql else {})
+        # whoever waited for a lock must see what its holder wrote, whatever the server's own setting is
+        self._writer = self.engine.execution_options(
+            **{WRITES: True, **(_isolated("READ COMMITTED") if postgresql else {})}
+        )
+
+        file = self.engine.url.database if not postgresql else None
+        self._turn = Turns(Path(f"{file}-turns"), patience=BUSY_TIMEOUT_SECONDS).taken if file else nullcontext
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All or nothing. Writers of one SQLite file wait for each other; a wait too long is a `BusyError`, a full disk
-        a `WarehouseError`."""
-        with _named(), self._writer.begin() as connection:
+        """All or nothing. Writers of one SQLite file come in the order in which they asked; a wait too long is a
+        `BusyError`, a full disk a `WarehouseError`."""
+        with _named(), self._turn(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -71,6 +78,10 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _isolated(level: str) -> dict[str, Any]:
+    return {"isolation_level": level}
 
 
 @contextmanager

@@ -24,7 +24,15 @@ from lingque.twin.products import PostedRate, posted_rates
 from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.hearing import bounces
 from lingque.twin.responding.model import ResponseModel
-from lingque.twin.responses import FUTURE_DAYS, Contacted, MoneyAfter, Responses, TrueEffect, needs_after
+from lingque.twin.responses import (
+    FUTURE_DAYS,
+    Contacted,
+    MoneyAfter,
+    Responses,
+    TrueChances,
+    TrueEffect,
+    needs_after,
+)
 from lingque.twin.systems.all import FIRST_LOAD, FOLLOW_UP
 from lingque.twin.systems.transactions import AGAIN, Dirt, Resent
 
@@ -86,8 +94,9 @@ class Twin:
 
     @property
     def dirt(self) -> Dirt:
-        """What is wrong in the file of transactions of the data date."""
-        return Dirt.per_block(self.parameters).times(len(self.parts))
+        """What is wrong among the transactions of the history."""
+        every = [Dirt.of(part) for part in self.parts]
+        return sum(every[1:], every[0])
 
     @property
     def resent(self) -> Resent:
@@ -140,8 +149,8 @@ class Twin:
         return self._money.respond(contacts, until=until)
 
     def write_followup(self, responses: Responses, folder: Path) -> list[Path]:
-        """What the bank's systems deliver for the data date `responses.until`: all deposits, all balances, all
-        holdings, and one file of the transactions from `as_of` on.
+        """What the bank's systems deliver for the data date `responses.until`: all deposits, balances, holdings,
+        assessments and cross-references, and one file of the transactions from `as_of` on.
 
         Into a folder that exists (`FileNotFoundError`); a file of that name raises `FileExistsError`.
         """
@@ -161,6 +170,14 @@ class Twin:
     def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
         """Over exactly the customers of these contacts, each once. Contacts as in `respond`; none: `ValueError`."""
         return self._money.true_effect(contacts)
+
+    def true_chances(self, contacts: Sequence[Contacted]) -> TrueChances:
+        """Of everybody, if exactly these contacts are sent. Contacts as in `respond`."""
+        return self._money.chances(contacts)
+
+    def true_profit(self, contacts: Sequence[Contacted]) -> float:
+        """Incremental profit of these contacts, in fen. Contacts as in `respond`; none: `ValueError`."""
+        return self._money.profit(contacts)
 
     def _write_after(self, responses: Responses, folder: Path, *, first: date, day: date) -> list[Path]:
         went_on = (

@@ -14,6 +14,11 @@ def day_number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
 
 
+def day_text(number: int) -> str:
+    """`YYYY-MM-DD`."""
+    return str(np.datetime64(number, "D"))
+
+
 NEVER = day_number(date(9999, 12, 31))
 """The end of what has no end yet, as Chinese banks' interval tables (拉链表) write it."""
 

@@ -8,11 +8,16 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from lingque.twin import columns
 from lingque.twin.days import day_number
 from lingque.twin.extracts import Extract
+from lingque.twin.flaws import Flaw
 from lingque.twin.landing import Landing
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.part import Part
+
+DIRT = ("file", "row", "kind", "detail")
+"""What is told of each row with a flaw: its file, its number there from 1 (headers do not count), what is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +48,14 @@ class Cut:
     total: int
     data_date: str
     control: bool
+    flaws: tuple[Flaw, ...] = ()
+    """By row among those of this cut, from 1."""
 
 
 def cuts(part: Part, extracts: Sequence[Extract], days: Sequence[Days], *, under: str = "") -> Iterator[Cut]:
     """Of one part, by extract and day. What is told anew in every file stands in the last one only."""
     for extract in extracts:
-        records = extract.records(part, days[-1].last)
+        records = extract.delivered(part, days[-1].last)
         for one in days if records.arrives is not None else days[-1:]:
             where = records.between(one.first, one.last)
             yield Cut(
@@ -59,18 +66,25 @@ def cuts(part: Part, extracts: Sequence[Extract], days: Sequence[Days], *, under
                 total=0 if records.amount is None else int(records.amount[where].sum()),
                 data_date=one.compact,
                 control=extract.control,
+                flaws=records.flaws_of(where),
             )
 
 
-def deliver(landing: Landing, every: Iterable[Cut]) -> int:
-    """Adds the cuts to their files, and control files at the end. Returns how many rows there were."""
+def deliver(landing: Landing, every: Iterable[Cut], *, dirt: str | None = None) -> None:
+    """Adds the cuts to their files, and control files at the end.
+
+    `dirt`: the file (CSV) that says of every row with a flaw where it stands and what is wrong.
+    """
     controlled: dict[str, str] = {}
-    rows = 0
+    if dirt is not None:
+        landing.add(dirt, b"", header=columns.header(DIRT))
     for cut in every:
+        if dirt is not None:
+            before = landing.rows_of(cut.name)
+            told = "".join(f"{cut.name},{before + flaw.position},{flaw.kind},{flaw.detail}\n" for flaw in cut.flaws)
+            landing.add(dirt, told.encode())
         landing.add(cut.name, cut.content, header=cut.header, rows=cut.rows, total=cut.total)
-        rows += cut.rows
         if cut.control:
             controlled[cut.name] = cut.data_date
     for name, data_date in controlled.items():
         landing.control(name, data_date=data_date)
-    return rows

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.blocks import Block
+from lingque.twin.days import day_text
+from lingque.twin.flaws import Flaw, Spoiling, Weak, spoil
 from lingque.twin.part import Part
 
 _LATEST = 3
@@ -29,6 +32,8 @@ class Records:
     """The day in whose file each record stands, ascending; `None` where every file tells everything anew."""
     amount: Int64s | None = None
     """What the control file adds up, in fen."""
+    flaws: tuple[Flaw, ...] = ()
+    """What is wrong with them, by position."""
 
     @classmethod
     def of(
@@ -61,6 +66,15 @@ class Records:
         begin, end = np.searchsorted(self.arrives, (first, last + 1))
         return np.arange(begin, end)
 
+    def flaws_of(self, where: Int64s) -> tuple[Flaw, ...]:
+        """Of consecutive records, by their row among these, from 1."""
+        if not len(where):
+            return ()
+        first, last = int(where[0]), int(where[-1])
+        return tuple(
+            replace(flaw, position=flaw.position - first + 1) for flaw in self.flaws if first <= flaw.position <= last
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extract:
@@ -74,10 +88,39 @@ class Extract:
     """The first line, which may differ from day to day (schema drift)."""
     control: bool = False
     """Whether a control file (`.ok`) with rows and total comes with it."""
+    weak: tuple[Weak, ...] = ()
+    """In which columns rows can be wrong; never in what the control file adds up."""
+    repeats: bool = False
+    """Whether rows stand in their file twice that do not arrive one by one (see `arriving`)."""
 
     @property
     def system(self) -> str:
         return self.name.split("_")[0]
+
+    def delivered(self, part: Part, day: int) -> Records:
+        """What stands in its files up to the end of a day: the clean records and, beside them, bad ones."""
+        clean = self.records(part, day)
+        if not self.weak and not self.repeats:
+            return clean
+        spoiling = Spoiling.make(part.block, self.name, clean.count, self.weak, repeats=self.repeats)
+        source = spoiling.source
+
+        def content(where: Int64s, day: int) -> bytes | pa.Table:
+            written = clean.content(source[where], day)
+            rows = spoiling.within(where)
+            if isinstance(written, pa.Table):
+                return _without(written, rows)
+            return spoil(written, rows, self.header(part, day))
+
+        first = np.searchsorted(source, np.arange(clean.count))
+        known = [replace(flaw, position=int(first[flaw.position])) for flaw in clean.flaws]
+        return Records(
+            count=len(source),
+            content=content,
+            arrives=None if clean.arrives is None else clean.arrives[source],
+            amount=None if clean.amount is None else clean.amount[source],
+            flaws=tuple(sorted((*known, *spoiling.flaws), key=lambda flaw: flaw.position)),
+        )
 
 
 def plain_header(*names: str, encoding: str = "utf-8") -> Callable[[Part, int], bytes]:
@@ -85,13 +128,40 @@ def plain_header(*names: str, encoding: str = "utf-8") -> Callable[[Part, int], 
     return lambda _part, _day: line
 
 
-def arriving(block: Block, name: str, day: Int64s) -> tuple[Int64s, Int64s]:
-    """Of records that happened on these days: their positions in the order in which they arrive, and the day in whose
-    file each stands. Some arrive late, some stand in their file twice."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arriving:
+    """Records that come one by one, in the order in which they stand in their files."""
+
+    where: Int64s
+    """Of each record: its position among what happened."""
+    day: Int64s
+    """In whose file it stands."""
+    flaws: tuple[Flaw, ...]
+
+
+def arriving(block: Block, name: str, day: Int64s) -> Arriving:
+    """Of what happened on these days: some arrives late, some stands in its file twice."""
     random = block.stream(f"arrival of {name}")
     late = random.random(len(day)) < block.parameters.late_share
     arrives = day + np.where(late, random.integers(1, _LATEST + 1, len(day)), 0)
     again = np.flatnonzero(random.random(len(day)) < block.parameters.repeated_share)
     where = np.concatenate([np.arange(len(day)), again])
-    order = where[np.lexsort((where, arrives[where]))]
-    return order, arrives[order]
+    is_second = np.arange(len(where)) >= len(day)
+    order = np.lexsort((is_second, where, arrives[where]))
+    where, second = where[order], is_second[order]
+    flaws = []
+    for position in np.flatnonzero(second | late[where]).tolist():
+        if second[position]:
+            flaws.append(Flaw(position=position, kind="repeated"))
+        if late[where[position]]:
+            flaws.append(Flaw(position=position, kind="late", detail=day_text(int(day[where[position]]))))
+    return Arriving(where=where, day=arrives[where], flaws=tuple(flaws))
+
+
+def _without(table: pa.Table, rows: dict[int, Weak]) -> pa.Table:
+    """Typed columns have no other way to be wrong than to be empty."""
+    for row, weak in rows.items():
+        at = table.column_names.index(weak.column)
+        keeps = pa.array(np.arange(table.num_rows) != row)
+        table = table.set_column(at, table.field(at), pyarrow.compute.if_else(keeps, table.column(at), None))
+    return table

@@ -8,7 +8,7 @@ import numpy as np
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.twin.bank import Twin
-from lingque.twin.categories import CATEGORIES, MANDATES, POSITION, SPENDING
+from lingque.twin.categories import CATEGORIES, CODES, MANDATES, POSITION, SPENDING
 from lingque.twin.days import day_number
 from lingque.twin.ledger import BalanceSpans
 from lingque.twin.life import history_days
@@ -17,6 +17,7 @@ from lingque.twin.population import CHURN_STAGES, LIFE_STAGES
 from lingque.twin.seasons import SPRING_FESTIVALS
 from lingque.twin.sessions import Sessions, log_start
 
+SPENT = (*MANDATES, *SPENDING)
 LOOKED_DAYS = 60
 """How many days on either side of a need visits to the app are counted."""
 
@@ -36,7 +37,7 @@ class Figures:
     life_stages: dict[str, int]
     churn_stages: dict[str, int]
     spent: dict[str, float]
-    """By category, over the whole history."""
+    """By category as it is delivered, over the whole history."""
     bookings_by_day: Int64s
     shopping_by_day: Int64s
     """What is bought on the web."""
@@ -70,19 +71,24 @@ class Figures:
             ages=people.age,
             incomes=people.income / 100,
             assets=_assets(twin) / 100,
-            life_stages=_counted(LIFE_STAGES, people.life_stage),
-            churn_stages=_counted(CHURN_STAGES, people.churn_stage),
-            spent={name: float(sums[POSITION[name]]) for name in (*MANDATES, *SPENDING)},
+            life_stages=counted(LIFE_STAGES, people.life_stage),
+            churn_stages=counted(CHURN_STAGES, people.churn_stage),
+            spent={name: sum(float(sums[POSITION[one]]) for one in _told_as(name)) for name in SPENT},
             bookings_by_day=np.bincount(day, minlength=after - first),
             shopping_by_day=np.bincount(day[category == POSITION["online_shopping"]], minlength=after - first),
             festivals=tuple(day_number(one) - first for one in SPRING_FESTIVALS if first <= day_number(one) < after),
             paydays=np.bincount(of_month[category == POSITION["salary"]], minlength=32)[1:],
-            needs=_counted(NEED_KINDS, needs.kind[in_history]),
+            needs=counted(NEED_KINDS, needs.kind[in_history]),
             visits_around_needs=_visits(twin),
         )
 
 
-def _counted(names: tuple[str, ...], positions: Int64s) -> dict[str, int]:
+def _told_as(name: str) -> tuple[str, ...]:
+    """What bears the code of a category: itself, and what the bank cannot tell from it."""
+    return (name, *(other for other, code in CODES.items() if code == name))
+
+
+def counted(names: tuple[str, ...], positions: Int64s) -> dict[str, int]:
     return dict(zip(names, np.bincount(positions, minlength=len(names)).tolist(), strict=True))
 
 

@@ -105,7 +105,8 @@ class Landing:
         return [self.folder / name for name in self._files]
 
     def rows_of(self, name: str) -> int:
-        return self._files[name].rows
+        """How many rows a file has so far; 0 of one that was not begun."""
+        return self._files[name].rows if name in self._files else 0
 
     @property
     def _staging(self) -> Path:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def make_bank(
                     yield cut
                 progress(done)
 
-        deliver(landing, every())
+        data_date = parameters.as_of - timedelta(days=1)
+        deliver(landing, every(), dirt=f"{TRUE}dirt_{data_date:%Y%m%d}.csv")
         landing.add("parameters.yaml", as_yaml(parameters).encode())
         transactions = sum(landing.rows_of(name) for name in landing.names if "/core_transactions_" in name)
     resent = sum(landing.rows_of(name) for name in landing.names if name.startswith(RESENT))

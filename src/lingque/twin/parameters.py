@@ -78,18 +78,30 @@ class TwinParameters:
     """Of what a system beside core banking knows: how often the telephone number is missing."""
     identity_conflict_share: Annotated[float, Between(0.0, 0.5)] = 0.02
     """How often it is one that belongs to somebody else."""
+    identity_shared_share: Annotated[float, Between(0.0, 0.5)] = 0.02
+    """How often it is that of the head of the household."""
+    identity_old_phone_share: Annotated[float, Between(0.0, 0.5)] = 0.04
+    """How often it is one that the customer gave up."""
+    identity_name_share: Annotated[float, Between(0.0, 0.5)] = 0.06
+    """How often the name is written otherwise: traditional, in pinyin, cut short, or as it was before a marriage."""
+    identity_document_share: Annotated[float, Between(0.0, 0.5)] = 0.02
+    """How often two digits of the document number are swapped."""
     identity_duplicate_share: Annotated[float, Between(0.0, 0.5)] = 0.03
     """How many people a system knows under two keys."""
     late_share: Annotated[float, Between(0.0, 0.5)] = 0.01
     """Of the rows of cards, web, tellers and partners: how many arrive one to three days late."""
     repeated_share: Annotated[float, Between(0.0, 0.5)] = 0.002
-    """Of the same: how many stand in their file twice."""
+    """How many rows stand in their file twice: of the same, and of what systems tell anew every night."""
+    missing_share: Annotated[float, Between(0.0, 0.5)] = 0.0002
+    """Beside the clean rows of every system: how many more lack a value without which nobody can read them."""
+    malformed_share: Annotated[float, Between(0.0, 0.5)] = 0.0002
+    """Likewise, have a value that means nothing."""
 
     dirt_impossible_dates: Annotated[int, Between(0, 1000)] = 1
     dirt_non_numeric_balances: Annotated[int, Between(0, 1000)] = 2
     dirt_unknown_customers: Annotated[int, Between(0, 1000)] = 1
     dirt_repeated_rows: Annotated[int, Between(0, 1000)] = 1
-    """Bad rows added to the transaction extract, per kind; the clean rows stay complete."""
+    """Bad rows among the transactions of the data date, per kind and block, whatever the shares."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

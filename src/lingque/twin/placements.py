@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
+from lingque.twin.asked import Asked, ask
 from lingque.twin.assessments import grades
 from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
@@ -121,6 +122,7 @@ class Placed:
     departures: Departures
     maturing: Int64s
     """By customer: position among `placements` of the deposit that matures within 30 days from `as_of`, or −1."""
+    asked: Asked
 
     @classmethod
     def joined(cls, parts: Sequence[Placed], firsts: Sequence[int]) -> Placed:
@@ -136,6 +138,7 @@ class Placed:
                 amount=np.concatenate([one.amount for one in gone]),
             ),
             maturing=np.concatenate(maturing),
+            asked=Asked.joined([one.asked for one in parts], firsts),
         )
 
     @classmethod
@@ -154,12 +157,14 @@ class Placed:
         due = fresh
         kept = [focus, before, fresh, wealth]
         gone: list[Departures] = []
+        asked: list[Asked] = []
         generation = 0
-        while len(due.owner):
+        while len(due.owner) or not asked:
             generation += 1
-            due, left = _again(block, population, dispositions, due, posted, generation=generation)
+            due, left, of_these = _again(block, population, dispositions, due, posted, generation=generation)
             kept.append(due)
             gone.append(left)
+            asked.append(of_these)
         every = kept[0]
         for one in kept[1:]:
             every = every.and_also(one)
@@ -174,11 +179,12 @@ class Placed:
         return cls(
             placements=every,
             departures=Departures(
-                owner=np.concatenate([one.owner for one in gone] or [np.zeros(0, dtype=np.int64)]),
-                day=np.concatenate([one.day for one in gone] or [np.zeros(0, dtype=np.int64)]),
-                amount=np.concatenate([one.amount for one in gone] or [np.zeros(0, dtype=np.int64)]),
+                owner=np.concatenate([one.owner for one in gone]),
+                day=np.concatenate([one.day for one in gone]),
+                amount=np.concatenate([one.amount for one in gone]),
             ),
             maturing=maturing,
+            asked=Asked.joined(asked, [0] * len(asked)),
         )
 
 
@@ -320,14 +326,16 @@ def _again(
     posted: tuple[PostedRate, ...],
     *,
     generation: int,
-) -> tuple[Placements, Departures]:
+) -> tuple[Placements, Departures, Asked]:
     """What became of deposits that matured before `as_of`: placed again, gone to another bank, or left idle."""
     today = day_number(block.parameters.as_of)
     due = due.take(np.flatnonzero(due.is_deposit & (due.end_day < today)))
     random = block.stream(f"again {generation}")
     count = len(due.owner)
     decided = np.minimum(due.end_day + random.integers(0, LONGEST_THOUGHT + 1, count), today - 1)
-    stays = random.random(count) < dispositions.stays[due.owner]
+    stays, asked, about = ask(
+        block, dispositions, owner=due.owner, matures=due.end_day, decided=decided, luck=random.random(count)
+    )
     leaves = ~stays & (random.random(count) < LEAVES_SHARE)
     term = random.choice(_TERMS, count, p=_TERM_SHARES)
     product = unasked_product(dispositions, population, due.owner, taste=random.random(count), term=term)
@@ -337,6 +345,7 @@ def _again(
     end = np.where(deposit, months_later(decided, MONTHS[product]), _redemption(held, opened=decided, today=today))
     in_story = deposit & (end >= today) & (end < today + MATURING_DAYS)
     where, left = np.flatnonzero(stays & ~in_story), np.flatnonzero(leaves)
+    asked = replace(asked, placed=(stays & ~in_story)[about])
     again = Placements.of(
         posted,
         owner=due.owner[where],
@@ -345,4 +354,4 @@ def _again(
         end=end[where],
         amount=amount[where],
     )
-    return again, Departures(owner=due.owner[left], day=decided[left], amount=due.payout[left])
+    return again, Departures(owner=due.owner[left], day=decided[left], amount=due.payout[left]), asked

@@ -11,6 +11,8 @@ import numpy as np
 from lingque.core.hashing import Float64s, Int64s, mix64
 from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
+from lingque.twin.documents import document_numbers
+from lingque.twin.names import GIVEN, SURNAMES
 from lingque.twin.organisation import BRANCHES, CITIES, CITY_SHARES
 
 ADULT = 18
@@ -27,8 +29,8 @@ HABITS = ("email", "sms", "app_push", "wecom", "ai_call", "rm_call")
 """Ways to be told something, in the order of `Population.channel_habit`."""
 CUSTOMERS_PER_EMPLOYER = 150
 
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹"
-_GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉萍红玲芬燕彬凯浩宇欣怡梓涵子轩雨晨思佳嘉"
+_NEVER_GIVEN_AGAIN = 50_000_000
+"""A number that nobody has: that of a customer who does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +43,8 @@ class Population:
 
     customer_no: tuple[str, ...]
     name: tuple[str, ...]
+    document_no: tuple[str, ...]
+    """Of an identity card; none is one that anybody could have."""
     phone: tuple[str, ...]
     """Empty where the bank has none on file; otherwise unique. None is a number that anybody could have."""
     email: tuple[str, ...]
@@ -88,6 +92,8 @@ class Population:
         today = day_number(block.parameters.as_of)
         age = np.floor(16 + 70 * block.stream("age").beta(1.4, 2.0, n)).astype(np.int64)
         birthday = block.stream("birthday").integers(0, 365, n)
+        birth_day = months_later(np.full(n, today), -12 * age) - birthday
+        female = block.stream("gender").integers(0, 2, n)
         income_kind, income = _incomes(block, age)
         luck_in_life = block.stream("wealth").lognormal(0.0, 0.8, n)
         wealth = luck_in_life * np.sqrt(income / (100 * block.parameters.median_income))
@@ -101,13 +107,14 @@ class Population:
         return cls(
             customer_no=tuple(f"C{number:07d}" for number in (block.positions + 1).tolist()),
             name=_names(block),
+            document_no=document_numbers(block.positions, birth_day=birth_day, female=female),
             phone=_phones(block),
             email=_emails(block),
             city=city,
             branch=branch,
-            female=block.stream("gender").integers(0, 2, n),
+            female=female,
             occupation=_occupations(block, age, income_kind),
-            birth_day=months_later(np.full(n, today), -12 * age) - birthday,
+            birth_day=birth_day,
             age=age,
             opened_day=today - tenure,
             income=income,
@@ -225,22 +232,28 @@ def _branches(block: Block, city: Int64s) -> Int64s:
 def _names(block: Block) -> tuple[str, ...]:
     random = block.stream("name")
     n = block.customers
-    surnames = random.integers(0, len(_SURNAMES), n).tolist()
-    given = random.integers(0, len(_GIVEN), (n, 2)).tolist()
+    surnames = random.integers(0, len(SURNAMES), n).tolist()
+    given = random.integers(0, len(GIVEN), (n, 2)).tolist()
     short = (random.random(n) < 0.2).tolist()
     return tuple(
-        _SURNAMES[s] + _GIVEN[g[0]] + ("" if one else _GIVEN[g[1]])
+        SURNAMES[s] + GIVEN[g[0]] + ("" if one else GIVEN[g[1]])
         for s, g, one in zip(surnames, given, short, strict=True)
     )
 
 
 def _phones(block: Block) -> tuple[str, ...]:
     missing = block.stream("missing phone").random(block.customers) < block.parameters.missing_phone_share
-    # no mobile number begins with 100; times 7919 so that neighbours do not look alike
-    return tuple(
-        "" if absent else f"100{number * 7919 % 100_000_000:08d}"
-        for number, absent in enumerate(missing.tolist(), block.first + 1)
-    )
+    return tuple("" if absent else _phone(number) for number, absent in enumerate(missing.tolist(), block.first + 1))
+
+
+def former_phone(number: int) -> str:
+    """What the customer of that number gave up; nobody has it now."""
+    return _phone(number + _NEVER_GIVEN_AGAIN)
+
+
+def _phone(number: int) -> str:
+    """No mobile number begins with 100; times 7919 so that neighbours do not look alike."""
+    return f"100{number * 7919 % 100_000_000:08d}"
 
 
 def _emails(block: Block) -> tuple[str, ...]:

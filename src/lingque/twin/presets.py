@@ -37,6 +37,12 @@ def parameters_of(preset: str, *, file: Path | None = None, **changes: Any) -> T
     return _from(values | {name: value for name, value in changes.items() if value is not None})
 
 
+def parameters_in(file: Path) -> TwinParameters:
+    """What `as_yaml` wrote. A file that is not there raises `FileNotFoundError`, one that says something else
+    `ValueError`."""
+    return _from(_flat(_read(file)))
+
+
 def as_yaml(parameters: TwinParameters) -> str:
     """A file that makes the same bank again."""
     values = asdict(parameters)

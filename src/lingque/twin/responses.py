@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from lingque.core.clock import Instant
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Float64s, Int64s
 from lingque.core.money import Money
 from lingque.twin.assessments import grades
 from lingque.twin.blocks import Block
@@ -125,6 +125,17 @@ class TrueEffect:
         return self.balance_contacted - self.balance_not_contacted
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrueChances:
+    """One entry per customer, in the order of the population: the probability to place money here within 60 days."""
+
+    customer_no: tuple[str, ...]
+    contacted: Float64s
+    """Given what the customer noticed of the contacts that were sent."""
+    not_contacted: Float64s
+    """Without any contact."""
+
+
 def needs_after(block: Block, population: Population, placed: Placed) -> Needs:
     """One of every customer: the deposit that matures, else the idle money that might be placed some time."""
     n = block.customers
@@ -194,7 +205,7 @@ class MoneyAfter:
 
     def true_effect(self, contacts: Sequence[Contacted]) -> TrueEffect:
         """Over exactly the customers of these contacts, each once; none raises `ValueError`."""
-        sent = self._contacts(contacts, date(1970, 1, 1) + timedelta(days=self.today + FUTURE_DAYS - 1))
+        sent = self._contacts(contacts, self._last_day)
         customers = np.unique(sent.customer)
         if not len(customers):
             raise ValueError("there is no effect over no customers; name at least one contact")
@@ -209,6 +220,33 @@ class MoneyAfter:
             balance_contacted=float((both.contacted * average)[counted].sum() / len(customers)),
             balance_not_contacted=float((both.not_contacted * average)[counted].sum() / len(customers)),
         )
+
+    def chances(self, contacts: Sequence[Contacted]) -> TrueChances:
+        """Of everybody, if exactly these contacts are sent."""
+        both = self.model.potential_outcomes(self._contacts(contacts, self._last_day))
+        in_time = day_at(both.decides) < self.today + OUTCOME_DAYS
+        n = len(self.population.age)
+
+        def any_of(probability: Float64s) -> Float64s:
+            none = np.ones(n)
+            np.multiply.at(none, both.customer, np.where(in_time, 1 - probability, 1.0))
+            return np.asarray(1 - none, dtype=np.float64)
+
+        return TrueChances(
+            customer_no=self.population.customer_no,
+            contacted=any_of(both.contacted),
+            not_contacted=any_of(both.not_contacted),
+        )
+
+    def profit(self, contacts: Sequence[Contacted]) -> float:
+        """True incremental profit of these contacts in fen: what they add to the margins of what is placed within 60
+        days, less what they, complaints and opt-outs cost."""
+        sent = self._contacts(contacts, self._last_day)
+        return self.model.true_effect(sent, until=_end_of(self.today + OUTCOME_DAYS - 1)).profit
+
+    @property
+    def _last_day(self) -> date:
+        return date(1970, 1, 1) + timedelta(days=self.today + FUTURE_DAYS - 1)
 
     def _contacts(self, contacts: Sequence[Contacted], until: date) -> Contacts:
         strangers = sum(one.address not in self.reached_by for one in contacts)

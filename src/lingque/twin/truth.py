@@ -11,35 +11,27 @@ from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.days import NEVER
 from lingque.twin.extracts import Extract, Records, plain_header
-from lingque.twin.identities import SYSTEMS, Identities
+from lingque.twin.identities import SYSTEMS, Identities, as_of_day
 from lingque.twin.life import EVENT_KINDS
 from lingque.twin.needs import NEED_KINDS
 from lingque.twin.organisation import BRANCHES
 from lingque.twin.part import Part
 from lingque.twin.population import CHURN_STAGES, LIFE_STAGES
-from lingque.twin.systems.transactions import Dirt, Resent
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES
 
 
 def _identities(part: Part, _day: int) -> Records:
     """Whose each key of each system is, and what is wrong with what that system knows of the person."""
-    every = [Identities.make(part.block, part.population, system) for system in SYSTEMS]
+    every = [Identities.make(part, system, as_of_day(part)) for system in SYSTEMS]
     customer = np.concatenate([one.customer for one in every])
     return Records.of(
         {
             "system": [one.system for one in every for _ in one.key],
             "key": [key for one in every for key in one.key],
             "customer_no": columns.picked(part.population.customer_no, customer),
-            "fault": [fault for one in every for fault in one.fault],
+            "faults": ["+".join(faults) for one in every for faults in one.faults],
         }
     )
-
-
-def _dirt(part: Part, _day: int) -> Records:
-    dirt = Dirt.per_block(part.block.parameters)
-    resent = Resent.of(part)
-    kinds = [*dirt.kinds, *("late" for _ in resent.added), *("corrected" for _ in resent.corrected)]
-    numbers = ["" for _ in dirt.kinds] + [*resent.added, *resent.corrected]
-    return Records.of({"extract": ["core_transactions"] * len(kinds), "kind": kinds, "transaction_no": numbers})
 
 
 def _life_events(part: Part, _day: int) -> Records:
@@ -62,6 +54,23 @@ def _needs(part: Part, _day: int) -> Records:
             "begins_on": columns.days(needs.begins_day),
             "ends_on": columns.days(needs.ends_day),
             "size": columns.money(needs.size),
+        }
+    )
+
+
+def _asked(part: Part, _day: int) -> Records:
+    """Audiences of past campaigns: who was chosen, what came of it, and what would have come of it without."""
+    every = part.placed.asked
+    return Records.of(
+        {
+            "customer_no": columns.picked(part.population.customer_no, every.owner),
+            "contacted_on": columns.days(every.day),
+            "offer": columns.picked(OFFER_NAMES, every.offer),
+            "channel": columns.picked(CHANNEL_NAMES, every.channel),
+            "chosen": columns.picked(("N", "Y"), every.chosen.astype(np.int64)),
+            "placed": columns.picked(("N", "Y"), every.placed.astype(np.int64)),
+            "probability": [f"{one:.6f}" for one in every.asked.tolist()],
+            "probability_unasked": [f"{one:.6f}" for one in every.unasked.tolist()],
         }
     )
 
@@ -96,9 +105,14 @@ def _extract(name: str, records: Callable[[Part, int], Records], *header: str) -
 
 
 TRUTH = (
-    _extract("identities", _identities, "system", "key", "customer_no", "fault"),
-    _extract("dirt", _dirt, "extract", "kind", "transaction_no"),
+    _extract("identities", _identities, "system", "key", "customer_no", "faults"),
     _extract("life_events", _life_events, "customer_no", "event", "happens_on"),
     _extract("needs", _needs, "customer_no", "need", "begins_on", "ends_on", "size"),
+    _extract(
+        "past_campaigns",
+        _asked,
+        *("customer_no", "contacted_on", "offer", "channel", "chosen", "placed"),
+        *("probability", "probability_unasked"),
+    ),
     Extract(name="traits", suffix="parquet", records=_traits),
 )

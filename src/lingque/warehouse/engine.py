@@ -246,8 +246,8 @@ def _pieces(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
 class RowEngine:
     """Answers statements over one Arrow table, `rows`, in the order of its rows. Used from several threads at once."""
 
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
+    def __init__(self, *, threads: int = 1) -> None:
+        self._connection = duckdb.connect(config={"threads": threads, "enable_external_access": "false"})
         self._lock = Lock()
 
     def ask(self, sql: str, rows: pa.Table) -> pa.Table:

@@ -241,3 +241,27 @@ def test_a_secret_list_is_shown_to_compliance_only(ran: Ran) -> None:
 
     assert shown("carl") == {"vip": ("audience", False, 0), "watched": ("exclude", True, 1)}
     assert shown("mia") == {"vip": ("audience", False, 0)}
+
+
+def test_a_decision_is_explained_and_replayed(ran: Ran) -> None:
+    found = ran.api.get(f"/v1/customers/{ran.contacted}/decision", "mia").json()
+    assert (found["customer_id"], found["campaign"], found["clock"]) == (str(ran.contacted), NAME, "planned")
+    (option,) = found["options"]
+    assert (option["arm"], option["against"], option["propensity"]) == ("contact", [], 1.0)
+    assert option["value"]["minor"] == round(option["response"] * option["margin"]["minor"]) - option["cost"]["minor"]
+    again = ran.api.get(f"/v1/decisions/{found['decision_id']}/replay", "mia").json()
+    assert (again["same"], again["differences"], again["elsewhere"]) == (True, [], [])
+    problem_of(ran.api.get("/v1/decisions/decide-000000000000000000000000/replay", "mia"), 404)
+    problem_of(
+        ran.api.get(f"/v1/customers/{ran.contacted}/decision", "mia", params={"at": "2020-01-01T00:00:00Z"}), 404
+    )
+
+
+def test_an_explanation_keeps_the_secret_of_a_list(ran: Ran) -> None:
+    def against(user: str) -> list[tuple[str, object]]:
+        (option,) = ran.api.get(f"/v1/customers/{ran.watched}/decision", user).json()["options"]
+        return [(one["reason"]["reason"], one["needs"]) for one in option["against"]]
+
+    assert ("ON_EXCLUSION_LIST", None) in against("mia")
+    assert "COMPLIANCE_EXCLUSION" not in [name for name, _ in against("mia")]
+    assert ("COMPLIANCE_EXCLUSION", None) in against("carl")

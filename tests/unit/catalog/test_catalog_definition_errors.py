@@ -152,6 +152,9 @@ def test_a_loan_states_its_rate(workspace: Workspace) -> None:
     (problem,) = workspace.problems()
     assert "a loan states its annual_rate" in problem.allowed
     workspace.change(CAMPAIGN, "regime: loan", "regime: loan\nannual_rate: 4.35")
+    (problem,) = workspace.problems()
+    assert "names the tag of 'student'" in problem.allowed
+    workspace.change(CAMPAIGN, "regime: loan", "regime: loan\nconsumer_loan: false")
     assert workspace.build().offers["deposit"].definition.annual_rate is not None
 
 
@@ -162,13 +165,16 @@ def test_the_path_of_data_that_may_not_serve_marketing_is_named(workspace: Works
         "definitions/more.yaml", "tag: rated\nlabel: {zh: 有, en: R}\nfamily: risk\nvalue: bureau_score > 1\n"
     )
     (problem,) = workspace.problems()
-    assert (problem.file, problem.field) == (CAMPAIGN, "purpose")
-    assert problem.found == "marketing: segment is built on accounts.score, which may serve service, risk only"
+    assert (problem.file, problem.field) == (CAMPAIGN, "segment")
+    assert problem.found == (
+        "marketing: accounts.score → bureau_score → rated → spends → campaign idle; "
+        "accounts.score may serve service, risk only"
+    )
     workspace.change(CAMPAIGN, "eligibility: bookings > 0", "eligibility: bureau_score > 0")
-    assert [one.found.split(" is built on ")[0] for one in workspace.problems()] == [
-        "marketing: segment",
-        "marketing: offer deposit",
-    ]
+    by_segment, by_offer = workspace.problems()
+    assert by_segment == problem
+    assert by_offer.field == "offers.0"
+    assert by_offer.found.startswith("marketing: accounts.score → bureau_score → offer deposit → campaign idle;")
 
 
 def test_the_same_data_may_serve_the_purposes_that_its_columns_allow(workspace: Workspace) -> None:

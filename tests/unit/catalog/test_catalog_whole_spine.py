@@ -85,7 +85,7 @@ def test_everything_makes_a_catalog(whole: Workspace) -> None:
          "is built on itself: propensity → propensity", "break the circle"),
         ("target: buys", "target: self_made", "model", "is built on itself: ", "break the circle"),
         ("balance: {type: money, currency: CNY,", "balance: {type: money, currency: CNY, purposes: [marketing],",
-         "features.0", "'average_balance' is built on holdings.balance, which may serve marketing only",
+         "features.0", "analytics: holdings.balance → average_balance → model buys_deposit; holdings.balance may serve",
          "a model needs data that may serve analytics"),
         # offers
         ("tolerance: tolerance", "tolerance: manager", "suitability.tolerance",

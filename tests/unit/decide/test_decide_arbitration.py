@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_candidates import CONTEXT, candidate, requests
+from made_up_candidates import CONTEXT, candidate, decided, people
 
 from lingque.core.reasons import Reason
+from lingque.decide.allocation.problem import Limit
 from lingque.decide.arbitration import Arbitration, arbitrate
-from lingque.decide.contracts import NOTHING, Decisions, Judged, Worth
-from lingque.decide.decision import decide
+from lingque.decide.contracts import NOTHING
+from lingque.decide.decisions import Decisions
+from lingque.decide.resources import Resource
 from lingque.warehouse.engine import Session
 
 Sessions = Callable[[], Session]
@@ -34,20 +36,25 @@ class Market:
     held_out: list[bool]
     capacity: dict[str, int]
 
-    def judged(self) -> list[Judged]:
-        size = len(self.customers)
-        made: list[Judged] = []
-        for number, (channel, values) in enumerate(zip(self.channels, self.values, strict=True)):
-            value = np.array(values, dtype=np.int64)
-            worth = Worth(response=np.full(size, 0.5), assumed=np.ones(size, dtype=np.bool_), value=value)
-            one = candidate(self.customers, f"offer_{number}", channel=channel)
-            made.append(Judged(candidate=one, refusals={Reason.NO_VALUE: value <= 0}, worth=worth))
-        return made
-
     def arbitrated(self, hold_out: float = 0.0) -> Arbitration:
         ids = np.array(self.customers, dtype=np.int64)
         held = np.array(self.held_out, dtype=np.bool_)
-        return arbitrate(self.judged(), ids, held_out=held, hold_out=hold_out, capacity=self.capacity, salt=SALT)
+        values = np.array(self.values, dtype=np.float64).reshape(len(self.channels), len(ids))
+        return arbitrate(
+            np.where(values > 0, values, -np.inf), self.resources(), ids, held_out=held, hold_out=hold_out, salt=SALT
+        )
+
+    def resources(self) -> list[Resource]:
+        return [
+            Resource(
+                limit=Limit.CHANNEL,
+                subject=channel,
+                use=np.array([float(one == channel) for one in self.channels]),
+                amount=room,
+            )
+            for channel, room in self.capacity.items()
+            if channel in self.channels
+        ]
 
     def chosen(self, hold_out: float = 0.0) -> list[int]:
         return self.arbitrated(hold_out).chosen.tolist()
@@ -149,11 +156,11 @@ def test_the_order_in_which_customers_are_listed_changes_nothing(market: Market,
 
 
 def test_who_finds_the_best_channel_full_gets_the_next(session: Sessions) -> None:
-    customers = list(range(1, 11))
-    mail = candidate(customers, "mail", margin=100_000, cost=0)
-    sms = candidate(customers, "text", channel="sms", margin=60_000, cost=0)
+    ids = list(range(1, 11))
+    mail = candidate(ids, "mail", margin=100_000, cost=0)
+    sms = candidate(ids, "text", channel="sms", margin=60_000, cost=0)
     context = dataclasses.replace(CONTEXT, hold_out=0.0, capacity={"email": 3, "sms": 4})
-    decisions = decide(requests(customers), [mail, sms], context, session=session)
+    decisions = decided(people(ids), [mail, sms], context, session=session)
     chosen = decisions.chosen.tolist()
     assert (chosen.count(0), chosen.count(1), chosen.count(NOTHING)) == (3, 4, 3)
     for at, index in enumerate(chosen):
@@ -171,12 +178,13 @@ def test_who_finds_the_best_channel_full_gets_the_next(session: Sessions) -> Non
 
 def test_who_has_a_good_second_channel_leaves_the_full_one_to_who_has_none(session: Sessions) -> None:
     """Taking the most valuable pair first would leave the second customer with nothing."""
-    customers = [1, 2]
-    call = candidate(customers, "call", channel="rm_call", margin=100_000, cost=0, propensity="score")
-    mail = candidate(customers, "mail", margin=80_000, cost=0, reachable=[True, False], propensity="score")
+    ids = [1, 2]
+    call = candidate(ids, "call", channel="rm_call", margin=100_000, cost=0, propensity="score")
+    mail = candidate(ids, "mail", margin=80_000, cost=0, reachable=[True, False], propensity="score")
     context = dataclasses.replace(CONTEXT, hold_out=0.0, capacity={"rm_call": 1})
-    decisions = decide(requests(customers, score=[0.9, 0.8]), [call, mail], context, session=session)
+    decisions = decided(people(ids, score=[0.9, 0.8]), [call, mail], context, session=session)
     assert decisions.chosen.tolist() == [1, 0]
+    assert decisions.certificate is not None
     (calls,) = decisions.certificate.limits
     assert 18_000 <= calls.price <= 80_000, "between what the first would gain by a call, and what the second has of it"
     assert decisions.certificate.bound == pytest.approx(decisions.certificate.objective)
@@ -189,7 +197,7 @@ def at_capacity(session: Sessions, hold_out: float) -> Decisions:
     score = (MANY * 7919 % 10_007) / 10_007
     one = candidate(MANY, propensity="score", margin=1_000_000)
     context = dataclasses.replace(CONTEXT, hold_out=hold_out, capacity={"email": 4_000})
-    return decide(requests(MANY, score=score), [one], context, session=session)
+    return decided(people(MANY, score=score), [one], context, session=session)
 
 
 @pytest.mark.parametrize("hold_out", [0.1, 0.5])
@@ -208,6 +216,6 @@ def test_a_full_channel_contacts_what_it_can_and_holds_out_the_share_asked_for(
 def test_ties_are_not_broken_by_the_draw_that_holds_out(session: Sessions) -> None:
     """Else those held out would all be considered first, and the groups would not be of the share asked for."""
     context = dataclasses.replace(CONTEXT, hold_out=0.2, capacity={"email": 4_000})
-    decisions = decide(requests(MANY), [candidate(MANY)], context, session=session)
+    decisions = decided(people(MANY), [candidate(MANY)], context, session=session)
     assert int(decisions.contacted.sum()) == 4_000
     assert int(decisions.held_out.sum()) == pytest.approx(1_000, rel=0.15)

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_candidates import CONTEXT, TODAY, candidate, permits, requests
+from made_up_candidates import CONTEXT, TODAY, candidate, decided, people, permits
 
 from lingque.core.hashing import bucket_of, draw
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import DECISION_ORDER, NOTHING, Context, Decisions, Step
-from lingque.decide.decision import decide
+from lingque.decide.contracts import DECISION_ORDER, NOTHING, Context, Step
+from lingque.decide.decisions import Decisions, Judged
 from lingque.decide.log import log_of
+from lingque.govern.contracts import PermitSet
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import check_sorted
 
@@ -38,7 +39,7 @@ MANY = np.arange(1, 40_001, dtype=np.int64)
 )
 def test_the_best_value_wins_and_of_equals_the_first(margins: list[int], chosen: int, session: Sessions) -> None:
     offers = [candidate([1], f"offer_{number}", margin=margin) for number, margin in enumerate(margins)]
-    decisions = decide(requests([1]), offers, NO_HOLD_OUT, session=session)
+    decisions = decided(people([1]), offers, NO_HOLD_OUT, session=session)
     assert decisions.chosen.tolist() == [chosen]
     for index, judged in enumerate(decisions.judged):
         assert bool(judged.allowed[0]) == (index == chosen)
@@ -48,7 +49,7 @@ def test_the_best_value_wins_and_of_equals_the_first(margins: list[int], chosen:
 def test_a_refused_offer_leaves_room_for_the_next(session: Sessions) -> None:
     best = candidate([1, 2], "best", margin=200_000, refused={Reason.NO_CONSENT_FOR_DATA_CLASS: [True, False]})
     other = candidate([1, 2], "other", margin=100_000)
-    decisions = decide(requests([1, 2]), [best, other], NO_HOLD_OUT, session=session)
+    decisions = decided(people([1, 2]), [best, other], NO_HOLD_OUT, session=session)
     assert decisions.chosen.tolist() == [1, 0]
     assert set(decisions.judged[0].refusals) == {Reason.NO_CONSENT_FOR_DATA_CLASS}
     assert decisions.judged[1].refusals[Reason.BETTER_OFFER].tolist() == [False, True]
@@ -57,13 +58,13 @@ def test_a_refused_offer_leaves_room_for_the_next(session: Sessions) -> None:
 @pytest.mark.parametrize("hold_out", [0.05, 0.2, 0.5])
 def test_the_share_held_out_is_the_share_asked_for(hold_out: float, session: Sessions) -> None:
     context = dataclasses.replace(CONTEXT, hold_out=hold_out)
-    held = int(decide(requests(MANY), [candidate(MANY)], context, session=session).held_out.sum())
+    held = int(decided(people(MANY), [candidate(MANY)], context, session=session).held_out.sum())
     assert abs(held - hold_out * len(MANY)) < 4 * math.sqrt(len(MANY) * hold_out * (1 - hold_out))
 
 
 def test_who_is_held_out_depends_on_nobody_else(session: Sessions) -> None:
     def held_out(customers: np.ndarray) -> set[int]:
-        decisions = decide(requests(customers), [candidate(customers)], CONTEXT, session=session)
+        decisions = decided(people(customers), [candidate(customers)], CONTEXT, session=session)
         return set(customers[decisions.held_out].tolist())
 
     before = held_out(MANY[:5_000])
@@ -74,7 +75,7 @@ def test_who_is_held_out_depends_on_nobody_else(session: Sessions) -> None:
 
 def test_a_smaller_share_holds_out_some_of_the_same_and_another_salt_others(session: Sessions) -> None:
     def held_out(context: Context) -> set[int]:
-        return set(MANY[decide(requests(MANY), [candidate(MANY)], context, session=session).held_out].tolist())
+        return set(MANY[decided(people(MANY), [candidate(MANY)], context, session=session).held_out].tolist())
 
     usual, fewer = held_out(CONTEXT), held_out(dataclasses.replace(CONTEXT, hold_out=0.1))
     other = held_out(dataclasses.replace(CONTEXT, salt="idle/2026-07-15"))
@@ -84,18 +85,22 @@ def test_a_smaller_share_holds_out_some_of_the_same_and_another_salt_others(sess
 
 def test_only_those_who_would_be_contacted_are_held_out(session: Sessions) -> None:
     refused = {Reason.NO_CONSENT: (MANY % 2 == 0).tolist()}
-    decisions = decide(requests(MANY), [candidate(MANY, refused=refused)], CONTEXT, session=session)
+    decisions = decided(people(MANY), [candidate(MANY, refused=refused)], CONTEXT, session=session)
     assert not decisions.held_out[MANY % 2 == 0].any()
     assert decisions.judged[0].refusals[Reason.HELD_OUT].tolist() == decisions.held_out.tolist()
     assert not (decisions.contacted & decisions.held_out).any()
     assert ((decisions.contacted | decisions.held_out) == (MANY % 2 == 1)).all()
 
 
+def permits_of(judged: Judged) -> PermitSet:
+    return judged.decisions.requests.permits[judged.index]
+
+
 REASONS = [Reason.NO_CONSENT, Reason.CONSENT_WITHDRAWN, Reason.UNDER_AGE, Reason.UNKNOWN_CUSTOMER]
 
 
 @st.composite
-def decided(draw: st.DrawFn, session: Sessions) -> Decisions:
+def drawn_decisions(draw: st.DrawFn, session: Sessions) -> Decisions:
     customers = draw(st.lists(st.integers(1, 2**63 - 1), unique=True, min_size=1, max_size=12))
     flags = st.lists(st.booleans(), min_size=len(customers), max_size=len(customers))
     offers = [
@@ -118,21 +123,21 @@ def decided(draw: st.DrawFn, session: Sessions) -> Decisions:
     vip = draw(st.lists(st.none() | st.booleans(), min_size=size, max_size=size))
     room = draw(st.dictionaries(st.sampled_from(["email", "sms"]), st.integers(0, 4)))
     context = dataclasses.replace(CONTEXT, hold_out=draw(st.sampled_from([0.0, 0.3, 0.9])), capacity=room)
-    return decide(requests(customers, visits=visits, vip=vip), offers, context, session=session)
+    return decided(people(customers, visits=visits, vip=vip), offers, context, session=session)
 
 
 @settings(max_examples=30)
 @given(data=st.data())
 def test_nobody_is_chosen_whom_anything_speaks_against(data: st.DataObject, session: Sessions) -> None:
-    decisions = data.draw(decided(session))
+    decisions = data.draw(drawn_decisions(session))
     for index, judged in enumerate(decisions.judged):
         mine = decisions.chosen == index
-        assert not (mine & ~judged.candidate.permits.allowed).any(), "no permit, no contact"
-        assert not (mine & ~judged.candidate.reachable).any()
-        assert not (mine & judged.candidate.capped).any()
+        assert not (mine & ~permits_of(judged).allowed).any(), "no permit, no contact"
+        assert not (mine & ~judged.decisions.requests.reachable[index]).any()
+        assert not (mine & judged.decisions.requests.capped[index]).any()
         assert not (mine & (judged.value <= 0)).any()
         assert (judged.allowed == (decisions.contacted & mine)).all(), "allowed to the end is exactly: contacted"
-        for reason, flags in judged.candidate.permits.refusals.items():
+        for reason, flags in permits_of(judged).refusals.items():
             assert (judged.refusals.get(reason, np.zeros_like(flags)) == flags).all(), "what govern says is kept"
         against = set(judged.refusals) - {Reason.BETTER_OFFER, Reason.HELD_OUT, Reason.NO_CAPACITY}
         for customer in range(len(decisions.chosen)):
@@ -148,7 +153,7 @@ def test_nobody_is_chosen_whom_anything_speaks_against(data: st.DataObject, sess
 @settings(max_examples=40)
 @given(data=st.data())
 def test_each_step_of_the_waterfall_keeps_some_of_those_before(data: st.DataObject, session: Sessions) -> None:
-    decisions = data.draw(decided(session))
+    decisions = data.draw(drawn_decisions(session))
     waterfall = decisions.waterfall()
     assert [step for step, _ in waterfall] == list(Step)
     counts = dict(waterfall)
@@ -184,9 +189,9 @@ def test_the_waterfall_says_at_which_step_customers_are_lost(session: Sessions) 
         reachable=[True, True, True, True, False, True, True],
         channel="sms",
     )
-    asked = requests(customers, visits=[2, 2, 1, 2, 2, 2, 2])
+    asked = people(customers, visits=[2, 2, 1, 2, 2, 2, 2])
     context = dataclasses.replace(NO_HOLD_OUT, capacity={"sms": 1})
-    assert [count for _, count in decide(asked, [one], context, session=session).waterfall()] == [
+    assert [count for _, count in decided(asked, [one], context, session=session).waterfall()] == [
         7,
         5,
         4,
@@ -205,7 +210,7 @@ def test_the_steps_are_named_in_both_languages() -> None:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_the_log_says_of_every_customer_and_offer_why(data: st.DataObject, session: Sessions) -> None:
-    decisions = data.draw(decided(session))
+    decisions = data.draw(drawn_decisions(session))
     log = log_of(decisions, plan="p1", campaign="idle", phase="once", buckets=4)
     check_sorted(log, DECISION_ORDER, what="log")
     customers = decisions.requests.customer_ids.tolist()
@@ -226,19 +231,20 @@ def test_the_log_says_of_every_customer_and_offer_why(data: st.DataObject, sessi
 
 
 def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> None:
-    decisions = decide(requests([7]), [candidate([7], margin=20_000, cost=30)], NO_HOLD_OUT, session=session)
+    decisions = decided(people([7]), [candidate([7], margin=20_000, cost=30)], NO_HOLD_OUT, session=session)
     (row,) = log_of(decisions, plan="p1", campaign="idle", phase="once", buckets=1).to_pylist()
     assert row == {
         "customer_id": 7, "bucket": 0, "plan": "p1", "campaign": "idle", "phase": "once", "clock": "planned",
         "offer": "deposit", "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0,
         "response": 0.05, "value_basis": "assumed response × margin − contact cost",
         "margin": 20_000, "cost": 30, "value": 970, "as_of": TODAY, "decided_at": CONTEXT.moment,
+        "losses": 0, "fatigue": 0, "price": 0.0, "propensity": 1.0, "repaired": False,
     }  # fmt: skip
 
 
 def test_the_log_says_what_each_value_stands_on(session: Sessions) -> None:
     one = candidate([1, 2], propensity="score", margin=100_000, cost=0)
-    decisions = decide(requests([1, 2], score=[0.2, None]), [one], NO_HOLD_OUT, session=session)
+    decisions = decided(people([1, 2], score=[0.2, None]), [one], NO_HOLD_OUT, session=session)
     rows = {
         row["customer_id"]: row
         for row in log_of(decisions, plan="p", campaign="c", buckets=1, phase="pilot").to_pylist()
@@ -253,7 +259,7 @@ def test_the_log_says_what_each_value_stands_on(session: Sessions) -> None:
 def test_offers_of_one_customer_stand_in_the_log_as_they_were_listed(session: Sessions) -> None:
     offers = [candidate(MANY[:500], name) for name in ("zebra", "apple", "mango")]
     log = log_of(
-        decide(requests(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", phase="once", buckets=8
+        decided(people(MANY[:500]), offers, CONTEXT, session=session), plan="p", campaign="c", phase="once", buckets=8
     )
     assert log.column("offer").to_pylist() == ["zebra", "apple", "mango"] * 500
     assert log.schema.field("reasons").type == pa.list_(pa.int16())
@@ -266,17 +272,17 @@ def test_reasons_are_counted_for_those_who_get_nothing(session: Sessions) -> Non
         refused={Reason.NO_CONSENT: [True, True, False, True], Reason.UNDER_AGE: [True, False, False, False]},
     )  # fmt: skip
     two = candidate(customers, "two", refused={Reason.NO_CONSENT: [True, True, False, False]})
-    decisions = decide(requests(customers), [one, two], NO_HOLD_OUT, session=session)
+    decisions = decided(people(customers), [one, two], NO_HOLD_OUT, session=session)
     counted = decisions.count_refusals()
     assert counted == {Reason.NO_CONSENT: 2, Reason.UNDER_AGE: 1}, "one customer counts once, and only without an offer"
     assert list(counted) == [Reason.NO_CONSENT, Reason.UNDER_AGE], "most frequent first"
 
 
 def test_nobody_asked_and_nothing_on_offer_decide_nothing(session: Sessions) -> None:
-    nobody = decide(requests([], visits=[]), [candidate([], eligibility="visits > 1")], CONTEXT, session=session)
+    nobody = decided(people([], visits=[]), [candidate([], eligibility="visits > 1")], CONTEXT, session=session)
     assert nobody.chosen.tolist() == []
     assert log_of(nobody, plan="p", campaign="c", phase="once", buckets=4).num_rows == 0
-    nothing = decide(requests([1]), [], CONTEXT, session=session)
+    nothing = decided(people([1]), [], CONTEXT, session=session)
     assert nothing.chosen.tolist() == [NOTHING]
     assert not nothing.contacted.any()
     assert nothing.count_refusals() == {}

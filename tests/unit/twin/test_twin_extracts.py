@@ -21,7 +21,7 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 HEADERS = {
     "core_customers_20260531.csv": (
-        "customer_no,name,phone,email,birth_date,gender,city,branch_code,opened_on,occupation"
+        "customer_no,name,phone,email,birth_date,gender,city,branch_code,opened_on,occupation,document_no"
     ),
     "core_accounts_20260531.csv": "account_no,customer_no,kind,opened_on",
     "core_organisations_20260531.csv": "org_code,name,level,parent_code",
@@ -29,8 +29,9 @@ HEADERS = {
         "deposit_no,customer_no,account_no,product_code,amount,opened_on,maturity_date,annual_rate,status"
     ),
     "core_balances_20260531.csv": "account_no,customer_no,start_date,end_date,balance",
+    "core_cross_references_20260531.csv": "system,key,customer_no",
     "wealth_products_20260531.csv": "product_code,name,regime,risk_grade,annual_rate,valid_from",
-    "wealth_risk_assessments_20260531.csv": "customer_no,grade,grade_name,assessed_on,expires_on",
+    "wealth_risk_assessments_20260531.csv": "client_no,grade,grade_name,assessed_on,expires_on",
     "crm_consents_20260531.csv": ("customer_no,purpose,channel,data_classes,action,acted_on,wording_version,evidence"),
     "crm_assignments_20260531.csv": "customer_no,staff_no,from_date",
     "crm_staff_20260531.csv": "staff_no,name,role,branch_code",
@@ -85,7 +86,7 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes(tmp_path: Path) -> 
         done = in_own_process(WRITE, str(tmp_path / name), hash_seed=str(len(name) + ord(name[0])))
         assert done.returncode == 0, done.stderr
     assert content(tmp_path / "one") == content(tmp_path / "two")
-    assert len(content(tmp_path / "one")) == len(HEADERS) + len(OTHERS) + 2 + 6
+    assert len(content(tmp_path / "one")) == len(HEADERS) + len(OTHERS) + 2 + 8
 
 
 def test_another_seed_gives_another_bank_that_sells_the_same(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet
 import pytest
-from delivered import Delivery, Rows, control_file, fen
+from delivered import Delivery, Rows, control_file, csv_rows, fen
 
 from lingque.twin.bank import Twin
 from lingque.twin.days import day_at
@@ -45,14 +44,15 @@ def test_the_followup_tells_what_was_kept(responses: Responses, delivery: Delive
         status = "matured" if row["maturity_date"] <= "2026-08-01" else "open"
         assert after[number] == row | {"status": status}
     new = [row for number, row in after.items() if number not in before]
-    holdings = pyarrow.parquet.read_table(later.folder / "wealth_holdings_20260801.parquet").to_pylist()
+    holdings = later.holdings("20260801")
     bought = [row for row in holdings if row["bought_on"] >= AS_OF]
     assert {
         *((row["customer_no"], row["opened_on"], row["product_code"], fen(row["amount"])) for row in new),
         *((row["customer_no"], str(row["bought_on"]), row["product_code"], int(row["amount"] * 100)) for row in bought),
     } == {(one.customer_no, str(one.decided_on), one.product_code, one.amount.minor) for one in responses.kept}
     assert len(new) + len(bought) == len(responses.kept)
-    assert control_file(later.folder / "core_deposits_20260801.ok")["rows"] == str(len(after))
+    raw = csv_rows(later.folder / "core_deposits_20260801.csv")
+    assert control_file(later.folder / "core_deposits_20260801.ok")["rows"] == str(len(raw))
     assert {row["annual_rate"] for row in new if row["product_code"] == "TD12R"} == {"0.0115"}
 
 
@@ -114,7 +114,7 @@ def test_days_one_by_one_are_the_followup_cut_in_pieces(
 ) -> None:
     days = [AS_OF, AS_OF + timedelta(days=1), LAST]
     for day in days:
-        assert len(twin.write_day(tmp_path, day, responses)) == 6
+        assert len(twin.write_day(tmp_path, day, responses)) == 8
     pieces = Delivery(folder=tmp_path)
     for day in days:
         compact = f"{day:%Y%m%d}"

@@ -17,9 +17,11 @@ from lingque.twin.responses import Contacted
 SHARES = [name for name in TwinParameters.__dataclass_fields__ if name.endswith("_share")]
 ANSWERS = [name for name in ResponseParameters.__dataclass_fields__ if name.endswith(("_share", "_harm"))]
 HALVES = [
-    *(f"identity_{fault}_share" for fault in ("missing", "conflict", "duplicate")),
-    "late_share",
-    "repeated_share",
+    *(
+        f"identity_{fault}_share"
+        for fault in ("missing", "conflict", "duplicate", "shared", "old_phone", "name", "document")
+    ),
+    *(f"{fault}_share" for fault in ("late", "repeated", "missing", "malformed")),
 ]
 EFFECTS = [name for name in ResponseParameters.__dataclass_fields__ if name.endswith("_effect")]
 

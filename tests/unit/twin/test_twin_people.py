@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from delivered import Delivery, csv_rows
+from delivered import Delivery, csv_rows, readable
 
 from lingque.core.clock import shift
 from lingque.twin.bank import Twin
@@ -123,7 +123,7 @@ def test_who_gives_one_consent_tends_to_give_another(delivery: Delivery) -> None
 
 def test_assessments_are_chinese_some_are_missing_and_some_have_expired(delivery: Delivery) -> None:
     rows = delivery.rows("wealth_risk_assessments")
-    assert len({row["customer_no"] for row in rows}) == len(rows)
+    assert len({row["client_no"] for row in rows}) == len(rows)
     assert 0.7 < len(rows) / 1000 < 0.85
     assert 0.08 < sum(row["expires_on"] <= "2026-06-01" for row in rows) / len(rows) < 0.25
     assert {(row["grade"], row["grade_name"]) for row in rows} == {
@@ -165,16 +165,19 @@ def test_a_few_customers_had_another_manager_of_the_branch_before(twin: Twin) ->
 def test_who_will_have_to_decide_looks_around_in_the_app(twin: Twin, delivery: Delivery) -> None:
     lines = (delivery.folder / "app_events_20260531.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
+    events = list({event["event_id"]: event for event in events if readable([event])}.values())
     moments = [event["at"] for event in events]
-    assert moments == sorted(moments)
     assert moments[0] >= "2026-03-01 00:00:00"
-    assert moments[-1] <= "2026-05-31 23:59:59"
+    assert max(moments) <= "2026-05-31 23:59:59"
+    # what comes late comes up to three days late
+    days = [int(np.datetime64(moment[:10], "D").astype(int)) for moment in moments]
+    assert max(before - day for before, day in zip(np.maximum.accumulate(days).tolist(), days, strict=True)) <= 3
     assert {datetime.fromisoformat(one).isoformat(" ") for one in moments} == set(moments)
     assert len({event["event_id"] for event in events}) == len(events)
     assert set(events[0]) == {"event_id", "customer_no", "at", "event"}
     kinds = Counter(event["event"] for event in events)
     assert kinds.keys() == set(EVENTS)
-    assert kinds["login"] * 2 == len(events)
+    assert kinds["login"] == pytest.approx(len(events) / 2, rel=0.02)  # but for what has not come yet
     looked = Counter(event["customer_no"] for event in events if event["event"] == "view_deposit_rates")
     due = twin.placed.maturing >= 0
     views = np.array([looked[number] for number in twin.population.customer_no])

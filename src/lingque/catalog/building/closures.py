@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.definitions import (
@@ -14,22 +14,23 @@ from lingque.catalog.definitions import (
     TagDefinition,
 )
 from lingque.catalog.expressions.parse import columns_of
-from lingque.catalog.model import AggregateTag, DerivedTag, Key, ListTag, ManualTag, ModelTag
+from lingque.catalog.lineage import columns_read
+from lingque.catalog.model import AggregateTag, DerivedTag, Key, ListTag, ModelTag, Use
 from lingque.core.hashing import digest_of
 
 
-def foundations(draft: Draft) -> dict[Key, frozenset[Key]]:
-    """What each definition names."""
-    return {key: frozenset(_named_by(draft, entry.definition)) for key, entry in draft.at.items()}
+def uses_of(draft: Draft) -> dict[Key, tuple[Use, ...]]:
+    """What each definition names, and where. A tag that could not be read names nothing."""
+    return {key: tuple(_named_by(draft, entry.definition)) for key, entry in draft.at.items()}
 
 
-def closures_of(draft: Draft, built_on: Mapping[Key, frozenset[Key]]) -> dict[Key, str]:
+def closures_of(draft: Draft, uses: Mapping[Key, tuple[Use, ...]]) -> dict[Key, str]:
     """The hash of each definition and of everything it is built on."""
     result: dict[Key, str] = {}
 
     def closure(key: Key) -> str:
         if key not in result:
-            below = sorted(closure(other) for other in built_on[key])
+            below = sorted(closure(other) for other in {use.of for use in uses[key]})
             body = draft.at[key].definition.model_dump(mode="json")
             result[key] = digest_of({"body": body, "built_on": below})
         return result[key]
@@ -39,38 +40,64 @@ def closures_of(draft: Draft, built_on: Mapping[Key, frozenset[Key]]) -> dict[Ke
     return result
 
 
-def _named_by(draft: Draft, definition: AnyDefinition) -> set[Key]:
+def _named_by(draft: Draft, definition: AnyDefinition) -> Iterator[Use]:
     match definition:
         case SourceDefinition():
-            return {("contract", definition.contract)}
+            yield Use(of=("contract", definition.contract), field=("contract",))
         case TagDefinition():
-            return _under_tag(draft, definition)
+            yield from _under_tag(draft, definition)
         case ModelDefinition():
-            return _tags(*definition.features, definition.population, definition.target)
+            yield from _tags("features", *definition.features)
+            yield from _tag("population", definition.population)
+            yield from _tag("target", definition.target)
         case OfferDefinition():
-            asked = definition.suitability
-            suitability = (asked.tolerance, asked.valid_until, asked.age) if asked is not None else ()
-            return _tags(*columns_of(definition.eligibility), definition.propensity, *suitability)
+            yield from _under_offer(draft, definition)
         case CampaignDefinition():
-            tags = _tags(definition.segment, definition.outcome, definition.route_by, *definition.also_measure)
-            return tags | {("offer", name) for name in definition.offers}
-        case _:
-            return set()
+            for field in ("segment", "outcome", "route_by"):
+                yield from _tag(field, getattr(definition, field))
+            yield from _tags("also_measure", *definition.also_measure)
+            for channel, use in definition.channels.items():
+                if use.fatigue is not None and use.fatigue.tag is not None:
+                    yield Use(of=("tag", use.fatigue.tag), field=("channels", channel, "fatigue", "tag"))
+            for number, offer in enumerate(definition.offers):
+                yield Use(of=("offer", offer), field=("offers", number))
 
 
-def _tags(*names: str | None) -> set[Key]:
-    return {("tag", name) for name in names if name is not None}
+def _tag(field: str, name: str | None) -> Iterator[Use]:
+    if name is not None:
+        yield Use(of=("tag", name), field=(field,))
 
 
-def _under_tag(draft: Draft, definition: TagDefinition) -> set[Key]:
-    match draft.tags[definition.tag]:
-        case AggregateTag(contract=contract):
-            return {("contract", contract.contract)}
+def _tags(field: str, *names: str) -> Iterator[Use]:
+    for number, name in enumerate(names):
+        yield Use(of=("tag", name), field=(field, number))
+
+
+def _under_offer(draft: Draft, definition: OfferDefinition) -> Iterator[Use]:
+    for name in sorted(columns_of(definition.eligibility)):
+        yield from _tag("eligibility", name)
+    for field in ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds"):
+        yield from _tag(field, getattr(definition, field))
+    rule, cover = definition.suitability, definition.cover
+    for wanted in (rule.tolerance, rule.valid_until, rule.age, rule.professional) if rule is not None else ():
+        yield from _tag("suitability", wanted)
+    for wanted in (cover.need, cover.ability) if cover is not None else ():
+        yield from _tag("cover", wanted)
+    # the offers it names are not under it, since they may name it in turn; the tags of who holds them are
+    offers = draft.of(OfferDefinition)
+    for field in ("excludes", "needs", "supersedes"):
+        for name in getattr(definition, field):
+            yield from _tag(field, offers[name].holds if name in offers else None)
+
+
+def _under_tag(draft: Draft, definition: TagDefinition) -> Iterator[Use]:
+    match draft.tags.get(definition.tag):
+        case AggregateTag() as tag:
+            yield Use(of=("contract", tag.contract.contract), field=("value",), columns=columns_read(tag))
         case DerivedTag(inputs=inputs):
-            return {("tag", name) for name in inputs}
+            for name in sorted(inputs):
+                yield from _tag("value", name)
         case ModelTag(model=model):
-            return {("model", model.model)}
+            yield Use(of=("model", model.model), field=("model",))
         case ListTag(list=listed):
-            return {("list", listed.list)}
-        case ManualTag():
-            return set()
+            yield Use(of=("list", listed.list), field=("list",))

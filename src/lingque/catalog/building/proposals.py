@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from lingque.catalog.building.draft import Draft, is_label, is_true_or_false
-from lingque.catalog.building.models import columns_against
 from lingque.catalog.definitions import CampaignDefinition, OfferDefinition
 from lingque.catalog.expressions.types import Kind
-from lingque.catalog.lineage import lineage_of_offer
-from lingque.catalog.model import Lineage, Offer, Tag
+from lingque.catalog.model import Offer, Tag
 from lingque.catalog.yaml_files import Located
 from lingque.core.errors import nearest
 from lingque.core.money import Money
-from lingque.core.registries import Purpose
 
 _MEASURED = frozenset({Kind.BOOLEAN, Kind.NUMBER, Kind.INTEGER, Kind.MONEY})
 
@@ -23,37 +20,88 @@ def read_offers(draft: Draft) -> dict[str, Offer]:
     """Every offer whose eligibility can be read."""
     offers: dict[str, Offer] = {}
     names = {name: tag.type for name, tag in draft.tags.items() if not tag.looks_forward}
-    for name, definition in draft.of(OfferDefinition).items():
+    defined = draft.of(OfferDefinition)
+    for name, definition in defined.items():
         entry = draft.at["offer", name]
         condition = draft.condition(entry, "eligibility", definition.eligibility, names)
         _check_tags_of_offer(draft, entry, definition)
+        _check_relations(draft, entry, definition, defined)
         if condition is not None:
-            offers[name] = Offer(name=name, definition=definition, eligibility=condition)
+            holdings = {
+                other: tag
+                for other in (name, *definition.related)
+                if other in defined and (tag := defined[other].holds) is not None
+            }
+            offers[name] = Offer(name=name, definition=definition, eligibility=condition, holdings=holdings)
     return offers
 
 
 def _check_tags_of_offer(draft: Draft, entry: Located, definition: OfferDefinition) -> None:
-    wanted: list[tuple[tuple[str, ...], str | None, Kind]] = [(("propensity",), definition.propensity, Kind.NUMBER)]
+    wanted: list[tuple[tuple[str, ...], str | None, Kind]] = [
+        (("propensity",), definition.propensity, Kind.NUMBER),
+        (("uplift",), definition.uplift, Kind.NUMBER),
+        (("spread",), definition.spread, Kind.NUMBER),
+        (("expected_loss_tag",), definition.expected_loss_tag, Kind.MONEY),
+        (("student",), definition.student, Kind.BOOLEAN),
+        (("holds",), definition.holds, Kind.BOOLEAN),
+    ]
     if definition.suitability is not None:
         asked = definition.suitability
         wanted += [
             (("suitability", "tolerance"), asked.tolerance, Kind.INTEGER),
             (("suitability", "valid_until"), asked.valid_until, Kind.DATE),
             (("suitability", "age"), asked.age, Kind.INTEGER),
+            (("suitability", "professional"), asked.professional, Kind.BOOLEAN),
+        ]
+    if definition.cover is not None:
+        wanted += [
+            (("cover", "need"), definition.cover.need, Kind.BOOLEAN),
+            (("cover", "ability"), definition.cover.ability, Kind.MONEY),
         ]
     for path, name, kind in wanted:
         if name is not None:
             draft.need_tag(
                 entry, *path, name=name, wanted=f"{kind} tag of what is known on the day",
-                fits=_known_on_the_day(kind),
+                fits=_known_on_the_day(kind, definition.currency),
             )  # fmt: skip
 
 
-def _known_on_the_day(kind: Kind) -> Callable[[Tag], bool]:
-    return lambda tag: tag.type.kind is kind and not tag.looks_forward
+def _check_relations(
+    draft: Draft, entry: Located, definition: OfferDefinition, defined: Mapping[str, OfferDefinition]
+) -> None:
+    """The offers it names are there; nothing takes its own place at the end; no benefit hangs on a deposit."""
+    for field in ("excludes", "needs", "supersedes"):
+        for number, name in enumerate(getattr(definition, field)):
+            if name not in defined:
+                draft.problem(
+                    entry, field, number, found=f"there is no offer '{name}'", allowed=nearest(name, list(defined))
+                )
+            elif "benefit" in (definition.kind, defined[name].kind) and "deposit" in (
+                definition.regime, defined[name].regime
+            ) and field != "excludes":  # fmt: skip
+                draft.problem(
+                    entry, field, number, found=f"'{name}' would join a benefit with a deposit",
+                    allowed="no benefit attracts deposits (银保监办发〔2018〕48号)",
+                )  # fmt: skip
+    below: set[str] = set()
+    waiting = set(definition.supersedes)
+    while waiting:
+        below |= waiting
+        waiting = {other for name in waiting if name in defined for other in defined[name].supersedes} - below
+    if definition.offer in below:
+        draft.problem(
+            entry, "supersedes", found="offers that take one another's place in a circle",
+            allowed="take one of the circle out",
+        )  # fmt: skip
 
 
-def check_campaigns(draft: Draft, offers: Mapping[str, Offer], lineages: Mapping[str, Lineage]) -> None:
+def _known_on_the_day(kind: Kind, currency: str | None = None) -> Callable[[Tag], bool]:
+    """Of money, an amount of that currency."""
+    wanted = currency if kind is Kind.MONEY else None
+    return lambda tag: tag.type.kind is kind and not tag.looks_forward and wanted in (None, tag.type.currency)
+
+
+def check_campaigns(draft: Draft) -> None:
     """Segment, offers, outcome and everything else a campaign names is there and fits together."""
     for name, campaign in draft.of(CampaignDefinition).items():
         entry = draft.at["campaign", name]
@@ -74,7 +122,6 @@ def check_campaigns(draft: Draft, offers: Mapping[str, Offer], lineages: Mapping
                 fits=_known_on_the_day(Kind.TEXT),
             )  # fmt: skip
         _check_offers(draft, entry, campaign)
-        _check_purpose(draft, entry, campaign, offers, lineages)
 
 
 def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) -> None:
@@ -93,7 +140,36 @@ def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) ->
                 found=f"{use.contact_cost} is not an amount of {currencies[0]}",
                 allowed="use no more digits than the currency has",
             )  # fmt: skip
+    _check_benefits(draft, entry, chosen)
+    _check_fatigue(draft, entry, campaign, currencies)
     _check_creatives(draft, entry, campaign, chosen)
+
+
+def _check_benefits(draft: Draft, entry: Located, chosen: Mapping[str, OfferDefinition]) -> None:
+    benefits = [name for name, offer in chosen.items() if offer.kind == "benefit"]
+    deposits = [name for name, offer in chosen.items() if offer.regime == "deposit"]
+    if benefits and deposits:
+        draft.problem(
+            entry, "offers", found=f"the benefit '{benefits[0]}' stands beside the deposit '{deposits[0]}'",
+            allowed="no benefit attracts deposits (银保监办发〔2018〕48号): make two campaigns",
+        )  # fmt: skip
+
+
+def _check_fatigue(draft: Draft, entry: Located, campaign: CampaignDefinition, currencies: list[str]) -> None:
+    for channel, use in campaign.channels.items():
+        if use.fatigue is None or not currencies:
+            continue
+        if use.fatigue.tag is not None:
+            draft.need_tag(
+                entry, "channels", channel, "fatigue", "tag", name=use.fatigue.tag,
+                wanted="money tag of what is known on the day", fits=_known_on_the_day(Kind.MONEY, currencies[0]),
+            )  # fmt: skip
+        elif not _has_digits(use.fatigue.per_contact or Decimal(0), currencies[0]):
+            draft.problem(
+                entry, "channels", channel, "fatigue", "per_contact",
+                found=f"{use.fatigue.per_contact} is not an amount of {currencies[0]}",
+                allowed="use no more digits than the currency has",
+            )  # fmt: skip
 
 
 def _check_creatives(
@@ -114,29 +190,6 @@ def _check_creatives(
             draft.problem(
                 entry, "channels", channel, found="none of the offers has a creative for it",
                 allowed="write one, or take the channel away",
-            )  # fmt: skip
-
-
-def _check_purpose(
-    draft: Draft,
-    entry: Located,
-    campaign: CampaignDefinition,
-    offers: Mapping[str, Offer],
-    lineages: Mapping[str, Lineage],
-) -> None:
-    """Data may serve only the purposes its columns allow; the message names the path that breaks it."""
-    purpose = Purpose[campaign.purpose.upper()]
-    uses = {"segment": lineages.get(campaign.segment)}
-    for name in campaign.offers:
-        uses[f"offer {name}"] = lineage_of_offer(offers[name], lineages) if name in offers else None
-    for use, lineage in uses.items():
-        if lineage is None:
-            continue
-        for table, column, purposes in columns_against(draft, lineage, purpose):
-            draft.problem(
-                entry, "purpose",
-                found=f"{campaign.purpose}: {use} is built on {table}.{column}, which may serve {purposes} only",
-                allowed="build it on other data, or change the purpose",
             )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ together (names that resolve, expressions that have types) is decided in `lingqu
 
 from __future__ import annotations
 
-from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition, OfferDefinition
+from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition
 from lingque.catalog.definitions.contracts import Column, DataContract
+from lingque.catalog.definitions.offers import OfferDefinition
 from lingque.catalog.definitions.sources import FileRead, SourceDefinition, TableRead
 from lingque.catalog.definitions.tags import ListDefinition, ManualValues, ModelDefinition, TagDefinition
 

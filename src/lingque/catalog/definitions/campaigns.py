@@ -1,4 +1,4 @@
-"""Offers, campaigns, and how often anybody may be contacted."""
+"""Campaigns, and how often anybody may be contacted."""
 
 from __future__ import annotations
 
@@ -10,79 +10,32 @@ from pydantic import Field, model_validator
 
 from lingque.catalog.definitions.shared import (
     ChannelName,
-    Currency,
     Definition,
     LabelText,
     Name,
+    PeriodText,
     PurposeName,
     WindowText,
+    purposes_of,
 )
 from lingque.core.clock import Window
 from lingque.core.labels import Language
-from lingque.core.money import Money
+from lingque.core.registries import Purpose
 
 
-class Creative(Definition):
-    """The words of an offer on one channel in one language: a mail with its subject, a text message, or what a
-    relationship manager says."""
+class Fatigue(Definition):
+    """What one more contact costs in good will: stated per contact made lately, or learnt, as a tag of money."""
 
-    subject: str = Field(default="", max_length=200, pattern=r"^[^\r\n]*$")
-    body: str = Field(min_length=1)
-
-
-class Suitability(Definition):
-    """What a risky product asks of the customer: risk-tolerance grade (1–5) and the day until which it holds."""
-
-    risk_grade: int = Field(ge=1, le=5, description="R1 to R5; the higher of issuer's and seller's")
-    tolerance: Name = Field(description="the tag that holds the customer's grade, 1 to 5")
-    valid_until: Name = Field(description="the tag that holds the last day of the customer's assessment")
-    age: Name | None = Field(default=None, description="the tag that holds the age; from 65 on nothing above R3")
-
-
-class OfferDefinition(Definition):
-    """Something that can be proposed. Amounts in major units of `currency`."""
-
-    offer: Name
-    label: LabelText
-    regime: Literal["deposit", "loan", "wealth", "service"]
-    suitability: Suitability | None = None
-    valid_from: date
-    valid_to: date = Field(description="the first day on which it is no longer offered")
-    eligibility: str = "true"
-    currency: Currency
-    margin: Decimal = Field(description="expected profit of one conversion, before the cost of contact")
-    response: float = Field(
-        gt=0, lt=1, description="assumed probability of a conversion after contact; the log says so"
-    )
-    propensity: Name | None = Field(
-        default=None, description="a tag between 0 and 1 that takes the place of 'response', customer by customer"
-    )
-    annual_rate: Decimal | None = Field(default=None, description="percent a year; shown in every loan creative")
-    creatives: dict[ChannelName, dict[Language, Creative]] = Field(min_length=1)
+    per_contact: Decimal | None = Field(default=None, ge=0, description="for each contact on this channel 'within'")
+    within: WindowText = "30 days"
+    tag: Name | None = None
 
     @model_validator(mode="after")
-    def _lawful(self) -> Self:
-        try:
-            Money.parse(str(self.margin), self.currency)  # as many digits as the currency has, and no more
-        except OverflowError as error:
-            raise ValueError(str(error)) from error
-        if self.valid_to <= self.valid_from:
-            raise ValueError("valid_to must come after valid_from")
-        for channel, languages in self.creatives.items():
-            if not languages:
-                raise ValueError(f"channel {channel} has no creative")
-            for language, creative in languages.items():
-                if (channel == "email") != bool(creative.subject):
-                    raise ValueError(f"creatives.{channel}.{language}: a mail has a subject, and nothing else has one")
-                if self.regime == "loan" and "{annual_rate}" not in creative.body:
-                    raise ValueError(
-                        f"creatives.{channel}.{language} of a loan must show {{annual_rate}}"
-                        " (PBOC announcement 2021 No. 3)"
-                    )
-        if self.regime == "loan" and self.annual_rate is None:
-            raise ValueError("a loan states its annual_rate (PBOC announcement 2021 No. 3)")
-        if (self.regime == "wealth") != (self.suitability is not None):
-            raise ValueError("a wealth product states its 'suitability', and nothing else does")
+    def _one(self) -> Self:
+        if (self.per_contact is None) == (self.tag is None):
+            raise ValueError("fatigue is stated 'per_contact' or learnt as a 'tag', one of them")
+        if Window.parse(self.within).forward:
+            raise ValueError("fatigue looks back: write '30 days'")
         return self
 
 
@@ -94,6 +47,7 @@ class ChannelUse(Definition):
     response_factor: float = Field(
         default=1.0, gt=0, description="how much stronger than the offer's 'response' a contact on this channel works"
     )
+    fatigue: Fatigue | None = None
 
 
 class Pilot(Definition):
@@ -122,6 +76,11 @@ class CampaignDefinition(Definition):
     campaign: Name
     label: LabelText
     owner: Name = Field(description="the user who answers for it; may never approve it")
+    organisation: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="code of the place whose customers alone it reaches, with all under it; empty: everybody",
+    )
     purpose: PurposeName = "marketing"
     segment: Name
     offers: tuple[Name, ...] = Field(min_length=1)
@@ -141,17 +100,28 @@ class CampaignDefinition(Definition):
 
 
 class CapDefinition(Definition):
-    """How often one customer may be contacted, by all campaigns together."""
+    """How often one customer may be contacted, by all campaigns together. Service messages neither count nor are held
+    back, unless the cap names their purpose."""
 
     cap: Name
     label: LabelText
     channels: tuple[ChannelName, ...] = Field(default=(), description="which channels count together; none named: all")
-    purpose: PurposeName = "marketing"
+    topics: tuple[Name, ...] = Field(default=(), description="which topics count together; none named: all")
+    purpose: PurposeName | tuple[PurposeName, ...] = Field(
+        default="marketing", description="the purpose whose contacts count, or several that count together"
+    )
     at_most: int = Field(ge=0)
-    within: WindowText = Field(description="a span that ends with the day of the contact, such as '7 days'")
+    within: PeriodText = Field(
+        description="'24 hours', '7 days' or '2 months' that end with the contact; or 'this day', 'this week' (from"
+        " Monday), 'this month', 'this quarter', 'this year'"
+    )
 
     @model_validator(mode="after")
-    def _backward(self) -> Self:
-        if Window.parse(self.within).forward:
-            raise ValueError("a cap looks back: write '7 days'")
+    def _of_something(self) -> Self:
+        if not self.purposes:
+            raise ValueError("a cap counts contacts of at least one purpose")
         return self
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        return purposes_of((self.purpose,) if isinstance(self.purpose, str) else self.purpose)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from lingque.core.clock import Window, parse_window
 from lingque.core.labels import Label
 from lingque.core.money import EXPONENTS
+from lingque.core.periods import Period
 from lingque.core.registries import DataClass, Purpose
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -18,6 +19,11 @@ Name = Annotated[str, Field(pattern=NAME)]
 
 def _window(text: str) -> str:
     Window.parse(text)
+    return text
+
+
+def _period(text: str) -> str:
+    Period.parse(text)
     return text
 
 
@@ -41,6 +47,8 @@ def _currency(text: str) -> str:
 
 WindowText = Annotated[str, AfterValidator(_window)]
 """A rolling window."""
+PeriodText = Annotated[str, AfterValidator(_period)]
+"""A period in which contacts are counted."""
 TagWindowText = Annotated[str, AfterValidator(_tag_window)]
 """Any window."""
 Currency = Annotated[str, AfterValidator(_currency)]

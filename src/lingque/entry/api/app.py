@@ -11,12 +11,16 @@ import lingque
 from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
+    consent_imports,
     customers,
     data,
     decisions,
     definitions,
     document,
+    explanations,
     health,
+    keeping,
+    lineage,
     lists,
     me,
     messages,
@@ -25,13 +29,17 @@ from lingque.entry.api import (
     people,
     preference_page,
     reports,
+    reveals,
     rights,
+    segments,
     sessions,
+    tags,
 )
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
+from lingque.entry.api.sign_in_limit import SignInLimit
 from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -42,15 +50,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     customers.router,
+    reveals.router,
+    consent_imports.router,
     campaigns.router,
     reports.router,
     decisions.router,
+    explanations.router,
     messages.router,
     lists.router,
+    segments.router,
     models.router,
     data.router,
+    tags.router,
     definitions.router,
+    lineage.router,
     rights.router,
+    keeping.router,
     opt_out_page.router,
     preference_page.router,
 )
@@ -79,6 +94,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
     app.state.authenticator = authenticator or KeysAndSessions(
         services.database, services.clock, application.session_limits
     )
+    app.state.sign_in_limit = SignInLimit(services.clock, failures=application.settings.access.failures_per_minute)
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
     answer_errors(app)
     for router in ROUTERS:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from lingque.core.errors import DefinitionError, LingqueError
+from lingque.core.errors import DefinitionError, ExpressionError, LingqueError
 from lingque.core.reasons import Refusal
 from lingque.entry.api.shapes import Labelled
 from lingque.entry.api.statuses import UNEXPECTED, status_of_error, status_of_refusal
@@ -66,6 +66,7 @@ class Problem(BaseModel):
     reason: str | None = Field(default=None, description="name of the reason of a refusal")
     code: int | None = Field(default=None, description="number of the reason; never changes its meaning")
     label: Labelled | None = Field(default=None, description="the reason in words")
+    position: int | None = Field(default=None, description="the character of the expression, from 0, that is meant")
     problems: list[DefinitionProblem] | None = Field(default=None, description="everything wrong in the definitions")
     errors: list[InvalidField] | None = Field(default=None, description="everything wrong in the request")
 
@@ -117,6 +118,8 @@ def error_response(error: LingqueError) -> Response:
             DefinitionProblem(file=one.file, line=one.line, field=one.field, found=one.found, allowed=one.allowed)
             for one in error.problems
         ]
+    if isinstance(error, ExpressionError):
+        problem.position = error.position
     if row.told:
         problem.next_step = error.next_step or None
     else:

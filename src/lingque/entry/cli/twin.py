@@ -17,8 +17,8 @@ from lingque.twin.bank import Twin
 from lingque.twin.blocks import blocks_of
 from lingque.twin.figures import Figures
 from lingque.twin.making import make_bank
-from lingque.twin.parameters import TwinParameters
 from lingque.twin.presets import parameters_of, preset_names
+from lingque.twin.reading import figures_in
 
 twin_app = typer.Typer(name="twin", help="The simulated bank, whose truth is known.", no_args_is_help=True)
 
@@ -65,6 +65,9 @@ def make(
 
 @twin_app.command("report")
 def report(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder that 'twin make' wrote.", show_default="make one in memory")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page to write (HTML).")] = Path("twin.html"),
     preset: PresetOption = "tiny",
     months: MonthsOption = None,
@@ -74,15 +77,23 @@ def report(
 ) -> None:
     """Write a page with pictures by which a banker can judge whether the bank could be real.
 
-    The bank is made in memory: take `tiny` or `small`, or a larger one where there is room.
+    With a folder, the page is about what stands in it. Without one, the bank is made in memory: take `tiny` or
+    `small`, or a larger one where there is room.
 
     Examples:
+
+        lingque twin report city --out city.html
 
         lingque twin report --preset small --out twin.html
     """
     with _told():
-        chosen: TwinParameters = parameters_of(preset, file=parameters, seed=seed, months=months)
-        page = render(Figures.of(Twin.make(chosen)), "en" if english else "zh")
+        with console.status("counting"):
+            figures = (
+                Figures.of(Twin.make(parameters_of(preset, file=parameters, seed=seed, months=months)))
+                if folder is None
+                else figures_in(folder)
+            )
+        page = render(figures, "en" if english else "zh")
         out.write_text(page, encoding="utf-8")
     console.print(f"✓ {out}", highlight=False, soft_wrap=True)
 
@@ -94,6 +105,8 @@ def _told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigurationError(str(error), next_step="change that value") from error
+    except FileNotFoundError as error:
+        raise ConfigurationError(str(error), next_step="name a folder that 'lingque twin make' wrote") from error
     except FileExistsError as error:
         raise ConfigurationError(str(error), next_step="name another folder") from error
     except OSError as error:

@@ -16,7 +16,8 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.deliver.tables import deliveries
-from lingque.entry import show, show_model, show_plan, show_report, show_story
+from lingque.entry import show, show_model, show_plan, show_report, show_story, show_tag
+from lingque.entry.demo.beside import calibration, calibration_table, compared, comparison_table
 from lingque.entry.demo.telling import Teller
 from lingque.entry.demo.world import CALL_DAYS, OUTCOME_DAYS, Sent, StoryClock, World, outcomes_in
 from lingque.entry.report.filling import page_of
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 CAMPAIGN = "maturity_retention"
 MODEL = "keeps_maturing_money"
+SCORE, POPULATION = "keep_probability", "maturing"
 REPORT_PAGE = Path("report.html")
 PEOPLE = (
     User(name="otto", person="otto", roles=frozenset({Role.OPERATOR})),
@@ -161,7 +163,9 @@ def _tags_and_model(services: Services, staff: Staff, world: World, tell: Teller
         tell.show(show_model.card(card, tell.language, keys=("performance",)))
     with tell.step(zh=f"计算 {as_of} 的标签", en=f"compute tags as of {as_of}"):
         snapshot = _done(run_tags(services, as_of, staff.ada))
-    tell.show(show.snapshot(snapshot, catalog_of(services), tell.language))
+    tell.show(show_tag.families(catalog_of(services), snapshot, tell.language))
+    for note in snapshot.notes:
+        tell.text(zh=f"  {note.tag}：{note.reason.label.zh}", en=f"  {note.tag}: {note.reason.label.en}")
 
 
 def _plan(services: Services, staff: Staff, world: World, tell: Teller) -> None:
@@ -265,6 +269,17 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
     tell.show(show_report.report(page, tell.language))
+    rows = compared(services, world, sent, report, tell.language, currency=page.currency)
+    if rows:
+        tell.show(comparison_table(rows, tell.language))
+        tell.text(
+            zh="真实利润按实际存入金额计，含投诉与退订成本；估计按方案里每笔转化的毛利计。",
+            en="The true profit counts what was really placed, and what complaints and opt-outs cost; the estimate "
+            "takes the plan's margin for each conversion.",
+        )
+    fifths = calibration(services, world, SCORE, POPULATION, as_of)
+    if fifths:
+        tell.show(calibration_table(fifths, tell.language))
 
 
 def _truth(world: World, sent: list[Sent], chosen: int) -> float | None:

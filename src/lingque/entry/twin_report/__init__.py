@@ -52,7 +52,9 @@ def _pictures(figures: Figures) -> list[tuple[Label, str]]:
     percent = np.linspace(0, len(share) - 1, 101).astype(int)
     ten_thousands = figures.assets[figures.assets > 0] / _YUAN
     offsets = np.arange(-LOOKED_DAYS, LOOKED_DAYS + 1)
-    return [
+    # money that only moves elsewhere would hide what is spent
+    spent = {name: amount for name, amount in figures.spent.items() if name != "transfer_out"}
+    pictures = [
         (Label(zh="年龄（岁）", en="Age in years"), histogram("age", figures.ages, bins=np.arange(15, 92, 5))),
         (
             Label(zh="月收入（元）", en="Monthly income, CNY"),
@@ -80,7 +82,10 @@ def _pictures(figures: Figures) -> list[tuple[Label, str]]:
             Label(zh="每日网购笔数（尖峰为双11与618）", en="Purchases on the web by day; peaks: 11 November, 18 June"),
             line("shopping", np.arange(len(figures.shopping_by_day)), figures.shopping_by_day, marks=figures.festivals),
         ),
-        (Label(zh="支出构成（万元）", en="What is spent, in 10,000 CNY"), bars("spent", figures.spent, per=_YUAN)),
+        (
+            Label(zh="支出构成（万元，不含转出）", en="What is spent, in 10,000 CNY, transfers left out"),
+            bars("spent", spent, per=_YUAN),
+        ),
         (
             Label(zh="代发日（每月几号）", en="Salaries by day of the month"),
             line("paydays", np.arange(1, 32), figures.paydays),
@@ -88,14 +93,14 @@ def _pictures(figures: Figures) -> list[tuple[Label, str]]:
         (Label(zh="人生阶段（人）", en="Life stages, customers"), bars("life", figures.life_stages)),
         (Label(zh="流失阶段（人）", en="Stages of leaving, customers"), bars("churn", figures.churn_stages)),
         (Label(zh="需求（次）", en="Needs, how many began in the history"), bars("needs", figures.needs)),
-        (
-            Label(
-                zh="定期到期前后的手机银行访问（0 为到期日）",
-                en="Visits to the app around the day on which a deposit matures (0)",
-            ),
-            line("visits", offsets, figures.visits_around_needs, marks=(0,)),
-        ),
     ]
+    if figures.visits_around_needs.any():  # short logs hold no whole time around a maturity
+        visits = Label(
+            zh="定期到期前后的手机银行访问（0 为到期日）",
+            en="Visits to the app around the day on which a deposit matures (0)",
+        )
+        pictures.append((visits, line("visits", offsets, figures.visits_around_needs, marks=(0,))))
+    return pictures
 
 
 @cache

@@ -183,9 +183,7 @@ class ResponseModel:
         relevant[contact[open_already]] = True
 
         load = hearing.load[contact]
-        gain = dispositions.gain[who, sent.channel[contact], offer] * self.parameters.repeat_effect**load
-        gain *= dispositions.wordings[who, sent.creative[contact]]
-        gain -= dispositions.fatigue[who] * np.minimum(load, _HEAVIEST)
+        gain = first_gain(self.parameters, dispositions, sent.take(contact), load=load)
         gain *= meets[matters] * np.exp2(-left[matters] / (self.parameters.memory_days * DAY))
         added = np.zeros(len(occasions.customer))
         np.add.at(added, occasion, gain)
@@ -225,6 +223,17 @@ class _Heard:
     """By occasion: the contact that did most of those noticed in time, or −1."""
     relevant: NDArray[np.bool_]
     """By contact: it was noticed while a need that it meets was open."""
+
+
+def first_gain(
+    parameters: ResponseParameters, dispositions: Dispositions, contacts: Contacts, *, load: Float64s
+) -> Float64s:
+    """What each contact adds where it meets the need and is not forgotten; `load` is what those before it weigh."""
+    who = contacts.customer
+    gain = dispositions.gain[who, contacts.channel, contacts.offer] * parameters.repeat_effect**load
+    gain *= dispositions.wordings[who, contacts.creative]
+    gain -= dispositions.fatigue[who] * np.minimum(load, _HEAVIEST)
+    return np.asarray(gain, dtype=np.float64)
 
 
 def _in_order(contacts: Contacts) -> Int64s:

@@ -19,6 +19,7 @@ from lingque.twin.responding.catalogue import CHANNEL_NAMES, MEETS, OFFER_NAMES
 from lingque.twin.responding.chance import uniform
 from lingque.twin.responding.contacts import Contacts
 from lingque.twin.responding.model import ResponseModel
+from lingque.twin.responding.parameters import ResponseParameters
 
 CAMPAIGN_DAYS, OUTCOME_DAYS = 30, 60
 _PROGRAMME = (
@@ -131,11 +132,16 @@ def _audience(model: ResponseModel, offer: int, at: int, need: str | None) -> In
     return np.flatnonzero(may)
 
 
-def _chosen(model: ResponseModel, number: int, audience: Int64s) -> Int64s:
+def chosen_probability(parameters: ResponseParameters, warmth: Float64s) -> Float64s:
     """The odds of a customer grow with warmth, by e to the bias from a middling one to the warmest."""
-    parameters, dispositions = model.parameters, model.dispositions
     share = min(max(parameters.targeting_share, 1e-9), 1 - 1e-9)
-    leaning = parameters.targeting_bias * (2 * dispositions.warmth[audience] - 1)
-    probability = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + leaning)))
+    leaning = parameters.targeting_bias * (2 * warmth - 1)
+    probability: Float64s = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + leaning)))
+    return probability
+
+
+def _chosen(model: ResponseModel, number: int, audience: Int64s) -> Int64s:
+    dispositions = model.dispositions
+    probability = chosen_probability(model.parameters, dispositions.warmth[audience])
     who = dispositions.number[audience]
     return np.flatnonzero(uniform(model.seed, "past campaign", who, np.full(len(who), number)) < probability)

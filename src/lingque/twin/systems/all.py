@@ -37,10 +37,23 @@ FIRST_LOAD = tuple(
     _BY_NAME[name]
     for name in (
         *("core_customers", "core_accounts", "core_organisations", "core_transactions", "core_deposits"),
-        *("core_balances", "wealth_holdings", "wealth_products", "wealth_risk_assessments", "app_events"),
+        *(
+            "core_balances",
+            "core_cross_references",
+            "wealth_holdings",
+            "wealth_products",
+            "wealth_risk_assessments",
+            "app_events",
+        ),
         *("crm_consents", "crm_assignments", "crm_staff"),
     )
 )
 """What a platform that keeps deposits loads first."""
-FOLLOW_UP = tuple(_BY_NAME[name] for name in ("core_transactions", "core_deposits", "core_balances", "wealth_holdings"))
+FOLLOW_UP = tuple(
+    _BY_NAME[name]
+    for name in (
+        *("core_transactions", "core_deposits", "core_balances", "core_cross_references"),
+        *("wealth_holdings", "wealth_risk_assessments"),
+    )
+)
 """What customers who place and move money change."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
-from lingque.twin.extracts import Extract, Records
+from lingque.twin.extracts import Extract, Records, arriving
+from lingque.twin.flaws import Weak, weak_day
 from lingque.twin.part import Part
 from lingque.twin.sessions import EVENTS, Sessions
 
@@ -13,8 +14,10 @@ _EVENTS_OF_A_BLOCK = 10_000_000
 
 def _events(part: Part, _day: int) -> Records:
     sessions = Sessions.make(part.block, part.population, part.needs, place="app")
+    arrival = arriving(part.block, "app events", sessions.second // 86_400)
 
-    def content(where: Int64s, _day: int) -> bytes:
+    def content(places: Int64s, _day: int) -> bytes:
+        where = arrival.where[places]
         number = part.block.number * _EVENTS_OF_A_BLOCK + where + 1
         return columns.lines(
             '{"event_id": "',
@@ -28,7 +31,17 @@ def _events(part: Part, _day: int) -> Records:
             '"}',
         )
 
-    return Records(count=len(sessions.second), content=content, arrives=sessions.second // 86_400)
+    return Records(count=len(arrival.where), content=content, arrives=arrival.day, flaws=arrival.flaws)
 
 
-EXTRACTS = (Extract(name="app_events", suffix="jsonl", records=_events),)
+EXTRACTS = (
+    Extract(
+        name="app_events",
+        suffix="jsonl",
+        records=_events,
+        weak=(
+            weak_day("at", pattern='"at": "([^"]*)"'),
+            Weak(column="customer_no", pattern='"customer_no": "([^"]*)"'),
+        ),
+    ),
+)

@@ -12,7 +12,8 @@ from lingque.twin.cards import CARD_CATEGORIES
 from lingque.twin.categories import MERCHANTS
 from lingque.twin.days import day_number
 from lingque.twin.extracts import Extract, Records, arriving, plain_header
-from lingque.twin.identities import Identities
+from lingque.twin.flaws import Weak, weak_day
+from lingque.twin.identities import Identities, as_of_day
 from lingque.twin.part import Part
 
 WALLETS = ("", "wallet_a", "wallet_b")
@@ -25,14 +26,14 @@ _PLAIN = ("card_no", "booked_at", "merchant_code", "merchant", "amount")
 
 def _holders(part: Part, _day: int) -> Records:
     """Who holds a card; in GB18030. A person with two keys holds the card under the first."""
-    known = Identities.make(part.block, part.population, "cards")
-    holds = np.flatnonzero(np.isin(known.customer, part.habits.cards.owner))
+    known = Identities.make(part, "cards", as_of_day(part))
     return Records.of(
         {
-            "cardholder_id": [known.key[one] for one in holds.tolist()],
-            "name": [known.name[one] for one in holds.tolist()],
-            "mobile": [known.phone[one] for one in holds.tolist()],
-            "birth_date": columns.days(part.population.birth_day[known.customer[holds]]),
+            "cardholder_id": known.key,
+            "name": known.name,
+            "document_no": known.document,
+            "mobile": known.phone,
+            "birth_date": columns.days(part.population.birth_day[known.customer]),
         },
         encoding="gb18030",
     )
@@ -40,7 +41,7 @@ def _holders(part: Part, _day: int) -> Records:
 
 def _cards(part: Part, _day: int) -> Records:
     cards = part.habits.cards
-    key = first_keys(Identities.make(part.block, part.population, "cards"))
+    key = Identities.make(part, "cards", as_of_day(part)).first_keys()
     return Records.of(
         {
             "card_no": cards.card_no,
@@ -54,7 +55,7 @@ def _cards(part: Part, _day: int) -> Records:
 def _purchases(part: Part, _day: int) -> Records:
     """Local time."""
     bought = part.purchases
-    where, arrives = arriving(part.block, "card purchases", bought.day)
+    arrival = arriving(part.block, "card purchases", bought.day)
     random = part.block.stream("card purchases told")
     second = random.integers(7 * 3600, 23 * 3600, len(bought.day))
     wallet = random.choice(len(WALLETS), len(bought.day), p=(0.4, 0.4, 0.2))
@@ -64,7 +65,7 @@ def _purchases(part: Part, _day: int) -> Records:
     flat = [name for one in names for name in one]
 
     def content(places: Int64s, file_day: int) -> bytes:
-        at = where[places]
+        at = arrival.where[places]
         category = bought.category[at]
         merchant = first[category] + (bought.card[at] + bought.day[at]) % count[category]
         told = {
@@ -78,16 +79,17 @@ def _purchases(part: Part, _day: int) -> Records:
             told["wallet"] = columns.picked(WALLETS, wallet[at])
         return columns.csv_rows(told)
 
-    return Records(count=len(where), content=content, arrives=arrives, amount=bought.amount[where])
+    return Records(
+        count=len(arrival.where),
+        content=content,
+        arrives=arrival.day,
+        amount=bought.amount[arrival.where],
+        flaws=arrival.flaws,
+    )
 
 
 def wallets_since(part: Part) -> int:
     return day_number(part.block.parameters.as_of - timedelta(days=WALLET_DAYS))
-
-
-def first_keys(known: Identities) -> dict[int, str]:
-    """Of each customer of a system, the first key."""
-    return dict(zip(reversed(known.customer.tolist()), reversed(known.key), strict=True))
 
 
 def _purchase_header(part: Part, day: int) -> bytes:
@@ -99,13 +101,24 @@ EXTRACTS = (
         name="cards_holders",
         suffix="csv",
         records=_holders,
-        header=plain_header("cardholder_id", "name", "mobile", "birth_date"),
+        weak=(weak_day("birth_date"), Weak(column="cardholder_id")),
+        repeats=True,
+        header=plain_header("cardholder_id", "name", "document_no", "mobile", "birth_date"),
     ),
     Extract(
         name="cards_cards",
         suffix="csv",
         records=_cards,
+        weak=(weak_day("issued_on"), Weak(column="cardholder_id")),
+        repeats=True,
         header=plain_header("card_no", "cardholder_id", "credit_limit", "issued_on"),
     ),
-    Extract(name="cards_purchases", suffix="csv", records=_purchases, header=_purchase_header, control=True),
+    Extract(
+        name="cards_purchases",
+        suffix="csv",
+        records=_purchases,
+        weak=(weak_day("booked_at"), Weak(column="card_no")),
+        header=_purchase_header,
+        control=True,
+    ),
 )

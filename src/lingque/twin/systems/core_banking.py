@@ -11,6 +11,7 @@ from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.days import day_number
 from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.flaws import Weak, weak_day
 from lingque.twin.ledger import BalanceSpans
 from lingque.twin.organisation import BRANCHES, CITIES
 from lingque.twin.part import Part
@@ -33,6 +34,7 @@ def _customers(part: Part, _day: int) -> Records:
             "branch_code": columns.picked(BRANCHES.code, population.branch),
             "opened_on": columns.days(population.opened_day),
             "occupation": columns.picked(OCCUPATIONS, population.occupation),
+            "document_no": population.document_no,
         }
     )
 
@@ -144,9 +146,11 @@ EXTRACTS = (
         name="core_customers",
         suffix="csv",
         records=_customers,
+        weak=(weak_day("opened_on"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header(
             *("customer_no", "name", "phone", "email", "birth_date", "gender", "city", "branch_code"),
-            *("opened_on", "occupation"),
+            *("opened_on", "occupation", "document_no"),
             encoding="utf-8-sig",
         ),
     ),
@@ -154,12 +158,16 @@ EXTRACTS = (
         name="core_accounts",
         suffix="csv",
         records=_accounts,
+        weak=(weak_day("opened_on"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header("account_no", "customer_no", "kind", "opened_on"),
     ),
     Extract(
         name="core_deposits",
         suffix="csv",
         records=_deposits,
+        weak=(weak_day("maturity_date"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header(
             *("deposit_no", "customer_no", "account_no", "product_code", "amount", "opened_on"),
             *("maturity_date", "annual_rate", "status"),
@@ -170,6 +178,8 @@ EXTRACTS = (
         name="core_balances",
         suffix="csv",
         records=_balances,
+        weak=(weak_day("start_date"), Weak(column="account_no")),
+        repeats=True,
         header=plain_header("account_no", "customer_no", "start_date", "end_date", "balance"),
     ),
     Extract(
@@ -188,6 +198,8 @@ EXTRACTS = (
         name="core_branch_moves",
         suffix="csv",
         records=_branch_moves,
+        weak=(weak_day("moved_on"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header("customer_no", "from_branch", "to_branch", "moved_on"),
     ),
 )

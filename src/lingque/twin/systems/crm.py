@@ -7,8 +7,13 @@ import numpy as np
 from lingque.twin import columns
 from lingque.twin.consents import ACTIONS, CONSENT_CHANNELS, Consents
 from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.flaws import Weak, weak_day
+from lingque.twin.identities import Identities
 from lingque.twin.organisation import BRANCHES, Assignments, Staff
 from lingque.twin.part import Part
+from lingque.twin.responding.catalogue import CHANNEL_NAMES, OFFER_NAMES
+from lingque.twin.responding.contacts import NOT_YET
+from lingque.twin.responding.hearing import Fate
 
 
 def _consents(part: Part, _day: int) -> Records:
@@ -59,11 +64,51 @@ def _capacities(part: Part, _day: int) -> Records:
     return Records.once(part, {"staff_no": staff.staff_no, "customers_at_most": np.asarray(staff.capacity)})
 
 
+def _campaign_contacts(part: Part, day: int) -> Records:
+    """Whom past campaigns contacted, under the CRM's own key: an analyst finds who was not, nowhere."""
+    every = part.placed.asked
+    where = np.flatnonzero(every.chosen)
+    where = where[np.argsort(every.day[where], kind="stable")]
+    key = Identities.make(part, "crm", day).first_keys()
+    offers, channels = every.offer[where], every.channel[where]
+    month = every.campaign[where].astype("datetime64[M]").astype(str).tolist()
+    noticed = (every.noticed_at[where] < NOT_YET).astype(np.int64)
+    customer = part.block.first + every.owner[where] + 1
+    return Records.of(
+        {
+            "contact_no": columns.padded_numbers(
+                "Q", columns.compact_days(every.day[where]) * 10_000_000 + customer, 15
+            ),
+            "crm_id": [key[one] for one in every.owner[where].tolist()],
+            "campaign_code": [f"{one}-{OFFER_NAMES[offer]}" for one, offer in zip(month, offers.tolist(), strict=True)],
+            "channel": columns.picked(CHANNEL_NAMES, channels),
+            "offer": columns.picked(OFFER_NAMES, offers),
+            "contacted_on": columns.days(every.day[where]),
+            "result": [Fate(one).name.lower() for one in every.fate[where].tolist()],
+            "answered": columns.picked(("N", "Y"), noticed),
+        },
+        arrives=every.day[where],
+    )
+
+
 EXTRACTS = (
+    Extract(
+        name="crm_campaign_contacts",
+        suffix="csv",
+        records=_campaign_contacts,
+        header=plain_header(
+            *("contact_no", "crm_id", "campaign_code", "channel", "offer", "contacted_on", "result"),
+            "answered",
+        ),
+        weak=(weak_day("contacted_on"), Weak(column="crm_id")),
+        repeats=True,
+    ),
     Extract(
         name="crm_consents",
         suffix="csv",
         records=_consents,
+        weak=(weak_day("acted_on"), Weak(column="customer_no")),
+        repeats=True,
         header=plain_header(
             *("customer_no", "purpose", "channel", "data_classes", "action", "acted_on"),
             *("wording_version", "evidence"),
@@ -73,6 +118,7 @@ EXTRACTS = (
         name="crm_assignments",
         suffix="csv",
         records=_assignments,
+        weak=(Weak(column="customer_no"),),
         header=plain_header("customer_no", "staff_no", "from_date"),
     ),
     Extract(

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lingque.twin import columns
 from lingque.twin.categories import POSITION
-from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.extracts import Extract, Records, arriving, plain_header
+from lingque.twin.flaws import Weak, weak_day
 from lingque.twin.identities import Identities
 from lingque.twin.loans import LOAN_KINDS, RATES, TERMS
 from lingque.twin.part import Part
-from lingque.twin.systems.cards import first_keys
 
 
 def _borrowers(part: Part, day: int) -> Records:
-    known = Identities.make(part.block, part.population, "loans")
-    loans = part.habits.loans
-    owes = np.flatnonzero(np.isin(known.customer, loans.owner[loans.opened_day <= day]))
+    known = Identities.make(part, "loans", day)
     return Records.of(
         {
-            "borrower_id": [known.key[one] for one in owes.tolist()],
-            "name": [known.name[one] for one in owes.tolist()],
-            "mobile": [known.phone[one] for one in owes.tolist()],
-            "birth_date": columns.days(part.population.birth_day[known.customer[owes]]),
+            "borrower_id": known.key,
+            "name": known.name,
+            "document_no": known.document,
+            "mobile": known.phone,
+            "birth_date": columns.days(part.population.birth_day[known.customer]),
         },
         encoding="gb18030",
     )
@@ -32,7 +33,7 @@ def _loans(part: Part, day: int) -> Records:
     """All that were opened by the day, with what is owed if every sum was paid when due."""
     loans = part.habits.loans
     where = np.flatnonzero(loans.opened_day <= day)
-    key = first_keys(Identities.make(part.block, part.population, "loans"))
+    key = Identities.make(part, "loans", day).first_keys()
     owner = loans.owner[where]
     return Records.of(
         {
@@ -61,15 +62,18 @@ def _repayments(part: Part, day: int) -> Records:
     booked = part.transactions
     where = np.flatnonzero((booked.category == POSITION["loan_repayment"]) & (booked.day <= day))
     where = where[np.argsort(booked.day[where], kind="stable")]
-    return Records.of(
+    arrival = arriving(part.block, "loan repayments", booked.day[where])
+    where = where[arrival.where]
+    told = Records.of(
         {
             "account_no": columns.picked(part.accounts.account_no, booked.account[where]),
             "paid_on": columns.days(booked.day[where]),
             "amount": columns.money(booked.amount[where]),
         },
-        arrives=booked.day[where],
+        arrives=arrival.day,
         amount=booked.amount[where],
     )
+    return replace(told, flaws=arrival.flaws)
 
 
 EXTRACTS = (
@@ -77,12 +81,16 @@ EXTRACTS = (
         name="loans_borrowers",
         suffix="csv",
         records=_borrowers,
-        header=plain_header("borrower_id", "name", "mobile", "birth_date"),
+        weak=(weak_day("birth_date"), Weak(column="borrower_id")),
+        repeats=True,
+        header=plain_header("borrower_id", "name", "document_no", "mobile", "birth_date"),
     ),
     Extract(
         name="loans_loans",
         suffix="csv",
         records=_loans,
+        weak=(weak_day("opened_on"), Weak(column="borrower_id")),
+        repeats=True,
         header=plain_header(
             *("loan_no", "borrower_id", "kind", "amount", "months", "annual_rate", "installment"),
             *("opened_on", "outstanding"),
@@ -93,6 +101,7 @@ EXTRACTS = (
         name="loans_repayments",
         suffix="csv",
         records=_repayments,
+        weak=(weak_day("paid_on"), Weak(column="account_no")),
         header=plain_header("account_no", "paid_on", "amount"),
         control=True,
     ),

@@ -9,6 +9,7 @@ from lingque.twin.behaviour import mandates
 from lingque.twin.categories import MANDATES
 from lingque.twin.days import day_number
 from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.flaws import Weak
 from lingque.twin.part import Part
 
 
@@ -47,12 +48,16 @@ EXTRACTS = (
         name="core_payroll",
         suffix="csv",
         records=_payroll,
+        weak=(Weak(column="account_no"),),
+        repeats=True,
         header=plain_header("account_no", "employer_no"),
     ),
     Extract(
         name="core_mandates",
         suffix="csv",
         records=_debits,
+        weak=(Weak(column="day_of_month", malformed="32"), Weak(column="account_no")),
+        repeats=True,
         header=plain_header("account_no", "kind", "day_of_month"),
     ),
 )

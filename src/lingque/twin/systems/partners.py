@@ -10,7 +10,8 @@ import numpy as np
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.extracts import Extract, Records, arriving, plain_header
-from lingque.twin.identities import Identities, System
+from lingque.twin.flaws import Weak, weak_day
+from lingque.twin.identities import Identities, System, as_of_day
 from lingque.twin.life import history_days
 from lingque.twin.part import Part
 from lingque.twin.seasons import day_weights, drawn_days
@@ -23,7 +24,7 @@ _MATTERS = {"child": "birth_registration", "home_purchase": "property_registrati
 
 def _orders(part: Part, _day: int) -> Records:
     """双11 is the day of the shop."""
-    known = Identities.make(part.block, part.population, "shop")
+    known = Identities.make(part, "shop", as_of_day(part))
     random = part.block.stream("shop orders")
     first, after = history_days(part.block.parameters)
     months = (after - first) * 12 / 365
@@ -33,11 +34,11 @@ def _orders(part: Part, _day: int) -> Records:
     amount = np.rint(income * 0.04 * random.lognormal(0.0, 0.7, len(which))).astype(np.int64) + 1
     goods = random.choice(len(_GOODS), len(which))
     order = np.lexsort((which, day))
-    where, arrives = arriving(part.block, "shop orders", day[order])
+    arrival = arriving(part.block, "shop orders", day[order])
     hashes = known.hashed_phones()
 
     def content(places: Int64s, _day: int) -> bytes:
-        at = order[where[places]]
+        at = order[arrival.where[places]]
         return columns.csv_rows(
             {
                 "member_id": columns.picked(known.key, which[at]),
@@ -48,18 +49,24 @@ def _orders(part: Part, _day: int) -> Records:
             }
         )
 
-    return Records(count=len(where), content=content, arrives=arrives, amount=amount[order][where])
+    return Records(
+        count=len(arrival.where),
+        content=content,
+        arrives=arrival.day,
+        amount=amount[order][arrival.where],
+        flaws=arrival.flaws,
+    )
 
 
 def _visits(part: Part, _day: int) -> Records:
     """In GB18030; the name is half hidden."""
     known, which, day, word = _of_events(part, "hospital", _DEPARTMENTS)
-    where, arrives = arriving(part.block, "hospital visits", day)
+    arrival = arriving(part.block, "hospital visits", day)
     names = [f"{name[0]}**" for name in known.name]
     hashes = known.hashed_phones()
 
     def content(places: Int64s, _day: int) -> bytes:
-        at = where[places]
+        at = arrival.where[places]
         return columns.csv_rows(
             {
                 "patient_no": columns.picked(known.key, which[at]),
@@ -71,16 +78,16 @@ def _visits(part: Part, _day: int) -> Records:
             encoding="gb18030",
         )
 
-    return Records(count=len(where), content=content, arrives=arrives)
+    return Records(count=len(arrival.where), content=content, arrives=arrival.day, flaws=arrival.flaws)
 
 
 def _matters(part: Part, _day: int) -> Records:
     known, which, day, word = _of_events(part, "civic", _MATTERS)
-    where, arrives = arriving(part.block, "civic matters", day)
+    arrival = arriving(part.block, "civic matters", day)
     hashes = known.hashed_phones()
 
     def content(places: Int64s, _day: int) -> bytes:
-        at = where[places]
+        at = arrival.where[places]
         return columns.csv_rows(
             {
                 "person_no": columns.picked(known.key, which[at]),
@@ -90,12 +97,12 @@ def _matters(part: Part, _day: int) -> Records:
             }
         )
 
-    return Records(count=len(where), content=content, arrives=arrives)
+    return Records(count=len(arrival.where), content=content, arrives=arrival.day, flaws=arrival.flaws)
 
 
 def _of_events(part: Part, system: System, kinds: dict[str, str]) -> tuple[Identities, Int64s, Int64s, Int64s]:
     """Who is known there, and by day for each event of the history: whose key, when, and of which kind."""
-    known = Identities.make(part.block, part.population, system)
+    known = Identities.make(part, system, as_of_day(part))
     first, after = history_days(part.block.parameters)
     keys = np.full(part.block.customers, -1)
     keys[known.customer[::-1]] = np.arange(len(known.key))[::-1]
@@ -114,6 +121,7 @@ EXTRACTS = (
         name="shop_orders",
         suffix="csv",
         records=_orders,
+        weak=(weak_day("ordered_on"), Weak(column="member_id")),
         header=plain_header("member_id", "mobile_sha256", "ordered_on", "goods", "amount"),
         control=True,
     ),
@@ -121,12 +129,14 @@ EXTRACTS = (
         name="hospital_visits",
         suffix="csv",
         records=_visits,
+        weak=(weak_day("seen_on"), Weak(column="patient_no")),
         header=plain_header("patient_no", "name", "mobile_sha256", "seen_on", "department"),
     ),
     Extract(
         name="civic_matters",
         suffix="csv",
         records=_matters,
+        weak=(weak_day("done_on"), Weak(column="person_no")),
         header=plain_header("person_no", "mobile_sha256", "matter", "done_on"),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from lingque.twin import columns
 from lingque.twin.categories import CATEGORIES, CODES, CREDITS, MERCHANTS, UNCLASSIFIED
 from lingque.twin.days import day_number
 from lingque.twin.extracts import Extract, Records
+from lingque.twin.flaws import Flaw, FlawKind
 from lingque.twin.ledger import Transactions
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.part import Part
@@ -32,13 +34,20 @@ LAYOUT: dict[str, tuple[int, int]] = {
 decimals; texts are left-aligned and filled up with spaces.
 """
 
+BAD_KINDS = ("date", "balance", "customer", "repeated")
+_FLAWS: dict[str, tuple[FlawKind, str]] = {
+    "date": ("malformed", "booked_on"),
+    "balance": ("malformed", "balance"),
+    "customer": ("unknown", "customer_no"),
+    "repeated": ("repeated", ""),
+}
 _LATE, _CORRECTED = 1, 2
 _SEQUENCE = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dirt:
-    """How many bad rows of each kind stand beside the clean ones."""
+    """How many bad rows of each kind stand beside the clean ones of the history."""
 
     impossible_dates: int
     non_numeric_balances: int
@@ -47,30 +56,32 @@ class Dirt:
     """Rows that stand in the file once more, identical in every byte."""
 
     @classmethod
-    def per_block(cls, parameters: TwinParameters) -> Dirt:
-        """In the file of the data date."""
+    def of(cls, part: Part) -> Dirt:
+        book = Book(part, day_number(part.block.parameters.as_of) - 1)
+        kinds = Counter(book.bad_rows[0])
         return cls(
-            impossible_dates=parameters.dirt_impossible_dates,
-            non_numeric_balances=parameters.dirt_non_numeric_balances,
-            unknown_customers=parameters.dirt_unknown_customers,
-            repeated_rows=parameters.dirt_repeated_rows,
+            impossible_dates=kinds["date"],
+            non_numeric_balances=kinds["balance"],
+            unknown_customers=kinds["customer"],
+            repeated_rows=kinds["repeated"],
         )
 
-    def times(self, blocks: int) -> Dirt:
-        return Dirt(**{name: getattr(self, name) * blocks for name in Dirt.__dataclass_fields__})
+    def __add__(self, other: Dirt) -> Dirt:
+        return Dirt(**{name: getattr(self, name) + getattr(other, name) for name in Dirt.__dataclass_fields__})
 
     @property
     def total(self) -> int:
         return self.impossible_dates + self.non_numeric_balances + self.unknown_customers + self.repeated_rows
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        return (
-            *("date",) * self.impossible_dates,
-            *("balance",) * self.non_numeric_balances,
-            *("customer",) * self.unknown_customers,
-            *("repeated",) * self.repeated_rows,
-        )
+
+def _of_the_data_date(parameters: TwinParameters) -> tuple[str, ...]:
+    """Kinds of the bad rows in its file, by block."""
+    return (
+        *("date",) * parameters.dirt_impossible_dates,
+        *("balance",) * parameters.dirt_non_numeric_balances,
+        *("customer",) * parameters.dirt_unknown_customers,
+        *("repeated",) * parameters.dirt_repeated_rows,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +95,7 @@ class Resent:
 
     @classmethod
     def of(cls, part: Part) -> Resent:
-        book = _Book(part, day_number(part.block.parameters.as_of) - 1)
+        book = Book(part, day_number(part.block.parameters.as_of) - 1)
         late, corrected = book.late_and_corrected
         return cls(
             added=tuple(f"T{number:014d}" for number in book.numbers[late].tolist()),
@@ -92,7 +103,7 @@ class Resent:
         )
 
 
-class _Book:
+class Book:
     """The booked transactions of a part up to a day, by day."""
 
     def __init__(self, part: Part, last: int) -> None:
@@ -115,21 +126,30 @@ class _Book:
         places = np.arange(max(self.history - _LATE - _CORRECTED, 0), self.history)
         return places[-_LATE:], places[:-_LATE]
 
+    @property
+    def bad_rows(self) -> tuple[list[str], Int64s]:
+        """What is wrong with each spoilt copy, and the row of the history that it is a copy of: so many of the data
+        date, which are the same when it is sent again, and a share of the days before it."""
+        parameters, random = self.part.block.parameters, self.part.block.stream("dirt")
+        data_date = day_number(parameters.as_of) - 1
+        begin = int(np.searchsorted(self.rows.day[: self.history], data_date))
+        after = max(self.history - _LATE - _CORRECTED, 0)
+        kinds = list(_of_the_data_date(parameters))
+        low = min(begin, max(after - 1, 0))
+        copied = random.integers(low, max(after, low + 1), len(kinds))
+        more = int(random.binomial(begin, parameters.missing_share + parameters.malformed_share))
+        kinds += [BAD_KINDS[one] for one in random.integers(0, len(BAD_KINDS), more).tolist()]
+        return kinds, np.concatenate([copied, random.integers(0, max(begin, 1), more)])
+
     def records(self, *, resent: bool) -> Records:
-        """With the bad rows of the data date and, unless it is sent again, without what came late."""
+        """With the bad rows and, unless the data date is sent again, without what came late."""
         late, corrected = self.late_and_corrected
         category = self.rows.category.copy()
         place = np.arange(len(self.rows.day))
         if not resent:
             category[corrected] = len(CATEGORIES)
             place = np.setdiff1d(place, late)
-        kinds = Dirt.per_block(self.part.block.parameters).kinds
-        data_date = day_number(self.part.block.parameters.as_of) - 1
-        # spoilt copies of rows of the data date that are the same in both files
-        begin = int(np.searchsorted(self.rows.day[: self.history], data_date))
-        after = max(self.history - _LATE - _CORRECTED, 0)
-        begin = min(begin, max(after - 1, 0))
-        copied = self.part.block.stream("dirt").integers(begin, max(after, begin + 1), len(kinds))
+        kinds, copied = self.bad_rows
         at = np.sort(np.concatenate([place, copied]), kind="stable")
         spoilt: dict[int, tuple[str, int]] = {}
         for number, (kind, source) in enumerate(zip(kinds, copied.tolist(), strict=True)):
@@ -141,11 +161,23 @@ class _Book:
         shown = category[at]
         numbers = self.numbers[at]
         lines = _Lines(self.part)
+        flaws = [
+            Flaw(position=position, kind=_FLAWS[kind][0], detail=_FLAWS[kind][1])
+            for position, (kind, _number) in spoilt.items()
+        ]
+        if resent:
+            told: tuple[tuple[FlawKind, Int64s], ...] = (("late", late), ("corrected", corrected))
+            flaws += [
+                Flaw(position=int(np.searchsorted(at, source)), kind=kind, detail=f"T{int(self.numbers[source]):014d}")
+                for kind, sources in told
+                for source in sources.tolist()
+            ]
+        flaws.sort(key=lambda flaw: flaw.position)
 
         def content(where: Int64s, _day: int) -> bytes:
             return lines.of(rows, shown, numbers, where, spoilt)
 
-        return Records(count=len(at), content=content, arrives=rows.day, amount=rows.amount)
+        return Records(count=len(at), content=content, arrives=rows.day, amount=rows.amount, flaws=tuple(flaws))
 
 
 class _Lines:
@@ -204,13 +236,13 @@ def _spoil(lines: columns.Lines, row: int, kind: str, number: int, *, fen: int) 
 EXTRACT = Extract(
     name="core_transactions",
     suffix="dat",
-    records=lambda part, day: _Book(part, day).records(resent=False),
+    records=lambda part, day: Book(part, day).records(resent=False),
     control=True,
 )
 AGAIN = Extract(
     name="core_transactions",
     suffix="dat",
-    records=lambda part, day: _Book(part, day).records(resent=True),
+    records=lambda part, day: Book(part, day).records(resent=True),
     control=True,
 )
 """The same, sent again."""

@@ -7,7 +7,8 @@ import numpy as np
 from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.extracts import Extract, Records, arriving, plain_header
-from lingque.twin.identities import Identities
+from lingque.twin.flaws import Weak, weak_day
+from lingque.twin.identities import Identities, as_of_day
 from lingque.twin.life import history_days
 from lingque.twin.organisation import BRANCHES
 from lingque.twin.part import Part
@@ -24,7 +25,7 @@ _MACHINE_VISITS_PER_MONTH = 0.5
 
 def _devices(part: Part, _day: int) -> Records:
     """Devices on which customers logged in; the key of a person's second device is a duplicate."""
-    known = Identities.make(part.block, part.population, "app")
+    known = Identities.make(part, "app", as_of_day(part))
     first = log_start(part.block)
     seen = np.maximum(part.population.opened_day[known.customer] + 1, first)
     return Records.of(
@@ -38,17 +39,17 @@ def _devices(part: Part, _day: int) -> Records:
 
 def _web_log(part: Part, _day: int) -> Records:
     """Lines as a web server writes them: time, cookie, page, and the customer where somebody logged in."""
-    known = Identities.make(part.block, part.population, "web")
+    known = Identities.make(part, "web", as_of_day(part))
     sessions = Sessions.make(part.block, part.population, part.needs, place="web")
     cookie = np.full(part.block.customers, -1)
     cookie[known.customer[::-1]] = np.arange(len(known.key))[::-1]
     seen = np.flatnonzero(cookie[sessions.customer] >= 0)
-    where, arrives = arriving(part.block, "web log", sessions.second[seen] // 86_400)
+    arrival = arriving(part.block, "web log", sessions.second[seen] // 86_400)
     says = part.block.stream("web login").random(len(sessions.second)) < _SAYS_WHO_SHARE
     names = ("-", *part.population.customer_no)
 
     def content(places: Int64s, _day: int) -> bytes:
-        at = seen[where[places]]
+        at = seen[arrival.where[places]]
         customer = sessions.customer[at]
         return columns.lines(
             "[",
@@ -61,12 +62,12 @@ def _web_log(part: Part, _day: int) -> Records:
             columns.picked(names, np.where(says[at], customer + 1, 0)),
         )
 
-    return Records(count=len(where), content=content, arrives=arrives)
+    return Records(count=len(arrival.where), content=content, arrives=arrival.day, flaws=arrival.flaws)
 
 
 def _machines(part: Part, _day: int) -> Records:
     """What was done at teller machines: fields between bars, in GB18030."""
-    known = Identities.make(part.block, part.population, "stm")
+    known = Identities.make(part, "stm", as_of_day(part))
     random = part.block.stream("teller machines")
     first, after = history_days(part.block.parameters)
     months = (after - first) * 12 / 365
@@ -79,10 +80,10 @@ def _machines(part: Part, _day: int) -> Records:
     here = (day > people.opened_day[customer]) & (day < people.churn_day[customer] + CHURN_DAYS[-1])
     kept = np.flatnonzero(here)
     order = kept[np.lexsort((kept, second[kept], day[kept]))]
-    where, arrives = arriving(part.block, "teller machines", day[order])
+    arrival = arriving(part.block, "teller machines", day[order])
 
     def content(places: Int64s, _day: int) -> bytes:
-        at = order[where[places]]
+        at = order[arrival.where[places]]
         return columns.lines(
             columns.picked(known.key, which[at]),
             "|",
@@ -93,12 +94,12 @@ def _machines(part: Part, _day: int) -> Records:
             columns.picked(OPERATIONS, operation[at]),
         )
 
-    return Records(count=len(where), content=content, arrives=arrives)
+    return Records(count=len(arrival.where), content=content, arrives=arrival.day, flaws=arrival.flaws)
 
 
 def _machine_cards(part: Part, _day: int) -> Records:
     """Which account a card for teller machines belongs to."""
-    known = Identities.make(part.block, part.population, "stm")
+    known = Identities.make(part, "stm", as_of_day(part))
     return Records.of(
         {
             "machine_key": known.key,
@@ -112,14 +113,24 @@ EXTRACTS = (
         name="app_devices",
         suffix="csv",
         records=_devices,
+        weak=(weak_day("first_seen_on"), Weak(column="device_id")),
+        repeats=True,
         header=plain_header("device_id", "customer_no", "first_seen_on"),
     ),
-    Extract(name="web_visits", suffix="log", records=_web_log),
-    Extract(name="stm_operations", suffix="txt", records=_machines, control=True),
+    Extract(name="web_visits", suffix="log", records=_web_log, weak=(weak_day("at", pattern=r"^\[([^\]]*)\]"),)),
+    Extract(
+        name="stm_operations",
+        suffix="txt",
+        records=_machines,
+        weak=(weak_day("at", pattern=r"^[^|]*\|[^|]*\|([^|]*)"), Weak(column="machine_key", pattern=r"^([^|]*)")),
+        control=True,
+    ),
     Extract(
         name="stm_cards",
         suffix="csv",
         records=_machine_cards,
+        weak=(Weak(column="machine_key"),),
+        repeats=True,
         header=plain_header("machine_key", "account_no"),
     ),
 )

@@ -9,6 +9,8 @@ from lingque.core.hashing import Int64s
 from lingque.twin import columns
 from lingque.twin.assessments import GRADE_NAMES, Assessments
 from lingque.twin.extracts import Extract, Records, plain_header
+from lingque.twin.flaws import Weak, weak_day
+from lingque.twin.identities import Identities
 from lingque.twin.life import history_days
 from lingque.twin.part import Part
 from lingque.twin.products import PRODUCTS, net_values, posted_rates
@@ -20,10 +22,17 @@ def _holdings(part: Part, day: int) -> Records:
     placements = part.placements
     bought = placements.take(np.flatnonzero(~placements.is_deposit & (placements.opened_day <= day)))
     held = bought.end_day > day  # `NEVER` is after every day
+    known = Identities.make(part, "wealth", day)
+    first, last = known.first_keys(), known.last_keys()
+    # who has two keys buys under either
+    client = [
+        (last if number % 2 else first)[owner]
+        for owner, number in zip(bought.owner.tolist(), bought.opened_day.tolist(), strict=True)
+    ]
     table = pa.table(
         {
             "holding_no": numbers("H", part, bought),
-            "customer_no": columns.picked(part.population.customer_no, bought.owner),
+            "client_no": client,
             "account_no": columns.picked(part.accounts.account_no, bought.owner),
             "product_code": columns.picked([one.code for one in PRODUCTS], bought.product),
             "amount": columns.money(bought.amount),
@@ -33,8 +42,8 @@ def _holdings(part: Part, day: int) -> Records:
         }
     )
 
-    def content(_where: Int64s, _day: int) -> pa.Table:
-        return table
+    def content(where: Int64s, _day: int) -> pa.Table:
+        return table.take(pa.array(where))
 
     return Records(count=len(bought.owner), content=content)
 
@@ -69,11 +78,28 @@ def _net_values(part: Part, _day: int) -> Records:
     )
 
 
-def _risk_assessments(part: Part, _day: int) -> Records:
-    assessments = Assessments.make(part.block, part.population)
+def _clients(part: Part, day: int) -> Records:
+    """Who holds or held a product, or was assessed; in GB18030."""
+    known = Identities.make(part, "wealth", day)
     return Records.of(
         {
-            "customer_no": columns.picked(part.population.customer_no, assessments.customer),
+            "client_no": known.key,
+            "name": known.name,
+            "document_no": known.document,
+            "mobile": known.phone,
+            "birth_date": columns.days(part.population.birth_day[known.customer]),
+        },
+        encoding="gb18030",
+    )
+
+
+def _risk_assessments(part: Part, day: int) -> Records:
+    """Under the first key of those who have two."""
+    assessments = Assessments.make(part.block, part.population)
+    client = Identities.make(part, "wealth", day).first_keys()
+    return Records.of(
+        {
+            "client_no": [client[one] for one in assessments.customer.tolist()],
             "grade": assessments.grade,
             "grade_name": columns.picked(GRADE_NAMES, assessments.grade - 1),
             "assessed_on": columns.days(assessments.assessed_day),
@@ -83,8 +109,40 @@ def _risk_assessments(part: Part, _day: int) -> Records:
     )
 
 
+def _links(part: Part, day: int) -> Records:
+    """Core banking's list of whose each key of the wealth system is: the settlement account told it."""
+    known = Identities.make(part, "wealth", day)
+    return Records.of(
+        {
+            "system": ["wealth"] * len(known.key),
+            "key": known.key,
+            "customer_no": columns.picked(part.population.customer_no, known.customer),
+        }
+    )
+
+
 EXTRACTS = (
-    Extract(name="wealth_holdings", suffix="parquet", records=_holdings),
+    Extract(
+        name="core_cross_references",
+        suffix="csv",
+        records=_links,
+        header=plain_header("system", "key", "customer_no"),
+    ),
+    Extract(
+        name="wealth_clients",
+        suffix="csv",
+        records=_clients,
+        weak=(weak_day("birth_date"), Weak(column="client_no")),
+        repeats=True,
+        header=plain_header("client_no", "name", "document_no", "mobile", "birth_date"),
+    ),
+    Extract(
+        name="wealth_holdings",
+        suffix="parquet",
+        records=_holdings,
+        weak=(Weak(column="bought_on"), Weak(column="client_no")),
+        repeats=True,
+    ),
     Extract(
         name="wealth_products",
         suffix="csv",
@@ -101,6 +159,8 @@ EXTRACTS = (
         name="wealth_risk_assessments",
         suffix="csv",
         records=_risk_assessments,
-        header=plain_header("customer_no", "grade", "grade_name", "assessed_on", "expires_on"),
+        weak=(weak_day("expires_on"), Weak(column="client_no")),
+        repeats=True,
+        header=plain_header("client_no", "grade", "grade_name", "assessed_on", "expires_on"),
     ),
 )

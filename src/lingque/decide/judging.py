@@ -1,0 +1,191 @@
+"""All candidates for all customers: every reason against each, and what each is worth.
+
+Most of it holds for an offer on all channels, or for a channel with all offers, so it is kept so (a million customers ×
+50 offers × 4 channels take 0.5 GB instead of 5) and put together for as many customers as one looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lingque.core.errors import WarehouseError
+from lingque.core.hashing import Float64s, Int64s
+from lingque.core.reasons import Reason
+from lingque.decide.contracts import Context, Requests, Worth
+from lingque.decide.menu import Indices, Menu
+from lingque.decide.policies import with_own
+from lingque.decide.question import Axis, Policy, Question
+from lingque.decide.reason_bits import Bits, bit_of
+from lingque.decide.value import Scores, Values, scores_of, value_of, values_of
+from lingque.govern.contracts import Flags
+
+BLOCK = 8_192
+"""Customers judged at once: what is then in work stays within tens of megabytes."""
+
+_EVERYBODY = slice(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was judged of n customers. `bits` per axis (rows, n); `scores` per offer."""
+
+    menu: Menu
+    requests: Requests
+    bits: Mapping[Axis, Bits]
+    scores: Scores
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def blocks(self, size: int = BLOCK) -> Iterator[slice]:
+        """The customers, so many at a time."""
+        for start in range(0, len(self), size):
+            yield slice(start, min(start + size, len(self)))
+
+    def reasons(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Bits:
+        """(c, m) all that speaks against these candidates (all, if None): policies, worth, precedence."""
+        chosen = self._all() if which is None else which
+        return self._with_worth(chosen, customers, self.values(chosen, customers).value)
+
+    def values(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Values:
+        """(c, m) the parts of their value."""
+        recent = self.requests.recent
+        return values_of(
+            self.menu,
+            _part(self.scores, customers),
+            None if recent is None else recent[:, customers],
+            self._all() if which is None else which,
+        )
+
+    def worth(self, candidate: int) -> Worth:
+        """Of one candidate, for everybody."""
+        parts = self.values(np.array([candidate]))
+        return Worth(
+            response=parts.response[0],
+            basis=self.scores.basis[self.menu.offer_of[candidate]],
+            gain=parts.gain[0],
+            losses=parts.losses[0],
+            fatigue=parts.fatigue[0],
+            value=parts.value[0],
+        )
+
+    def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
+        """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
+        every, recent = self._all(), self.requests.recent
+        recent = None if recent is None else recent[:, customers]
+        value = value_of(self.menu, _part(self.scores, customers), recent, every)
+        value[self._with_worth(every, customers, value) != 0] = -np.inf
+        return value
+
+    def _with_worth(self, which: Indices, customers: slice, value: Int64s | Float64s) -> Bits:
+        menu = self.menu
+        bits: Bits = self.bits[Axis.OFFER][menu.offer_of[which], customers]
+        bits |= self.bits[Axis.ASK][menu.ask_of[which], customers]
+        bits |= self.bits[Axis.REACH][menu.reach_of[which], customers]
+        bits |= self.bits[Axis.CAP][menu.cap_of[which], customers]
+        if Axis.CANDIDATE in self.bits:
+            bits |= self.bits[Axis.CANDIDATE][which, customers]
+        bits |= (value <= 0) * bit_of(Reason.NO_VALUE)
+        return bits
+
+    def _all(self) -> Indices:
+        return np.arange(len(self.menu))
+
+
+def judge(
+    requests: Requests, menu: Menu, context: Context, *, own: Sequence[Policy] = (), block: int = BLOCK
+) -> Judgement:
+    """Every policy over everybody, block by block, then worth, then which offers take the place of others."""
+    n, policies = len(requests), with_own(own)
+    _check_rows(requests, menu)
+    bits = {axis: np.zeros((rows, n), dtype=np.uint64) for axis, rows in _rows(menu, policies).items()}
+    answers = requests.facts.answers(menu.conditions, requests.as_of)
+    found: list[Scores] = []
+    for start in range(0, max(n, 1), block):
+        customers = slice(start, min(start + block, n))
+        question = Question(menu, requests, context, start, customers.stop, answers[:, customers])
+        for policy in policies:
+            into = bits[policy.axis][:, customers]
+            for reason, rows, flags in policy.judge(question):
+                into[rows] |= flags * _bit(policy, reason)
+        found.append(scores_of(menu, question.numbers))
+    judgement = Judgement(menu=menu, requests=requests, bits=bits, scores=_joined(found))
+    if menu.supersedes:
+        for customers in judgement.blocks(block):
+            _give_precedence(judgement, customers)
+    return judgement
+
+
+def _give_precedence(judgement: Judgement, customers: slice) -> None:
+    """An offer gives way where one that supersedes it may be made on some channel, itself superseded or not."""
+    menu = judgement.menu
+    free: Flags = np.zeros((len(menu.offers), len(range(*customers.indices(len(judgement))))), dtype=np.bool_)
+    np.logical_or.at(free, menu.offer_of, np.isfinite(judgement.allowed_values(customers)))
+    into = judgement.bits[Axis.OFFER][:, customers]
+    for offer, other in menu.supersedes:
+        into[other] |= free[offer] * bit_of(Reason.SUPERSEDED)
+
+
+def _bit(policy: Policy, reason: Reason) -> np.uint64:
+    if reason not in policy.reasons:
+        raise WarehouseError(
+            f"policy '{policy.name}' gives the reason {reason.name}, which it does not name",
+            next_step="add it to the policy's 'reasons'",
+        )
+    return bit_of(reason)
+
+
+def _rows(menu: Menu, policies: Sequence[Policy]) -> dict[Axis, int]:
+    rows = {
+        Axis.OFFER: len(menu.offers),
+        Axis.ASK: menu.asks,
+        Axis.REACH: menu.reaches,
+        Axis.CAP: menu.caps,
+    }
+    if any(policy.axis is Axis.CANDIDATE for policy in policies):
+        rows[Axis.CANDIDATE] = len(menu)
+    return rows
+
+
+def _check_rows(requests: Requests, menu: Menu) -> None:
+    given = {
+        "permits": (len(requests.permits), menu.asks),
+        "reachable": (len(requests.reachable), menu.reaches),
+        "capped": (len(requests.capped), menu.caps),
+    }
+    for what, (rows, wanted) in given.items():
+        if rows != wanted:
+            raise WarehouseError(
+                f"the request has {rows} rows of '{what}', and the candidates speak of {wanted}",
+                next_step="give one row for each number that a candidate names",
+            )
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    if len(parts) == 1:
+        return parts[0]
+
+    def joined(name: str) -> Float64s | None:
+        listed = [getattr(part, name) for part in parts]
+        return None if listed[0] is None else np.concatenate(listed, axis=1)
+
+    return Scores(
+        response=np.concatenate([part.response for part in parts], axis=1),
+        basis=np.concatenate([part.basis for part in parts], axis=1),
+        spread=joined("spread"),
+        loss=joined("loss"),
+        tired=joined("tired"),
+    )
+
+
+def _part(scores: Scores, customers: slice) -> Scores:
+    return Scores(
+        response=scores.response[:, customers],
+        basis=scores.basis[:, customers],
+        spread=None if scores.spread is None else scores.spread[:, customers],
+        loss=None if scores.loss is None else scores.loss[:, customers],
+        tired=None if scores.tired is None else scores.tired[:, customers],
+    )

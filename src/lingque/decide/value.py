@@ -1,0 +1,126 @@
+"""What a candidate is worth: uplift × margin − what a conversion costs and may lose − cost of contact − fatigue.
+
+Every amount in whole minor units, each part rounded by itself (half to even), so that the parts add up to the value.
+Where there is no uplift model the response itself stands in for it, and `Basis` says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingque.core.errors import WarehouseError
+from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.contracts import Basis
+from lingque.decide.menu import Indices, Menu
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Per offer and customer (o, m), before the channel: the response, what it stands on, how uncertain it is, and what
+    a conversion is expected to lose; per candidate and customer (t, m), of those with a tag of it: `tired`."""
+
+    response: Float64s
+    basis: NDArray[np.int8]
+    spread: Float64s | None
+    loss: Float64s | None
+    tired: Float64s | None
+
+
+def scores_of(menu: Menu, numbers: Float64s) -> Scores:
+    """`numbers` (k, m) are the menu's tags, with a last row that is unknown.
+
+    Raises `WarehouseError` where a propensity is no probability, or an uplift no difference of two.
+    """
+    m = numbers.shape[1]
+    response = np.repeat(menu.response[:, None], m, axis=1)
+    basis = np.full(response.shape, Basis.ASSUMED, dtype=np.int8)
+    for role, kind, lowest in ((menu.propensity, Basis.PROPENSITY, 0.0), (menu.uplift, Basis.UPLIFT, -1.0)):
+        scored = np.flatnonzero(role >= 0)
+        if not len(scored):
+            continue
+        score = numbers[role[scored]]
+        if ((score < lowest) | (score > 1)).any():
+            _blame(menu, scored, score, kind, lowest)
+        known = ~np.isnan(score)
+        response[scored] = np.where(known, score, response[scored])
+        basis[scored] = np.where(known, np.int8(kind), basis[scored])
+    return Scores(
+        response=response,
+        basis=basis,
+        spread=_where_named(menu.spread, numbers),
+        loss=_where_named(menu.loss, numbers),
+        tired=_where_named(menu.tired, numbers),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """The parts of the value of some candidates, each (c, m); see `Worth`."""
+
+    response: Float64s
+    gain: Int64s
+    losses: Int64s
+    fatigue: Int64s
+    value: Int64s
+
+
+def values_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices) -> Values:
+    """Of the candidates `which`; `recent` (reaches, m) are the contacts made lately."""
+    response, gain, losses, fatigue = _parts(menu, scores, recent, which)
+    value = gain - losses - fatigue - menu.contact_cost[which, None]
+
+    def whole(amounts: Float64s) -> Int64s:
+        return np.broadcast_to(amounts, gain.shape).astype(np.int64)
+
+    return Values(response=response, gain=whole(gain), losses=whole(losses), fatigue=whole(fatigue), value=whole(value))
+
+
+def value_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices) -> Float64s:
+    """(c, m) the value alone: the same whole numbers of minor units, as floats."""
+    _, gain, losses, fatigue = _parts(menu, scores, recent, which)
+    value: Float64s = gain - losses - fatigue - menu.contact_cost[which, None]
+    return value
+
+
+def _parts(
+    menu: Menu, scores: Scores, recent: Int64s | None, which: Indices
+) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+    """Response, gain, losses and fatigue; where there are none of the latter two they are (1, 1).
+
+    Whole numbers of at most 2^53 minor units, which floats hold exactly."""
+    offers = menu.offer_of[which]
+    response = np.minimum(scores.response[offers] * menu.factor[which, None], 1.0)
+    gain = np.rint(response * menu.margin[offers, None])
+    losses = fatigue = np.zeros((1, 1))
+    if scores.loss is not None or menu.stated_loss.any() or menu.conversion_cost.any():
+        loss = menu.stated_loss[:, None] if scores.loss is None else _filled(scores.loss, menu.stated_loss)
+        losses = np.rint(response * (menu.conversion_cost[:, None] + loss)[offers])
+    stated = menu.fatigue[which, None]
+    if recent is not None and stated.any():
+        fatigue = (stated * recent[menu.reach_of[which]]).astype(np.float64)
+    if scores.tired is not None:
+        fatigue = _filled(scores.tired[which], np.broadcast_to(fatigue, gain.shape))
+    return response, gain, losses, fatigue
+
+
+def _filled(known: Float64s, otherwise: Float64s | Int64s) -> Float64s:
+    """What is not known is as stated."""
+    fallback = otherwise[:, None] if otherwise.ndim == 1 else otherwise
+    return np.where(np.isnan(known), fallback, known)
+
+
+def _where_named(role: Indices, numbers: Float64s) -> Float64s | None:
+    return numbers[role] if (role >= 0).any() else None
+
+
+def _blame(menu: Menu, scored: Indices, score: Float64s, kind: Basis, lowest: float) -> None:
+    bad = np.flatnonzero(((score < lowest) | (score > 1)).any(axis=1))
+    definition = menu.offers[int(scored[bad[0]])].definition
+    tag, between = (definition.uplift, "-1 and 1") if kind is Basis.UPLIFT else (definition.propensity, "0 and 1")
+    raise WarehouseError(
+        f"tag '{tag}', the {kind.name.lower()} of offer '{definition.offer}', is not between {between}",
+        next_step="name a tag that holds a probability, such as the score of a model",
+    )

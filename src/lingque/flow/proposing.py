@@ -1,0 +1,156 @@
+"""From what a campaign or a placement names to what the decision function asks: the menu, and what is known besides
+tags of the customers it is about. All clocks ask by this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from lingque.catalog.model import Catalog, Offer
+from lingque.core.clock import Instant, Window, shift
+from lingque.core.hashing import Int64s
+from lingque.core.registries import DataClass, Purpose
+from lingque.decide.contracts import NO_PAST, Happening, Left, Past, limits_of
+from lingque.decide.history import Happened, happened_with, past_of
+from lingque.decide.menu import Candidate, ChannelTerms, Menu
+from lingque.decide.pressure.caps import ContactKind, Now
+from lingque.decide.pressure.ledger import capped
+from lingque.decide.stocks import left_of_offers
+from lingque.deliver.history import offers_made
+from lingque.engage.contracts import ChannelPlan
+from lingque.engage.service import contacts_since
+from lingque.flow.grounds import grounds_of
+from lingque.flow.services import Services
+from lingque.govern.contracts import Flags, PermitAsk, PermitSet
+
+FEW = 1_000
+"""Beyond so many customers what happened with an offer is read whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What the rows of a request speak of, in order, each once: questions of leave, channels, and (channel, topic)."""
+
+    asks: tuple[PermitAsk, ...]
+    reaches: tuple[str, ...]
+    caps: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """How everything but tags is asked. `segment` is what the customers were chosen by; None: by nothing."""
+
+    services: Services
+    connection: Connection
+    catalog: Catalog
+    segment: str | None
+    purpose: Purpose
+    data_classes: Mapping[str, DataClass]
+    moment: Instant
+
+    def ask(self, offer: Offer, channel: str) -> PermitAsk:
+        return PermitAsk(
+            purpose=self.purpose,
+            channel=channel,
+            data_classes=self.data_classes[offer.name],
+            moment=self.moment,
+            grounds=grounds_of(self.catalog, self.segment, offer),
+        )
+
+    def permits(self, ids: Int64s, asks: Iterable[PermitAsk]) -> list[PermitSet]:
+        return [self.services.permits.permit_set(self.connection, ids, ask) for ask in asks]
+
+    def reachable(self, ids: Int64s, channels: Sequence[str]) -> Flags:
+        """(channels, n)"""
+        addresses = self.services.addresses
+        rows = [addresses.reachable(self.connection, ids, channel=channel) for channel in channels]
+        return np.array(rows, dtype=np.bool_).reshape(len(channels), len(ids))
+
+    def capped(self, ids: Int64s, caps: Sequence[tuple[str, str | None]]) -> Flags:
+        """(caps, n)"""
+        now = Now(instant=self.moment, calendar=self.services.calendar)
+        kinds = [ContactKind(channel=channel, topic=topic, purpose=self.purpose) for channel, topic in caps]
+        rows = [capped(self.connection, ids, kind, self.catalog.caps.values(), now) for kind in kinds]
+        return np.array(rows, dtype=np.bool_).reshape(len(caps), len(ids))
+
+    def recent(self, ids: Int64s, channels: Sequence[str], terms: Sequence[ChannelPlan]) -> Int64s | None:
+        """(channels, n) contacts that tire; None where no channel states that any do."""
+        windows = {one.channel: one.fatigue_within for one in terms if one.fatigue}
+        if not windows.keys() & set(channels):
+            return None
+        counts = np.zeros((len(channels), len(ids)), dtype=np.int64)
+        calendar = self.services.calendar
+        tomorrow = shift(calendar.day_of(self.moment), count=1, unit="day")
+        for number, channel in enumerate(channels):
+            if channel in windows:
+                first, _ = Window.parse(windows[channel]).bounds(tomorrow)
+                counts[number] = contacts_since(self.connection, ids, channel=channel, since=calendar.start_of(first))
+        return counts
+
+    def past(self, ids: Int64s, menu: Menu) -> Past:
+        """What happened between these customers and the offers that policies look back on."""
+        deposits = {name for name, offer in self.catalog.offers.items() if offer.definition.regime == "deposit"}
+        looked_at = list(dict.fromkeys([*menu.looks_back_on, *(sorted(deposits) if menu.is_benefit.any() else ())]))
+        if not looked_at:
+            return NO_PAST
+        few = ids.tolist() if len(ids) <= FEW else None
+        contacts = [
+            Happened(
+                customer_id=made.customer_id,
+                offer=made.offer,
+                happening=Happening.CONTACT,
+                day=self.services.calendar.day_of(made.at),
+            )
+            for made in offers_made(self.connection, few, looked_at)
+        ]
+        return past_of(ids, [*contacts, *happened_with(self.connection, ids, looked_at)], deposits=deposits)
+
+
+def menu_of(
+    catalog: Catalog, offers: Sequence[str], channels: Sequence[ChannelPlan], questions: Questions
+) -> tuple[Menu, Rows]:
+    """Every offer on every channel for which it has words."""
+    asks: dict[PermitAsk, int] = {}
+    reaches: dict[str, int] = {}
+    caps: dict[tuple[str, str | None], int] = {}
+    candidates: list[Candidate] = []
+    for name in offers:
+        offer = catalog.offers[name]
+        for plan in channels:
+            if plan.channel not in offer.definition.creatives:
+                continue
+            candidates.append(
+                Candidate(
+                    offer=offer,
+                    terms=terms_of(plan),
+                    ask=asks.setdefault(questions.ask(offer, plan.channel), len(asks)),
+                    reach=reaches.setdefault(plan.channel, len(reaches)),
+                    cap=caps.setdefault((plan.channel, offer.definition.topic), len(caps)),
+                )
+            )
+    return Menu(candidates), Rows(asks=tuple(asks), reaches=tuple(reaches), caps=tuple(caps))
+
+
+def terms_of(plan: ChannelPlan) -> ChannelTerms:
+    """A channel as a plan has it."""
+    return ChannelTerms(
+        channel=plan.channel,
+        cost=plan.contact_cost,
+        response_factor=plan.response_factor,
+        fatigue=plan.fatigue,
+        fatigue_tag=plan.fatigue_tag,
+    )
+
+
+def offered(menu: Menu) -> list[Offer]:
+    """The offers of which there is not any number."""
+    limited = sorted({*menu.stocked.tolist(), *menu.budgeted.tolist()})
+    return [menu.offers[number] for number in limited]
+
+
+def what_is_left(connection: Connection, offers: Iterable[Offer]) -> dict[str, Left]:
+    """Of each, what nobody has reserved or used."""
+    return left_of_offers(connection, {offer.name: limits_of(offer) for offer in offers})
