@@ -12,7 +12,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lingque.catalog.expressions.parse import parse_condition
 from lingque.catalog.expressions.to_sql import row_sql
@@ -31,12 +30,14 @@ from lingque.core.ids import RunId
 from lingque.profile.bitmaps import Bitmaps, build_bitmaps, count_bits
 from lingque.profile.segments import MOST_COMPARED, OpenedSnapshot
 from lingque.warehouse.engine import RowEngine
+from lingque.warehouse.parquet import write_parquet
 from lingque.warehouse.points import PointReader
-from lingque.warehouse.tables import ROWS_PER_GROUP, DeltaTables, Slice
+from lingque.warehouse.tables import DeltaTables, Slice
 
 AS_OF = date(2026, 6, 1)
 DEFAULT_CUSTOMERS, FULL_CUSTOMERS = 1_000_000, 10_000_000
 ROUNDS, PEER_ROUNDS = 15, 5
+MADE_AT_ONCE = 131_072
 SEGMENTS = MOST_COMPARED
 TYPES: dict[str, Type] = {
     **{f"segment_{number}": BOOLEAN for number in range(SEGMENTS)},
@@ -168,12 +169,15 @@ def _cpu(call: Callable[[], Any]) -> float:
 
 
 def _write_snapshot(file: Path, customers: int) -> None:
+    write_parquet(file, _snapshot(customers))
+
+
+def _snapshot(customers: int) -> Iterator[pa.Table]:
     """Drawn values in the order of a hash, as a snapshot's are; some of each are missing."""
     random = np.random.default_rng(5)
     with_text = {"tier": ("basic", "silver", "gold", "black"), "city": tuple(f"city {number}" for number in range(60))}
-    writer: pq.ParquetWriter | None = None
-    for first in range(0, customers, ROWS_PER_GROUP):
-        size = min(ROWS_PER_GROUP, customers - first)
+    for first in range(0, customers, MADE_AT_ONCE):
+        size = min(MADE_AT_ONCE, customers - first)
         columns: dict[str, pa.Array] = {"customer_id": pa.array(np.sort(random.integers(1, 2**63 - 1, size)))}
         for number in range(SEGMENTS):
             share = 0.1 if number == 2 else 0.82 - 0.04 * number
@@ -187,12 +191,7 @@ def _write_snapshot(file: Path, customers: int) -> None:
             columns[name] = pa.array(np.exp(random.normal(14, 2, size)).astype(np.int64))
         columns["score"] = _some(random, random.random(size), known=0.9)
         columns["visits_year"] = pa.array(random.integers(0, 1000, size))
-        rows = pa.table(columns)
-        if writer is None:
-            writer = pq.ParquetWriter(file, rows.schema, compression="zstd", compression_level=1)
-        writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
-    if writer is not None:
-        writer.close()
+        yield pa.table(columns)
 
 
 def _some(random: np.random.Generator, values: np.ndarray, *, known: float) -> pa.Array:
