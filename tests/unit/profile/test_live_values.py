@@ -128,7 +128,7 @@ def test_derived_live_tags_are_built_on_what_can_be_worked_out_now(tmp_path: Pat
 
 
 def test_of_what_cannot_they_read_the_value_of_the_morning(tmp_path: Path) -> None:
-    catalog = with_derived("tag_0 > 1", value="stddev(visits)")
+    catalog = with_derived("tag_0 > 1", value="stddev(visits / 2)")
     live = LiveTags(catalog, FactStore(OnlineFile(tmp_path)), calendar=CALENDAR, kernels=KERNELS)
     assert (live.daily, live.layouts) == (("tag_0",), [])
     assert live.values(1, Instant(MOMENT - 1), daily={"tag_0": 2.5}) == {"often": True}
