@@ -49,7 +49,9 @@ class Records:
         table = pa.table(fields)
 
         def content(where: Int64s, _day: int) -> bytes:
-            part = table if len(where) == table.num_rows else table.take(pa.array(where))
+            # as many rows are not the same rows: where some come twice, others are late
+            whole = np.array_equal(where, np.arange(table.num_rows))
+            part = table if whole else table.take(pa.array(where))
             return columns.csv_rows(dict(zip(part.column_names, part.columns, strict=True)), encoding=encoding)
 
         return cls(count=table.num_rows if count is None else count, content=content, arrives=arrives, amount=amount)

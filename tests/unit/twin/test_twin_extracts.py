@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lingque.core.clock import shift
 from lingque.twin.bank import Twin
 from lingque.twin.days import day_number, months_later
+from lingque.twin.extracts import Records
 from lingque.twin.parameters import TwinParameters
 
 SMALL = TwinParameters(seed=5, customers=150, months=6, spending_per_month=1.5)
@@ -148,3 +149,10 @@ def test_a_disk_that_takes_no_more_leaves_nothing_behind(tmp_path: Path, *, exis
 def test_months_are_counted_as_the_rest_of_the_platform_counts_them(day: date, months: int) -> None:
     [found] = months_later(np.array([day_number(day)]), np.array([months])).tolist()
     assert found == shift(day, count=months, unit="month").toordinal() - EPOCH
+
+
+def test_as_many_rows_are_not_the_same_rows() -> None:
+    """Where one comes twice and another is late."""
+    records = Records.of({"name": ["first", "second", "third"]})
+    assert records.content(np.array([0, 0, 2]), 0).splitlines() == [b"first", b"first", b"third"]  # type: ignore[union-attr]
+    assert records.content(np.arange(3), 0).splitlines() == [b"first", b"second", b"third"]  # type: ignore[union-attr]
