@@ -117,7 +117,7 @@ EXTRACTS = (
         repeats=True,
         header=plain_header("device_id", "customer_no", "first_seen_on"),
     ),
-    Extract(name="web_visits", suffix="log", records=_web_log, weak=(weak_day("at", pattern=r"^\[([^\]]*)\]"),)),
+    Extract(name="web_visits", suffix="log", records=_web_log, weak=(weak_day("at", pattern=r"^\[([^ ]*) "),)),
     Extract(
         name="stm_operations",
         suffix="txt",
