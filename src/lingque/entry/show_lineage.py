@@ -21,6 +21,7 @@ KINDS: dict[str, Label] = {
     "list": Label(zh="名单", en="list"),
     "offer": Label(zh="产品方案", en="offer"),
     "campaign": Label(zh="活动", en="campaign"),
+    "placement": Label(zh="展位", en="placement"),
 }
 ROLES: dict[str, Label] = {
     "contract": Label(zh="填充", en="fills it"),
@@ -38,6 +39,8 @@ ROLES: dict[str, Label] = {
     "also_measure": Label(zh="其他指标", en="further outcome"),
     "route_by": Label(zh="派工依据", en="routing"),
     "offers": Label(zh="产品", en="offer"),
+    "open": Label(zh="非个性化展示", en="shown to everybody"),
+    "leads": Label(zh="优先规则", en="lead"),
 }
 
 
@@ -57,6 +60,8 @@ def label_of(catalog: Catalog, thing: Thing) -> Label:
             return catalog.offers[name].label
         case "campaign":
             return catalog.campaigns[name].label.label()
+        case "placement":
+            return catalog.placements[name].definition.label.label()
         case _:
             return Label(zh=name, en=name)
 

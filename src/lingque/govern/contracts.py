@@ -37,6 +37,7 @@ class Role(StrEnum):
     SYSTEM_ADMINISTRATOR = "system_administrator"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDIT_ADMINISTRATOR = "audit_administrator"
+    CHANNEL_SYSTEM = "channel_system"
 
 
 class Action(StrEnum):
@@ -73,6 +74,7 @@ class Action(StrEnum):
     ASSIGN_TAGS = "assign_tags"
     COUNT_SEGMENTS = "count_segments"
     READ_DEFINITIONS = "read_definitions"
+    ASK_DECISION = "ask_decision"
 
 
 class ScopeKind(StrEnum):
