@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tiny_bank import AS_OF, CURRENT_CONSENT, CUSTOMERS, OTTO, Bank, consent, consents, customer_no, party_of
+from pathlib import Path
+
+from tiny_bank import (
+    AS_OF,
+    CURRENT_CONSENT,
+    CUSTOMERS,
+    OTTO,
+    Bank,
+    consent,
+    consents,
+    customer_no,
+    make_loaded,
+    party_of,
+)
 
 from lingque.bootstrap import Application
 from lingque.core.ids import CustomerId
@@ -46,6 +59,7 @@ OFFERS = "---".join(
         offer("help", 10, "service"),
         offer("opening_hours", 10, "service"),
         offer("calculator", 10, "tools"),
+        *(offer(name, 10, "web").replace("  app:", "  web:") for name in ("web_one", "web_two", "web_open")),
     ]
 )
 PLACEMENTS = """
@@ -71,23 +85,59 @@ open_by: popularity
 hold_out: 0
 deadline_ms: 10000
 prices: shelf
+---
+placement: halves
+label: {zh: 对半, en: Halves}
+channel: app
+offers: [gold_card, deposit, card]
+open: [help]
+hold_out: 0.5
+deadline_ms: 10000
+---
+placement: capped_a
+label: {zh: 网页甲, en: Web A}
+channel: web
+offers: [web_one, web_two]
+open: [web_open]
+show: 2
+hold_out: 0
+purpose: service
+---
+placement: capped_b
+label: {zh: 网页乙, en: Web B}
+channel: web
+offers: [web_one, web_two]
+open: [web_open]
+show: 2
+hold_out: 0
+purpose: service
+---
+cap: two_on_the_web
+label: {zh: 网页两次, en: Two on the web}
+channels: [web]
+purpose: service
+at_most: 2
+within: 7 days
 """
 
 
-def placed(bank: Bank, application: Application, placements: str = PLACEMENTS, caps: str = "") -> None:
-    """Apply placements and load who agreed to the app."""
-    bank.define("placements", "---".join(one for one in (OFFERS, placements, caps) if one))
-    services = application.services
-    applied = apply(services, OTTO)
-    assert not isinstance(applied, Refusal), applied
+def make_placed(folder: Path) -> None:
+    """The loaded bank, with placements and the statements of who agreed to the app. For tests to copy."""
+    make_loaded(folder)
+    bank = Bank(folder=folder)
+    bank.define("placements", "---".join((OFFERS, PLACEMENTS)))
     agreed = [
         ("APP" + row[0], *row[1:4], "app", *row[5:])
         for row in (consent(n, "give", "2025-01-01", CURRENT_CONSENT) for n in range(CUSTOMERS) if n != NO_APP_CONSENT)
     ]
     bank.deliver("consents", [*consents(), *agreed])
-    for report in ingest(services, OTTO):
-        assert not isinstance(report, Refusal), report
-    assert not isinstance(run_tags(services, AS_OF, OTTO), Refusal)
+    with bank.open() as application:
+        services = application.services
+        applied = apply(services, OTTO)
+        assert not isinstance(applied, Refusal), applied
+        for report in ingest(services, OTTO):
+            assert not isinstance(report, Refusal), report
+        assert not isinstance(run_tags(services, AS_OF, OTTO), Refusal)
 
 
 def number(application: Application, n: int) -> CustomerId:

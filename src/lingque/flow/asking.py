@@ -76,6 +76,11 @@ class Asking:
             answers.update(zip(round_, found, strict=True))
         return [answers[place] for place in range(len(visits))]
 
+    def deadline_of(self, placements: Sequence[str]) -> int | None:
+        """In how many milliseconds the most urgent of them answers; None where none of them is known yet."""
+        stated = [self._places[name].placement.definition.deadline_ms for name in placements if name in self._places]
+        return min(stated, default=None)
+
     def at_once(self, visit: Visit, part: Part) -> Answer | NotFoundError:
         """What is shown to everybody, from memory alone: for whom waiting took too long. `part`: what kept it."""
         if self._version is None:

@@ -13,6 +13,7 @@ from lingque.entry.api import (
     campaigns,
     customers,
     data,
+    decide,
     decisions,
     definitions,
     document,
@@ -31,13 +32,17 @@ from lingque.entry.api import (
     segments,
     sessions,
 )
+from lingque.entry.api.asked_together import AskedTogether
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
 from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
+from lingque.flow.asking import Asking
 
 ROUTERS: tuple[APIRouter, ...] = (
+    decide.asked_router,  # asked most often: found first
+    decide.router,
     document.router,
     health.router,
     me.router,
@@ -86,6 +91,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
         services.database, services.clock, application.session_limits
     )
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
+    app.state.asked_together = AskedTogether(services, Asking(services), app.state.authenticator)
     answer_errors(app)
     for router in ROUTERS:
         refuse_unguarded(router.routes)
