@@ -1,6 +1,6 @@
-"""What governing costs: identifiers released, acts recorded, the trail sealed and checked.
+"""What governing costs: permits, identifiers released, acts recorded, the trail sealed and checked.
 
-    python -m benchmarks.govern [--size N] [--full] [--part vault --part audit]
+    python -m benchmarks.govern [--size N] [--full] [--part permits --part vault --part audit]
 
 Durability: SQLite with WAL and `synchronous = FULL`: a commit returns when it is on the disk. Peers do the least that
 there is to do: the bare cipher for each identifier, bare inserts without a chain, the bare digest of the same bytes.
@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from benchmarks.govern_permits import permits
 from lingque.core.clock import BusinessCalendar, Instant
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.registries import DataClass, Purpose
@@ -46,6 +47,8 @@ from lingque.testing import FixedClock
 CLOCK = FixedClock(Instant(1_780_000_000_000_000))
 GROUP = 1_000
 """Entries, or identifiers, in one transaction."""
+MOST_CUSTOMERS = 2_000_000
+"""For whom permits are asked; drawing the picture of more takes more memory and shows nothing else."""
 PERMITS = 4_000
 """Permits that are asked for one by one before the releasing is timed; each is then used several times."""
 
@@ -70,11 +73,11 @@ class Figures:
         self.rates[name] = count / max(self.cpu[name], 1e-9)
         print(f"{name:24} {count:12,} {self.cpu[name]:8.2f} CPU s {self.rates[name]:12,.0f} a second")
 
-    def peer(self, name: str, against: str, work: Callable[[], None]) -> None:
-        """The least that there is to do, in the same run."""
+    def peer(self, name: str, against: str, work: Callable[[], None], *, times: float = 1) -> None:
+        """What ours is compared with, in the same run; `times` where only such a part of it was done."""
         cpu = time.process_time()
         work()
-        self.peers[name] = time.process_time() - cpu
+        self.peers[name] = (time.process_time() - cpu) * times
         self.ratios[name] = self.peers[name] / max(self.cpu[against], 1e-9)
         print(f"  {name:22} {'':12} {self.peers[name]:8.2f} CPU s, {self.ratios[name]:.2f} of ours")
 
@@ -207,19 +210,28 @@ def bare_inserts(path: Path, entries: list[AuditEntry]) -> None:
     connection.close()
 
 
-PARTS: dict[str, Callable[[Bench, Figures, int], None]] = {"vault": vault, "audit": audit}
+def permit_part(bench: Bench, figures: Figures, size: int) -> None:
+    """`benchmarks.govern_permits`, on a control database of its own."""
+    permits(bench.database, figures, size)
+
+
+PARTS: dict[str, Callable[[Bench, Figures, int], None]] = {"permits": permit_part, "vault": vault, "audit": audit}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=100_000, help="audit entries; a fifth as many identifiers")
-    parser.add_argument("--full", action="store_true", help="5,000,000 entries, 1,000,000 identifiers")
+    parser.add_argument(
+        "--size", type=int, default=100_000, help="audit entries, customers; a fifth as many identifiers"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="5,000,000 entries, 2,000,000 customers, 1,000,000 identifiers"
+    )
     parser.add_argument(
         "--part", action="append", choices=list(PARTS), help="only this part; may be given several times"
     )
     arguments = parser.parse_args()
     size = 5_000_000 if arguments.full else max(arguments.size, 5 * GROUP)
-    sizes = {"vault": size // 5 // GROUP * GROUP, "audit": size}
+    sizes = {"vault": size // 5 // GROUP * GROUP, "audit": size, "permits": min(size, MOST_CUSTOMERS)}
     figures = Figures()
     for name in arguments.part or PARTS:
         folder = Path(tempfile.mkdtemp())

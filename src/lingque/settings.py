@@ -92,11 +92,29 @@ class VaultSection(BaseModel):
         default="sha-256", description="what blind indexes and the audit trail's chain are made with"
     )
     key_store: str = Field(
-        default="file", description="where the master keys are: file, environment, or a key store of another package"
+        default="file",
+        description="where the master keys are: file, environment, transit, or a key store of another package",
     )
     master_keys: SecretStr = Field(
         default=SecretStr(""), description="for the key store 'environment': set it by the environment, not in the file"
     )
+
+
+class TransitSection(BaseModel):
+    """`[transit]`: for the key store 'transit', the transit engine of HashiCorp Vault or OpenBao."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = Field(default="", description="such as https://vault.bank:8200")
+    mount: str = Field(
+        default="transit", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", description="where it is mounted"
+    )
+    key: str = Field(
+        default="lingque", pattern=r"^[A-Za-z0-9_.-]+$", description="name of the key, of type aes256-gcm96"
+    )
+    token: SecretStr = Field(default=SecretStr(""), description="set it by the environment, not in the file")
+    ca_file: str = Field(default="", description="certificates that vouch for it; empty: those of the system")
+    namespace: str = Field(default="", description="namespace, where it has them")
 
 
 class SmtpSection(BaseModel):
@@ -168,6 +186,11 @@ class RetentionSection(BaseModel):
         description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
         "its purposes, one that is not named for ever",
     )
+    keep_snapshots: frozenset[Literal["month_ends", "referred"]] = Field(
+        default=frozenset({"referred"}),
+        description="which older days of 'customer_tags' stay all the same: those of the ends of months (as of the "
+        "first), those that decisions or open plans refer to",
+    )
 
     @field_validator("keep")
     @classmethod
@@ -180,6 +203,16 @@ class RetentionSection(BaseModel):
             if days < 1:
                 raise ValueError(f"'{rule}' must be kept for a day at least")
         return rules
+
+
+class BackupSection(BaseModel):
+    """`[backup]`: where copies go that are asked for over the API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(
+        default="", description="folder for copies, in the workspace or a full path; empty: at the command line only"
+    )
 
 
 class FileDropSection(BaseModel):
@@ -198,6 +231,14 @@ class AccessSection(BaseModel):
     idle_minutes: int = Field(default=15, ge=1, le=1440, description="a session without a request ends after so long")
     session_hours: int = Field(default=12, ge=1, le=168, description="a session ends after so long in any case")
     password_memory_mib: int = Field(default=64, ge=8, le=4096, description="memory that one guess at a password costs")
+    passwords_at_once: int = Field(default=4, ge=1, le=64, description="passwords that are looked at at the same time")
+    failures_per_minute: int = Field(
+        default=30, ge=1, le=10_000, description="failed sign-ins of one address within a minute; more have to wait"
+    )
+    organisations: str = Field(
+        default="", description="contract of the bank's places (org_code, name, level, parent_code); empty: none"
+    )
+    staff: str = Field(default="", description="contract of the bank's staff (staff_no, branch_code); empty: none")
     branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
     manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
 
@@ -215,6 +256,10 @@ class ApprovalsSection(BaseModel):
         default=(), description="a campaign that looks at data of these classes takes two approvers"
     )
     definitions: bool = Field(default=False, description="definitions are approved before they are applied")
+    consents: bool = Field(
+        default=False,
+        description="consents that a file brings are approved before they count; withdrawals count at once",
+    )
 
 
 class Settings(BaseSettings):
@@ -226,6 +271,7 @@ class Settings(BaseSettings):
     control: ControlSection = ControlSection()
     warehouse: WarehouseSection = WarehouseSection()
     vault: VaultSection = VaultSection()
+    transit: TransitSection = TransitSection()
     smtp: SmtpSection = SmtpSection()
     sender: SenderSection = SenderSection()
     contact: ContactSection = ContactSection()
@@ -234,6 +280,7 @@ class Settings(BaseSettings):
     access: AccessSection = AccessSection()
     approvals: ApprovalsSection = ApprovalsSection()
     retention: RetentionSection = RetentionSection()
+    backup: BackupSection = BackupSection()
     connections: dict[str, SecretStr] = Field(
         default={}, description="databases of the bank whose tables are read: name = postgresql://user@host/name"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -163,11 +164,11 @@ class MemoryAddresses:
     def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags:
         return np.isin(customer_ids, np.array(list(self.address_of), dtype=np.int64))
 
-    def release(self, connection: Connection, permit: Permit) -> str | Refusal:
-        return self._of(self.address_of, permit)
+    def release_all(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        return [self._of(self.address_of, permit) for permit in permits]
 
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal:
-        return self._of(self.name_of, permit)
+    def release_names(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        return [self._of(self.name_of, permit) for permit in permits]
 
     def _of(self, known: Mapping[int, str], permit: Permit) -> str | Refusal:
         if permit.customer_id in known:
@@ -184,3 +185,7 @@ class MemoryHomes:
     def home_of(self, connection: Connection, customer_id: CustomerId) -> Home:
         branch, manager = self.home_of_customer.get(customer_id, ("", ""))
         return Home(branch=branch, manager=manager)
+
+    def in_branches(self, snapshot: Any, branches: Collection[str]) -> Flags:
+        customers = snapshot.column("customer_id").to_pylist()
+        return np.array([self.home_of_customer.get(one, ("", ""))[0] in branches for one in customers], dtype=np.bool_)

@@ -54,7 +54,7 @@ OFFERS = "---".join(
     [
         offer("deposit", 300, "savings", "deposit", "eligibility: latest_balance >= cny(20000)"),
         offer("card", 200, "cards", more="eligibility: transactions_12m >= 2"),
-        offer("gold_card", 150, "cards", more="eligibility: salary_3m >= cny(1000)"),
+        offer("gold_card", 150, "cards", more="eligibility: salary_3m >= cny(1000)\nexcludes: [deposit]"),
         offer("budget_book", 100, "tools", more="eligibility: salary_3m >= cny(1000)\nstock: 1"),
         offer("help", 10, "service"),
         offer("opening_hours", 10, "service"),
@@ -92,6 +92,15 @@ channel: app
 offers: [gold_card, deposit, card]
 open: [help]
 hold_out: 0.5
+deadline_ms: 10000
+---
+placement: either
+label: {zh: 二选一, en: Either}
+channel: app
+offers: [gold_card, deposit]
+show: 2
+open: [help]
+hold_out: 0
 deadline_ms: 10000
 ---
 placement: capped_a

@@ -9,10 +9,11 @@ from tiny_bank import AS_OF, CUSTOMERS, NOW, OTTO, Bank, customer_no, party_of
 
 from lingque.bootstrap import Application
 from lingque.core.clock import instant_of
-from lingque.core.errors import NotFoundError, WarehouseError
+from lingque.core.errors import NotFoundError
 from lingque.flow import run_tags
 from lingque.flow.tags import backfill_tags
 
+pytestmark = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 MOMENT = instant_of(NOW)
 TAGS = ("salary_3m", "latest_balance", "transactions_12m", "deposits_3m", "accounts_held", "idle_money")
 
@@ -49,7 +50,7 @@ def test_what_nobody_knows_is_said(bank: Bank, loaded: Application) -> None:
 
 
 def test_before_anything_was_made_ready_it_is_said_what_to_do(defined: Application) -> None:
-    with pytest.raises(WarehouseError, match="no snapshot was made ready"):
+    with pytest.raises(NotFoundError, match="nothing was made ready"):
         defined.services.profile.row_of(1, MOMENT, TAGS)
 
 

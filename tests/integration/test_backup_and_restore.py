@@ -76,7 +76,7 @@ def erase(application: Application, n: int = WHO) -> int:
 
 def restore(backup: Path, keys: Path, bank: Bank, *, erased: Path | None = None) -> int:
     people = read_erased(erased or keys / ERASED)
-    return restore_workspace(backup, bank.folder, keys=keys / MASTER_KEY_FILE.name, erased=people, clock=bank.clock)
+    return restore_workspace(backup, bank.folder, keys=keys, erased=people, clock=bank.clock)
 
 
 def contents(application: Application) -> dict[str, list[Any]]:
@@ -231,14 +231,31 @@ def test_a_stolen_backup_without_the_keys_opens_no_identifier(
     bank: Bank, elsewhere: Callable[[], Bank], tmp_path: Path
 ) -> None:
     with bank.open() as application:
-        backup, _ = copies(application, tmp_path)
+        backup, keys = copies(application, tmp_path)
         party = party_of(application, customer_no(WHO))
     there = elsewhere()
-    (tmp_path / "other.key").write_text("ab" * 32 + "\n", encoding="ascii")
-    (tmp_path / "other.key").chmod(0o600)
-    restore_workspace(backup, there.folder, keys=tmp_path / "other.key", erased={}, clock=there.clock)
+    other = tmp_path / "other"
+    shutil.copytree(keys, other)
+    (other / MASTER_KEY_FILE.name).write_text("ab" * 32 + "\n", encoding="ascii")
+    restore_workspace(backup, there.folder, keys=other, erased={}, clock=there.clock)
     with there.open() as application:
         with application.services.database.reading() as connection, pytest.raises(VaultError, match="does not open"):
             application.vault.disclose(connection, [party])
         with pytest.raises(VaultError):
             party_of(application, customer_no(WHO))
+
+
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+def test_a_copy_of_the_keys_whose_days_are_over_is_refused_and_nothing_is_made(
+    bank: Bank, elsewhere: Callable[[], Bank], tmp_path: Path
+) -> None:
+    with bank.open() as application:
+        backup, keys = copies(application, tmp_path)
+    there = elsewhere()
+    there.clock.advance(31 * 86_400_000_000)
+    with pytest.raises(ConfigurationError, match="was to be destroyed by 2026-07-01"):
+        restore(backup, keys, there)
+    (keys / "destroy-by.txt").unlink()
+    with pytest.raises(ConfigurationError, match="is not a copy of the keys"):
+        restore(backup, keys, there)
+    assert not there.folder.exists()

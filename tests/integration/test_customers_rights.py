@@ -37,6 +37,7 @@ from lingque.entry.cli import main
 from lingque.entry.rights_page import rights_page
 from lingque.flow import apply, run_tags
 from lingque.flow.customer_files import CustomerFile
+from lingque.flow.customers import Said, record_consent
 from lingque.flow.disclosing import package_for
 from lingque.flow.erasing import carry_out_erasure
 from lingque.flow.lists import upload_list
@@ -48,6 +49,7 @@ from lingque.flow.rights import (
     receive_request,
     refuse_request,
     requests_queue,
+    returned_customers,
     show_request,
 )
 from lingque.flow.services import Services
@@ -357,6 +359,25 @@ def test_after_an_erasure_the_way_goes_on(sent_bank: Bank, used: Application) ->
     again = party_of(used, customer_no(WHO))
     assert again != customer
     assert rows_about(services, {customer})["customers"] == 0
+    # the old consents come again with their file, and count no more; those of others do, and so does a new one
+    (said,) = (sent_bank.folder / "landing").glob("consents_*.csv")
+    said.write_text(said.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    load_all(services)
+    refusal = leave(used, again, Purpose.MARKETING)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.NO_CONSENT
+    assert isinstance(leave(used, again, Purpose.SERVICE), Permit)
+    assert isinstance(leave(used, party_of(used, customer_no(WHO + 1)), Purpose.MARKETING), Permit)
+    assert [one.customer_id for one in done(returned_customers(services, MIN))] == [again]
+    (told,) = audit_of(services, "erased_customer_delivered_again")
+    assert told.subject == f"party {again}"
+    sent_bank.clock.advance(86_400_000_000)
+    yes = Said(
+        purpose=Purpose.MARKETING, channel="email", data_classes=DataClass(0), given=True, by_guardian=False,
+        wording_version="v2", evidence="branch form", days=None,
+    )  # fmt: skip
+    assert done(record_consent(services, CustomerId(again), yes, MIN)) == 1
+    assert isinstance(leave(used, again, Purpose.MARKETING), Permit)
 
 
 @ON_SQLITE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import post_office
@@ -115,15 +115,14 @@ def test_who_refuses_while_the_others_of_the_batch_are_opened_is_taken_out(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = post.queue("sms", customers=[1, 2, 3])
-    opened = post.addresses.release
+    opened = post.addresses.release_all
 
-    def meanwhile(connection: Connection, permit: Permit) -> str | Refusal:
-        if permit.customer_id == 3:
-            first = OptOut(customer_id=CustomerId(1), purpose=Purpose.MARKETING, channel="sms")
-            post.opt_outs.withdraw(connection, first, at=post.clock.now(), evidence="one click")
-        return opened(connection, permit)
+    def meanwhile(connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        first = OptOut(customer_id=CustomerId(1), purpose=Purpose.MARKETING, channel="sms")
+        post.opt_outs.withdraw(connection, first, at=post.clock.now(), evidence="one click")
+        return opened(connection, permits)
 
-    monkeypatch.setattr(post.addresses, "release", meanwhile)
+    monkeypatch.setattr(post.addresses, "release_all", meanwhile)
     channel = MemoryBatchChannel()
     post.outbox(channel).pump()
     assert [[m.key for m in batch.messages] for batch in channel.batches.values()] == [keys[1:]]
@@ -334,15 +333,15 @@ def test_a_stop_or_a_pause_while_mails_go_out_holds_from_the_next_one_on(post: P
 def test_a_vault_that_does_not_open_the_next_address_loses_no_fate(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mail before it was sent, and that is written down, though both share a transaction."""
     post.queue("email", customers=[1, 2, 3])
-    opened = post.addresses.release
+    opened = post.addresses.release_all
 
-    def failing(connection: Connection, permit: Permit) -> str | Refusal:
-        if permit.customer_id == 2:
+    def failing(connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        if any(permit.customer_id == 2 for permit in permits):
             raise VaultError("the data key of party 2 is not there")
-        return opened(connection, permit)
+        return opened(connection, permits)
 
     with monkeypatch.context() as patch:
-        patch.setattr(post.addresses, "release", failing)
+        patch.setattr(post.addresses, "release_all", failing)
         with pytest.raises(VaultError):
             post.outbox(MemoryChannel()).pump()
     assert list(post.statuses().values()) == ["sent", "queued", "queued"]

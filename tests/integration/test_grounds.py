@@ -17,7 +17,8 @@ from lingque.flow import apply, approve_campaign, plan_campaign, review_campaign
 from lingque.flow.grounds import grounds_of, tags_under
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
-from lingque.govern.contracts import UNSTATED, DecisionRefusal, Grounds, TagRefusal
+from lingque.govern.contracts import UNSTATED, Grounds
+from lingque.govern.statements import DecisionRefusal, TagRefusal
 
 EVERYBODY = """
 tag: everybody

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -139,7 +138,7 @@ def test_masking(kind: str, value: str, shown: str) -> None:
     assert masked(kind, value) == shown
 
 
-def test_users_at_the_command_line(defined_bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_at_the_command_line(defined_bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINGQUE_ACCESS__PASSWORD_MEMORY_MIB", "8")
 
     def run(*command: str, typed: str = "", code: int = 0) -> str:
@@ -157,9 +156,6 @@ def test_users_at_the_command_line(defined_bank: Bank, tmp_path: Path, monkeypat
     assert secret not in run("password", "mei", typed=f"{secret}\n{secret}\n")
     run("password", "mei", typed="short\nshort\n", code=3)
     key = run("key", "mei", "--days", "30").strip()
-    tree = tmp_path / "organisations.csv"
-    tree.write_text("org_code,name,level,parent_code\nH,总行,head_office,\nB1,支行,branch,H\n", encoding="utf-8")
-    assert "2" in run("organisations", str(tree))
     delegation = ("--action", "approve_campaign", "--from", "2026-06-01", "--until", "2026-06-20")
     run("delegate", "mei", *delegation, "--as", "lan", code=3)
     with defined_bank.open() as application:

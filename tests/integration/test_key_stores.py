@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
+from transit_server import TOKEN, Engine, running
 
 from lingque.bootstrap import create_workspace, open_workspace
 from lingque.core.clock import Instant
@@ -20,6 +21,7 @@ from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
 from lingque.govern.keyring import Keyring
 from lingque.govern.rotation import KeyRotation
 from lingque.govern.tables import audit, vault_keys, vault_secrets, vault_surrogates, vault_wrapping_keys
+from lingque.govern.transit import TransitKeyStore, TransitSettings
 from lingque.govern.vault import Vault
 from lingque.store.database import Database
 from lingque.testing import FixedClock, MemoryKeyStore
@@ -35,11 +37,31 @@ def file_store(folder: Path, suite: Suite | None = None) -> FileKeyStore:
     return store
 
 
+ENGINE = Engine()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def address() -> Iterator[str]:
+    """Of the one server that stands for Vault's transit engine here."""
+    with running(ENGINE) as found:
+        ADDRESSES.append(found)
+        yield found
+
+
+ADDRESSES: list[str] = []
+
+
+def transit_store(_folder: Path, **other: str) -> TransitKeyStore:
+    where = {"address": ADDRESSES[-1], "mount": "transit", "key": "lingque", "token": TOKEN} | other
+    return TransitKeyStore(TransitSettings(**where))
+
+
 MADE: dict[str, Callable[[Path], KeyStore]] = {
     "file": file_store,
     "file-sm": lambda folder: file_store(folder, Suite(cipher="sm4-gcm", digest="sm3")),
     "environment": lambda _folder: EnvironmentKeyStore(f"{HEX},{'cd' * 32}"),
     "memory": lambda _folder: MemoryKeyStore(),
+    "transit": transit_store,
 }
 
 
@@ -110,6 +132,69 @@ def test_a_key_file_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
     store.create()
     assert store.path.read_bytes() == content
     assert file_store(tmp_path / "other").path.read_bytes() != content
+
+
+# --- a KMS over the network ------------------------------------------------------------------------------------------
+
+
+def test_a_kms_over_the_network_is_followed_when_it_has_a_new_version(migrated_url: str, tmp_path: Path) -> None:
+    filled = Filled(migrated_url, transit_store(tmp_path))
+    filled.fill()
+    before = len(ENGINE.asked)
+    assert filled.names() == NAMES
+    assert filled.vault.token_secret() == filled.vault.token_secret()
+    assert len(ENGINE.asked) - before <= 2  # a few times, and not once per customer
+    ENGINE.rotate()
+    list(filled.rotation.rotate(actor="root"))
+    newest = f"transit/lingque/v{len(ENGINE.versions)}"
+    assert filled.standing() == ({2}, {newest})
+    ENGINE.oldest = len(ENGINE.versions)
+    fresh = Filled(filled.database.url, filled.store)
+    assert fresh.names() == NAMES
+    with pytest.raises(VaultError, match="no file"):
+        filled.rotation.retire("transit/lingque/v1", actor="root")
+    for made in (filled, fresh):
+        made.database.close()
+
+
+def test_what_a_kms_answers_is_told_without_what_it_was_sent(tmp_path: Path) -> None:
+    store = transit_store(tmp_path)
+    wrapped = store.wrap(b"k" * 32, place="here")
+    for other, said in (
+        ({"token": "hvs.wrong"}, "refuses the token"),
+        ({"key": "unknown"}, "no such key"),
+        ({"address": "http://127.0.0.1:1"}, "cannot be reached"),
+    ):
+        with pytest.raises(VaultError, match=said) as refused:
+            transit_store(tmp_path, **other).wrap(b"k" * 32, place="here")
+        assert TOKEN not in str(refused.value)
+        assert "hvs.wrong" not in str(refused.value)
+    ENGINE.sealed = True
+    try:
+        with pytest.raises(VaultError, match="answers with status 503"):
+            store.unwrap(wrapped, place="here")
+    finally:
+        ENGINE.sealed = False
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"address": ""}, {"address": "vault.bank"}, {"address": "http://vault.bank:8200"}, {"token": ""}],
+)
+def test_a_kms_to_which_the_token_would_go_in_the_clear_is_not_asked(where: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        transit_store(tmp_path, **where)
+
+
+def test_a_workspace_keeps_its_master_key_in_a_kms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINGQUE_VAULT__KEY_STORE", "transit")
+    monkeypatch.setenv("LINGQUE_TRANSIT__ADDRESS", ADDRESSES[-1])
+    monkeypatch.setenv("LINGQUE_TRANSIT__TOKEN", TOKEN)
+    create_workspace(tmp_path / "bank")
+    assert not (tmp_path / "bank" / "keys").exists()
+    with open_workspace(tmp_path / "bank") as application:
+        assert application.vault.open_note(application.vault.seal_note("x")) == "x"
+        assert TOKEN not in repr(application.settings)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
@@ -283,7 +368,7 @@ def test_a_data_key_that_does_not_open_stops_the_rotation_and_loses_nothing(fill
     with pytest.raises(VaultError, match="does not open"):
         list(filled.rotation.rotate(actor="root"))
     with filled.database.transaction() as connection:
-        assert filled.vault.destroy(connection, [PartyId(9)])["vault_keys"] == 1
+        assert filled.vault.destroy(connection, [PartyId(9)], at=CLOCK.now())["vault_keys"] == 1
     list(filled.rotation.rotate(actor="root"))
     assert filled.names() == {party: names for party, names in NAMES.items() if party != 9}
 

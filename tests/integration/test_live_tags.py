@@ -18,25 +18,30 @@ from tiny_bank import (
     Bank,
     account_no,
     accounts,
+    audit_of,
     customer_no,
     customers,
     load_all,
     party_of,
     transactions,
 )
+from typer.testing import CliRunner
 
 from lingque.bootstrap import Application
 from lingque.core.clock import Instant, instant_of
-from lingque.core.errors import NotFoundError, WarehouseError
+from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId, PartyId
+from lingque.entry.cli import app
 from lingque.flow import apply, run_tags
-from lingque.flow.intake import make_ready
+from lingque.flow.intake import catalog_of, make_ready
 from lingque.flow.services import Services
 from lingque.govern.contracts import Person
 from lingque.govern.rights.people import note_erasure
 from lingque.ingest.identity import merge, unmerge
+from lingque.profile.explaining import explained
 from lingque.store.runs import published_versions
 
+pytestmark = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 MOMENT = instant_of(NOW)
 LIVE = """
 tag: salary_live
@@ -210,7 +215,7 @@ def test_tags_defined_anew_are_answered_when_their_events_are_kept(bank: Bank, l
     apply(live.services, OTTO)
     with bank.open() as another:
         assert another.services.profile.row_of(customer, MOMENT, ("salary_3m",)) == {"salary_3m": 1_000_000}
-        with pytest.raises(WarehouseError, match="defined anew since their events were kept"):
+        with pytest.raises(NotFoundError, match="defined anew since their events were kept"):
             another.services.profile.row_of(customer, MOMENT, ("salary_live",))
         assert live.services.profile.row_of(customer, MOMENT, ("salary_live",)) == {"salary_live": 1_000_000}
         make_ready(another.services)
@@ -256,5 +261,33 @@ def test_a_bank_without_live_tags_keeps_no_events(loaded: Application) -> None:
 
 
 def test_before_anything_was_made_ready_it_is_said_what_to_do(defined: Application) -> None:
-    with pytest.raises(WarehouseError, match="nothing was made ready"):
+    with pytest.raises(NotFoundError, match="nothing was made ready"):
         defined.services.profile.live_values(1, MOMENT)
+
+
+def test_the_command_line_fills_shows_and_says_how_fresh_it_is(bank: Bank, live: Application) -> None:
+    run = CliRunner()
+    bank.deliver("transactions", transactions(3), date(2026, 6, 2))
+    load_all(live.services)
+    place = ["--workspace", str(bank.folder)]
+    status = run.invoke(app, ["tags", "live", "status", "--as", "otto", *place]).stdout
+    assert ("transactions" in status, "否" in status) == (True, True)
+    filled = run.invoke(app, ["tags", "live", "fill", "--as", "otto", *place])
+    assert (filled.exit_code, "否" in filled.stdout) == (0, False)
+    customer = str(party_of(live, customer_no(1)))
+    shown = run.invoke(app, ["tags", "live", "show", customer, "--as", "lan", "--at", "2026-06-03", *place])
+    assert shown.exit_code == 0, shown.stdout
+    assert "20000.00" in shown.stdout.replace(",", ""), shown.stdout
+    assert "实时闲置资金" in shown.stdout
+    assert run.invoke(app, ["tags", "live", "show", customer, "--as", "otto", *place]).exit_code == 3
+    assert run.invoke(app, ["tags", "live", "fill", "--as", "lan", *place]).exit_code == 3
+    assert [row.actor for row in audit_of(live.services, "show_live")] == ["lan"]
+
+
+def test_how_a_live_tag_is_worked_out_is_told(live: Application) -> None:
+    catalog = catalog_of(live.services)
+    salary, idle = explained(catalog, "salary_live"), explained(catalog, "idle_live")
+    assert (salary.how, salary.kept_days) == ("kernel", 366 + 62)
+    assert explained(catalog, "saves_live").kept_days == 92 + 62
+    assert (idle.built_on, idle.of_morning) == (("accounts_held", "latest_live", "saves_live"), ("accounts_held",))
+    assert explained(catalog, "idle_money").of_morning == ()

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -294,6 +294,31 @@ def test_a_snapshot_holds_scores_from_the_day_on_which_somebody_could_have_had_t
         after = run_tags(services, LABELS_UNTIL, OTTO)
         assert not isinstance(after, Refusal)
         assert not after.already_done, "another version of the model, other scores"
+
+
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+def test_two_tags_of_one_model_ask_it_once(learning_bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = "tag: again\nlabel: {zh: 同一得分, en: The same score}\nfamily: wealth\nmodel: deposit_soon\n"
+    learning_bank.define("again", again)
+    asked: list[str] = []
+    scores = Scorer.scores
+
+    def counted(self: Scorer, catalog: Any, model: str, *rest: Any, **named: Any) -> Any:
+        asked.append(model)
+        return scores(self, catalog, model, *rest, **named)
+
+    monkeypatch.setattr(Scorer, "scores", counted)
+    with learning_bank.open() as application:
+        apply(application.services, OTTO)
+        for day, known in ((date(2026, 4, 13), 0), (LABELS_UNTIL, CUSTOMERS * 9 // 10)):
+            asked.clear()
+            report = run_tags(application.services, day, OTTO)
+            assert not isinstance(report, Refusal)
+            assert asked == ["deposit_soon"]
+            assert {report.coverage[name].known for name in ("deposit_score", "again")} == {known}
+        with application.services.database.reading() as connection:
+            rows = application.services.profile.tags_of(connection, LABELS_UNTIL)
+        assert rows.column("again").equals(rows.column("deposit_score"))
 
 
 def test_what_is_kept_names_no_customer(ready: Application) -> None:

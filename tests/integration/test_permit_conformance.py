@@ -27,16 +27,14 @@ from lingque.govern import picture
 from lingque.govern.audit import Audit
 from lingque.govern.contracts import (
     ConsentEntry,
-    DecisionRefusal,
     Grounds,
-    LegalBasis,
     ListEntry,
     PermitAsk,
     Subject,
-    TagRefusal,
 )
 from lingque.govern.lists import CustomerLists
 from lingque.govern.permits import PermitOffice
+from lingque.govern.statements import DecisionRefusal, LegalBasis, TagRefusal
 from lingque.store.database import Database
 from lingque.testing import FixedClock, memory_vault
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
-from tiny_bank import MIN, PRINCIPALS, Bank, audit_of, rows_of
+from tiny_bank import AS_OF, MIN, OTTO, PRINCIPALS, Bank, accounts, audit_of, load_all, rows_of
 
-from lingque.core.errors import ConfigurationError
+from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.entry.cli import main
+from lingque.flow import run_tags
 from lingque.flow.retention import Expired, plan_retention, run_retention
 from lingque.flow.services import Services
 from lingque.ingest.tables import quarantine
@@ -99,10 +100,74 @@ def test_old_snapshots_go(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     with bank.open() as application:
         services = application.services
         assert by_table(plan_retention(services, MIN))["customer_tags"].rows == 0
+        customer = rows_of(services, "customer_tags")[0]["customer_id"]
         bank.clock.advance(31 * DAY)
+        now = services.clock.now()
+        assert services.profile.row_of(customer, now, ("salary_3m",)) == {"salary_3m": 1_000_000}
         assert by_table(run_retention(services, MIN))["customer_tags"].rows == 100
+        with pytest.raises(NotFoundError, match="no snapshot was made ready"):
+            services.profile.row_of(customer, now, ("salary_3m",))
         assert rows_of(services, "customer_tags") == []
         assert not list((bank.folder / "data" / "warehouse" / "customer_tags").rglob("*.parquet"))
+
+
+@ON_SQLITE
+def test_of_states_what_no_longer_held_goes(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred accounts half became savings accounts, ten of those were closed; a later change is not touched."""
+    monkeypatch.setenv(RULES, '{"accounts/risk": 30}')
+    with bank.open() as application:
+        services = application.services
+        second = [(no, who, "savings" if n < 50 else kind, day) for n, (no, who, kind, day) in enumerate(accounts())]
+        bank.deliver("accounts", second, date(2026, 6, 2))
+        bank.deliver("accounts", second[10:], date(2026, 6, 3))
+        third = [(no, who, "current" if n < 5 else kind, day) for n, (no, who, kind, day) in enumerate(second[10:])]
+        bank.deliver("accounts", third, date(2026, 7, 20))
+        bank.clock.advance(60 * DAY)
+        load_all(services)
+        assert not isinstance(run_tags(services, date(2026, 7, 30), OTTO), Refusal)
+
+        def held() -> list[tuple[int, int]]:
+            with services.database.reading() as connection:
+                rows = services.profile.tags_of(connection, date(2026, 7, 30)).to_pylist()
+            return sorted((row["customer_id"], row["accounts_held"]) for row in rows)
+
+        before = held()
+        assert sum(count for _, count in before) == 90
+        assert len(rows_of(services, "accounts")) == 100 + 50 + 10 + 5
+        # the first versions of half of the accounts, and both later ones of those that were closed
+        assert by_table(plan_retention(services, MIN))["accounts"].rows == 50 + 20
+        assert by_table(run_retention(services, MIN))["accounts"].rows == 70
+        assert len(rows_of(services, "accounts")) == 95
+        assert by_table(plan_retention(services, MIN))["accounts"].rows == 0
+        assert not isinstance(run_tags(services, date(2026, 7, 30), OTTO), Refusal)
+        assert held() == before
+
+
+@ON_SQLITE
+def test_snapshots_of_month_ends_and_of_decisions_stay(sent_bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RULES, '{"customer_tags/marketing": 30}')
+    days = [date(2026, 4, 1), date(2026, 4, 2), date(2026, 5, 31)]
+    for rules, kept in (
+        ("[]", []), ('["month_ends"]', [days[0], AS_OF]), ('["referred"]', [AS_OF]),
+    ):  # fmt: skip
+        monkeypatch.setenv("LINGQUE_RETENTION__KEEP_SNAPSHOTS", rules)
+        with sent_bank.open() as application:
+            services = application.services
+            for day in days:
+                assert not isinstance(run_tags(services, day, OTTO), Refusal)
+            assert not isinstance(run_tags(services, AS_OF, OTTO), Refusal)
+            sent_bank.clock.advance(31 * DAY)
+            planned = by_table(plan_retention(services, MIN))["customer_tags"]
+            assert (list(planned.kept), planned.rows) == (kept, 100 * (4 - len(kept)))
+            assert by_table(run_retention(services, MIN))["customer_tags"] == planned
+            assert sorted({row["as_of"] for row in rows_of(services, "customer_tags")}) == kept
+            certificate = audit_of(services, "certify_retention")[-1].detail["tables"]
+            assert certificate[0].get("kept", []) == [day.isoformat() for day in kept]
+            with services.database.reading() as connection:
+                assert services.profile.recorded(connection, days[1]).customers == 100
+                with pytest.raises(NotFoundError, match="snapshot as of 2026-04-02 was purged"):
+                    services.profile.tags_of(connection, days[1])
+            sent_bank.clock.advance(-31 * DAY)
 
 
 class DiedError(Exception):
@@ -134,7 +199,7 @@ def test_a_purge_that_died_goes_on(bank: Bank, monkeypatch: pytest.MonkeyPatch) 
         ('{"transactions/fun": 5}', "not a table and a purpose"),
         ('{"/marketing": 5}', "not a table and a purpose"),
         ('{"transactions/marketing": 0}', "a day at least"),
-        ('{"accounts/marketing": 5}', "'accounts' is no table of events"),
+        ('{"customers/marketing": 5}', "'customers' is no table of events"),
         ('{"transaction/marketing": 5}', "did you mean 'transactions'"),
         ('{"audit/marketing": 5}', "'audit' is no table"),
     ],

@@ -81,6 +81,8 @@ def test_leads_come_first_then_value_no_two_of_a_kind_and_the_rest_is_for_everyb
     assert shelf.missing == (Part.PRICES,), "nobody has published prices, and it says so"
     assert names(asked(asking, number(placed, 0), "shelf")[0])[0] == "card", "led by behaviour: opened a deposit lately"
     assert home.why is None
+    (either,) = asked(asking, number(placed, 3), "either")
+    assert names(either) == ["deposit", "help"], "the gold card excludes the deposit"
     # each position is a decision of its own, journalled before the answer, explained and made again
     with placed.services.database.reading() as connection:
         journalled = {entry.decision_id: entry.offer for entry in entries(connection)}
@@ -91,7 +93,7 @@ def test_leads_come_first_then_value_no_two_of_a_kind_and_the_rest_is_for_everyb
     explained = explain_decision(placed.services, number(placed, 1), placed.services.clock.now(), CARL)
     assert explained.clock == "asked"  # type: ignore[union-attr]
     # reserved exactly: one contact for each thing of its own, and the one piece of the budget book
-    assert len(states(placed)) == 4 + 2
+    assert len(states(placed)) == 4 + 2 + 1
     assert counters(placed, "budget_book") == (1, 0)
     assert "budget_book" not in names(asked(asking, number(placed, 2), "shelf")[0]), "the only piece is promised"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lingque.core.errors import BusyError
+from lingque.core.errors import BusyError, WarehouseError
 from lingque.store.turns import Turns
 
 
@@ -67,6 +67,12 @@ def test_who_dies_while_waiting_or_in_turn_holds_up_nobody(tmp_path: Path) -> No
         os.waitpid(child, 0)
     with turns.taken():
         assert numbers_given(path) == 3
+
+
+def test_a_queue_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    turns = Turns(tmp_path / "no" / "turns", patience=1)
+    with pytest.raises(WarehouseError, match="cannot be written: turns"), turns.taken():
+        pass
 
 
 def test_patience_ends(tmp_path: Path) -> None:

@@ -21,7 +21,14 @@ from lingque.govern.ciphers import Suite
 from lingque.govern.contracts import Permit, PermitAsk, Subject
 from lingque.govern.keyring import Keyring
 from lingque.govern.permits import PermitOffice
-from lingque.govern.tables import audit, vault_identifiers, vault_keys, vault_surrogates
+from lingque.govern.tables import (
+    audit,
+    returned_parties,
+    vault_identifiers,
+    vault_keys,
+    vault_surrogates,
+    vault_tombstones,
+)
 from lingque.govern.vault import Vault
 from lingque.store.database import Database
 from lingque.testing import FixedClock, MemoryKeyStore
@@ -76,7 +83,7 @@ def permits(connection: Connection, vault: Vault) -> dict[PartyId, Permit]:
 def test_an_address_leaves_against_a_permit_and_leaves_a_trace(
     connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
 ) -> None:
-    assert vault.release(connection, permits[ANN]) == "ann@mail.example"
+    assert vault.release_all(connection, [permits[ANN]])[0] == "ann@mail.example"
     (row,) = connection.execute(select(audit)).all()
     assert (row.act, row.subject) == ("release_address", f"customer {ANN}")
     assert row.detail == {"kind": "email", "purpose": "SERVICE", "channel": "email"}
@@ -95,17 +102,21 @@ def test_a_person_who_calls_is_told_number_and_name_and_no_other_channel_a_name(
     vault.put(connection, [(ANN, "phone", "13800000000")])
     call = leave_for(connection, "rm_call")
     assert vault.reachable(connection, np.array([ANN, BOB]), channel="rm_call").tolist() == [True, False]
-    assert vault.release(connection, call) == vault.release(connection, leave_for(connection, "sms")) == "13800000000"
-    unnamed = vault.release_name(connection, call)
+    assert (
+        vault.release_all(connection, [call])[0]
+        == vault.release_all(connection, [leave_for(connection, "sms")])[0]
+        == "13800000000"
+    )
+    unnamed = vault.release_names(connection, [call])[0]
     assert isinstance(unnamed, Refusal)
     assert unnamed.reason is Reason.ADDRESS_MISSING
     vault.put(connection, [(ANN, "name", "安女士")])
-    assert vault.release_name(connection, call) == "安女士"
+    assert vault.release_names(connection, [call])[0] == "安女士"
     acts = [(row.act, row.detail["kind"]) for row in connection.execute(select(audit).order_by(audit.c.audit_id))]
     assert acts == [("release_address", "phone"), ("release_address", "phone"), ("release_name", "name")]
     for permit in (permits[ANN], leave_for(connection, "sms")):
         with pytest.raises(VaultError, match="a name was asked for on channel"):
-            vault.release_name(connection, permit)
+            vault.release_names(connection, [permit])[0]
 
 
 def test_nothing_in_the_tables_can_be_read(
@@ -133,8 +144,8 @@ def test_a_value_moved_to_another_row_does_not_open(
     sealed = {row.party_id: row.sealed for row in rows}
     connection.execute(update(vault_identifiers).where(vault_identifiers.c.party_id == ANN).values(sealed=sealed[BOB]))
     with pytest.raises(VaultError, match="does not open"):
-        vault.release(connection, permits[ANN])
-    assert vault.release(connection, permits[BOB]) == "bob@mail.example"
+        vault.release_all(connection, [permits[ANN]])[0]
+    assert vault.release_all(connection, [permits[BOB]])[0] == "bob@mail.example"
 
 
 def test_a_value_moved_with_its_key_does_not_open_either(
@@ -144,7 +155,7 @@ def test_a_value_moved_with_its_key_does_not_open_either(
         value = connection.execute(select(table.c[column]).where(table.c.party_id == BOB)).scalar_one()
         connection.execute(update(table).where(table.c.party_id == ANN).values(**{column: value}))
     with pytest.raises(VaultError):
-        vault.release(connection, permits[ANN])
+        vault.release_all(connection, [permits[ANN]])[0]
 
 
 def test_a_changed_byte_does_not_open(connection: Connection, vault: Vault, permits: dict[PartyId, Permit]) -> None:
@@ -153,7 +164,7 @@ def test_a_changed_byte_does_not_open(connection: Connection, vault: Vault, perm
         changed = sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :]
         connection.execute(update(vault_identifiers).where(vault_identifiers.c.party_id == ANN).values(sealed=changed))
         with pytest.raises(VaultError, match="does not open"):
-            vault.release(connection, permits[ANN])
+            vault.release_all(connection, [permits[ANN]])[0]
     note = vault.seal_note("a row")
     assert vault.open_note(note) == "a row"
     with pytest.raises(VaultError):
@@ -167,7 +178,7 @@ def test_another_master_key_opens_nothing(
     keyring.load(connection)
     stranger = Vault(keyring, Audit(CLOCK))
     with pytest.raises(VaultError, match="master key"):
-        stranger.release(connection, permits[ANN])
+        stranger.release_all(connection, [permits[ANN]])[0]
     with pytest.raises(VaultError):
         stranger.open_note(vault.seal_note("a row"))
     with pytest.raises(VaultError):
@@ -212,13 +223,25 @@ def test_what_is_destroyed_opens_for_nobody(
 ) -> None:
     minted = vault.resolve(connection, namespace="core/customers", keys=["K1", "K2"], mint=True)
     vault.put(connection, [(PartyId(minted["K1"]), "name", "安女士")])
-    assert vault.destroy(connection, [PartyId(minted["K1"]), ANN]) == {
+    assert vault.destroy(connection, [PartyId(minted["K1"]), ANN], at=CLOCK.now()) == {
         "vault_keys": 2, "vault_identifiers": 2, "vault_surrogates": 1
     }  # fmt: skip
-    assert isinstance(vault.release(connection, permits[ANN]), Refusal)
+    assert isinstance(vault.release_all(connection, [permits[ANN]])[0], Refusal)
     assert vault.resolve(connection, namespace="core/customers", keys=["K1", "K2"], mint=False) == {"K2": minted["K2"]}
-    assert vault.resolve(connection, namespace="core/customers", keys=["K1"], mint=True)["K1"] != minted["K1"]
-    assert vault.release(connection, permits[BOB]) == "bob@mail.example"
+    assert connection.execute(select(returned_parties)).all() == []
+    again = vault.resolve(connection, namespace="core/customers", keys=["K1", "K3"], mint=True)
+    assert again["K1"] != minted["K1"]
+    # known to have been erased, by a digest under which nobody can be found
+    assert connection.execute(select(returned_parties)).all() == [(again["K1"], CLOCK.now())]
+    (tomb,) = connection.execute(select(vault_tombstones.c.key_index)).scalars()
+    blinds = connection.execute(select(vault_surrogates.c.key_index)).scalars().all()
+    assert tomb not in blinds
+    (told,) = connection.execute(select(audit).where(audit.c.act == "erased_customer_delivered_again")).all()
+    assert told.subject == f"party {again['K1']}"
+    vault.destroy(connection, [again["K1"]], at=Instant(CLOCK.now() + 1))
+    assert connection.execute(select(returned_parties)).all() == []
+    assert connection.execute(select(vault_tombstones.c.erased_at)).scalars().all() == [CLOCK.now() + 1]
+    assert vault.release_all(connection, [permits[BOB]])[0] == "bob@mail.example"
 
 
 def test_an_erased_data_key_erases_everything_of_the_party(
@@ -226,17 +249,17 @@ def test_an_erased_data_key_erases_everything_of_the_party(
 ) -> None:
     connection.execute(vault_keys.delete().where(vault_keys.c.party_id == ANN))
     with pytest.raises(VaultError, match=f"data key of party {ANN}"):
-        vault.release(connection, permits[ANN])
-    assert vault.release(connection, permits[BOB]) == "bob@mail.example"
+        vault.release_all(connection, [permits[ANN]])[0]
+    assert vault.release_all(connection, [permits[BOB]])[0] == "bob@mail.example"
 
 
 def test_putting_again_replaces_and_putting_nothing_forgets(
     connection: Connection, vault: Vault, permits: dict[PartyId, Permit]
 ) -> None:
     vault.put(connection, [(ANN, "email", "new@mail.example"), (ANN, "name", "Ann")])
-    assert vault.release(connection, permits[ANN]) == "new@mail.example"
+    assert vault.release_all(connection, [permits[ANN]])[0] == "new@mail.example"
     vault.put(connection, [(ANN, "email", None)])
-    refusal = vault.release(connection, permits[ANN])
+    refusal = vault.release_all(connection, [permits[ANN]])[0]
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.ADDRESS_MISSING
     reachable = vault.reachable(connection, np.array([BOB, ANN, 5], dtype=np.int64), channel="email")

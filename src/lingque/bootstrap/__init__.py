@@ -15,11 +15,11 @@ from pathlib import Path
 from lingque.bootstrap.assembling import Application, assemble
 from lingque.bootstrap.choices import Channels, all_channels, control_url, fixed_settings, keyring, smtp_only
 from lingque.bootstrap.places import LOCK_FILE, MASTER_KEY_FILE, RESTORING_FILE, WAREHOUSE_FOLDER
-from lingque.core.clock import Clock, SystemClock
+from lingque.core.clock import BusinessCalendar, Clock, SystemClock
 from lingque.core.errors import ConfigurationError, ConflictError
 from lingque.core.ids import CustomerId
 from lingque.deliver.contracts import AnyChannel
-from lingque.flow.backup import CONTROL, WAREHOUSE, checked_manifest, lay_out, replay_erasures
+from lingque.flow.backup import CONTROL, WAREHOUSE, check_keys, checked_manifest, lay_out, replay_erasures
 from lingque.govern.adopting import adopt
 from lingque.govern.contracts import Person
 from lingque.govern.key_store import FileKeyStore
@@ -75,10 +75,14 @@ def restore_workspace(
     """Make an empty folder (and an empty control database) what the backup is of, and erase again who was erased since;
     how many those were. It does not open before: broken off, it has to be begun again in another folder.
 
-    `keys` is the copy of the key file; None where the keys are elsewhere. Raises `ConfigurationError` for a backup that
-    is not as it was made, `ConflictError` for a folder or database that is not empty.
+    `keys` is the folder of a copy of the keys; None where the keys are elsewhere. Raises `ConfigurationError` for a
+    backup that is not as it was made and for a copy of the keys whose days are over, `ConflictError` for a folder or
+    database that is not empty.
     """
     manifest = checked_manifest(backup)
+    if keys is not None:
+        calendar = BusinessCalendar(load_settings(backup).workspace.zone)
+        check_keys(keys, calendar.day_of((clock or SystemClock()).now()))
     lay_out(backup, folder)
     settings = load_settings(folder)
     marker = folder / RESTORING_FILE
@@ -86,7 +90,7 @@ def restore_workspace(
     marker.touch()
     if keys is not None:
         (folder / MASTER_KEY_FILE).parent.mkdir(mode=0o700)
-        shutil.copy2(keys, folder / MASTER_KEY_FILE)
+        shutil.copy2(keys / MASTER_KEY_FILE.name, folder / MASTER_KEY_FILE)
     database = Database(control_url(settings, folder))
     try:
         if database.has_schema():

@@ -10,6 +10,7 @@ from pathlib import Path
 from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
 from lingque.core.clock import BusinessCalendar, Clock
+from lingque.decide.contracts import DECISION_TABLE
 from lingque.decide.history import OfferRows
 from lingque.decide.journal import JournalRows
 from lingque.decide.pressure.ledger import ContactPressure
@@ -22,9 +23,11 @@ from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
 from lingque.deliver.slots import SlotRows
-from lingque.flow.services import RightsTerms, Services
+from lingque.flow.keeping import seal_by_itself
+from lingque.flow.services import Places, RightsTerms, Services
 from lingque.flow.settling import SettledTogether
 from lingque.govern.audit import Audit
+from lingque.govern.consent_imports import ConsentImports
 from lingque.govern.keyring import Keyring
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
@@ -80,9 +83,13 @@ class Application:
 
     @contextmanager
     def writing(self) -> Iterator[Services]:
-        """The services for a command that writes: one such process per workspace, else `BusyError`."""
+        """The services for a command that writes: one such process per workspace, else `BusyError`.
+
+        What a command that came to its end wrote to the audit trail is sealed.
+        """
         with workspace_lock(self.services.folder / LOCK_FILE):
             yield self.services
+            seal_by_itself(self.services)
 
 
 def assemble(
@@ -100,6 +107,7 @@ def assemble(
     vault = Vault(keyring, audit)
     office = PermitOffice(clock, calendar, quiet_hours(settings, calendar))
     opt_outs = OptOutLinks(vault, office, audit)
+    imports = ConsentImports(office, audit, clock, asks=settings.approvals.consents)
     ledger = SettledTogether(ContactPressure(clock), OfferStocks())
     lists = CustomerLists(vault, clock, calendar)
     warehouse, workspace = settings.warehouse, settings.workspace
@@ -179,8 +187,14 @@ def assemble(
         opt_outs=opt_outs,
         preference_links=PreferenceLinks(vault),
         homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        places=Places(organisations=settings.access.organisations, staff=settings.access.staff),
         register=office,
-        passwords=Passwords(database, memory_kib=settings.access.password_memory_mib * 1024),
+        consent_imports=imports,
+        passwords=Passwords(
+            database,
+            memory_kib=settings.access.password_memory_mib * 1024,
+            at_once=settings.access.passwords_at_once,
+        ),
         thresholds=thresholds(settings),
         audit=audit,
         lists=lists,
@@ -193,6 +207,7 @@ def assemble(
             surrogates=vault,
             identifiers=vault,
             register=office,
+            consents=imports,
             lists=lists,
             audit=audit,
             clock=clock,
@@ -222,7 +237,7 @@ def assemble(
             ProfileRows(answering),
             DeliverRows(),
             OfferRows(),
-            JournalRows(),
+            JournalRows(held=DECISION_TABLE in settings.rights.legal_hold),
             SlotRows(),
         ),
         rights=RightsTerms(
@@ -238,6 +253,7 @@ def assemble(
             ExpiringTable(table=decision_journal, column="decided_at"),
         ),
         retention=settings.retention.keep,
+        snapshots_kept=frozenset(settings.retention.keep_snapshots),
         policies=policies(),
     )
     return Application(settings=settings, services=services, vault=vault)

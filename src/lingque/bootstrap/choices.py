@@ -21,6 +21,7 @@ from lingque.govern.ciphers import Suite
 from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore
 from lingque.govern.keyring import Keyring
 from lingque.govern.quiet_hours import QuietHours
+from lingque.govern.transit import TransitKeyStore, TransitSettings
 from lingque.settings import Settings
 
 OWN_POLICIES = "lingque.policies"
@@ -73,11 +74,22 @@ def keyring(settings: Settings, folder: Path) -> Keyring:
         return Keyring(FileKeyStore(folder / MASTER_KEY_FILE, suite), suite)
     if vault.key_store == "environment":
         return Keyring(EnvironmentKeyStore(vault.master_keys.get_secret_value(), suite), suite)
+    if vault.key_store == "transit":
+        chosen = settings.transit
+        where = TransitSettings(
+            address=chosen.address,
+            mount=chosen.mount,
+            key=chosen.key,
+            token=chosen.token.get_secret_value(),
+            ca_file=chosen.ca_file,
+            namespace=chosen.namespace,
+        )
+        return Keyring(TransitKeyStore(where), suite)
     (found,) = entry_points(group=KEY_STORES, name=vault.key_store) or (None,)
     if found is None:
         raise ConfigurationError(
             f"there is no key store '{vault.key_store}'",
-            next_step=f"'file', 'environment', or one that an installed package names under {KEY_STORES}",
+            next_step=f"'file', 'environment', 'transit', or one that an installed package names under {KEY_STORES}",
         )
     make: Callable[[], KeyStore] = found.load()
     return Keyring(make(), suite)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from lingque.catalog.definitions.shared import classes_of
 from lingque.catalog.expressions.tree import names_in
 from lingque.catalog.model import AggregateTag, Lineage, ListTag, ManualTag, Offer, Tag
 from lingque.core.registries import DataClass, Purpose
@@ -13,8 +15,14 @@ NOTHING = Lineage(columns=frozenset(), classes=DataClass(0), purposes=frozenset(
 
 
 def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
-    """The lineage of a tag, given that of its inputs. Being on a list says something of a person."""
+    """The lineage of a tag, given that of its inputs: with the classes that its definition says it reveals besides."""
+    found = _by_origin(tag, known)
+    return replace(found, classes=found.classes | classes_of(tag.definition.reveals))
+
+
+def _by_origin(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     if isinstance(tag, ListTag):
+        # being on a list says something of a person
         return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
     if isinstance(tag, ManualTag):
         values = tag.values

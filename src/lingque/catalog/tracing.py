@@ -14,9 +14,9 @@ from lingque.core.errors import NotFoundError, nearest
 Thing = Key
 Uses = Mapping[Key, tuple[Use, ...]]
 
-_NOT_LOOKED_INTO = frozenset({"suitability", "target"})
-"""Suitability is looked at by law, whatever the customer consented to; a score is made of its features, and what
-the model once learned from is a use of its own."""
+_NOT_LOOKED_INTO = frozenset({"suitability", "cover", "student", "target"})
+"""What suits a customer, and who is a student, is looked at by law, whatever the customer consented to; a score is
+made of its features, and what the model once learned from is a use of its own."""
 
 
 def column(table: str, name: str) -> Thing:

@@ -35,6 +35,9 @@ class Reason(IntEnum):
     PASSWORD_TOO_WEAK = 126
     SIGN_IN_FAILED = 127
     CONSENT_REQUIRED = 128
+    NOT_A_TREE = 129
+    APPROVAL_EXPIRED = 130
+    REQUEST_TOO_LARGE = 131
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -146,6 +149,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.PASSWORD_TOO_WEAK: Label(zh="口令强度不足", en="the password is too weak"),
     Reason.SIGN_IN_FAILED: Label(zh="登录失败", en="the sign-in failed"),
     Reason.CONSENT_REQUIRED: Label(zh="依法须取得同意", en="the law asks for consent here, and nothing else will do"),
+    Reason.NOT_A_TREE: Label(zh="机构数据不成树，沿用原机构树", en="places that are no tree; the one before stays"),
+    Reason.APPROVAL_EXPIRED: Label(zh="授权已过期", en="what was approved is over"),
+    Reason.REQUEST_TOO_LARGE: Label(zh="申请范围过大或为空", en="asks for too much, or for nothing"),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),

@@ -22,6 +22,7 @@ from lingque.decide.judging import Judgement, judge
 from lingque.decide.menu import Menu
 from lingque.decide.question import Policy
 from lingque.decide.resources import Resource, affordable, priced, resources_of
+from lingque.govern.contracts import Flags
 
 
 def decide(requests: Requests, menu: Menu, context: Context, *, own: Sequence[Policy] = ()) -> Decisions:
@@ -46,18 +47,20 @@ def _alone(judgement: Judgement, resources: Sequence[Resource], context: Context
     """Nobody's choice looks at another's; what is used up is closed to all."""
     candidates = len(judgement.menu)
     price = priced(resources, context.prices, candidates)
-    found = choose_at_prices(judgement, price, affordable(resources, candidates), context)
-    return _decisions(judgement, context, found, found.chosen, price)
+    within = affordable(resources, candidates)
+    found = choose_at_prices(judgement, price, within, context)
+    return _decisions(judgement, context, found, found.chosen, price, within)
 
 
 def _planned(judgement: Judgement, resources: Sequence[Resource], context: Context) -> Decisions:
     """Together, where the best of each is more than there is."""
     menu, ids = judgement.menu, judgement.requests.customer_ids
     free = np.zeros(len(menu))
-    found = choose_at_prices(judgement, free, affordable(resources, len(menu)), context)
+    within = affordable(resources, len(menu))
+    found = choose_at_prices(judgement, free, within, context)
     some = found.chosen[found.chosen != NOTHING]
     if all(one.use[some].sum() <= one.amount for one in resources):
-        decisions = _decisions(judgement, context, found, found.chosen, free)
+        decisions = _decisions(judgement, context, found, found.chosen, free, within)
         worth = float(decisions.chosen_value[decisions.contacted].sum())
         got = decisions.chosen[decisions.contacted]
         used = [float(one.use[got].sum()) for one in resources]
@@ -74,11 +77,13 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
         hold_out=context.hold_out,
         salt=context.salt,
     )
-    decisions = _decisions(judgement, context, found, shared.chosen, shared.price)
+    decisions = _decisions(judgement, context, found, shared.chosen, shared.price, within)
     return replace(decisions, repaired=shared.repaired, certificate=shared.certificate)
 
 
-def _decisions(judgement: Judgement, context: Context, found: Chosen, chosen: Choices, price: Float64s) -> Decisions:
+def _decisions(
+    judgement: Judgement, context: Context, found: Chosen, chosen: Choices, price: Float64s, within: Flags
+) -> Decisions:
     drawn = draw(judgement.requests.customer_ids, salt=context.salt)
     some = chosen != NOTHING
     return Decisions(
@@ -93,5 +98,6 @@ def _decisions(judgement: Judgement, context: Context, found: Chosen, chosen: Ch
         explored=some & (chosen == found.chosen) & (found.chosen != found.best),
         repaired=np.zeros(len(chosen), dtype=np.bool_),
         price=price,
+        within=within,
         certificate=None,
     )

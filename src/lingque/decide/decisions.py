@@ -58,7 +58,8 @@ class Decisions:
     so that its effect can be measured; `drawn` is the number in [0, 1) that decided so. `propensity`: how probable the
     choice was, chance on purpose included, before anybody was held out; `explored`: chance chose another than the best.
     `repaired`: what a planned decision gave is not what the customer would have got alone at the same prices.
-    `price` (c,) of one contact with each candidate, in minor units. `certificate` of a planned decision: how good it is
+    `price` (c,) of one contact with each candidate, in minor units; `within` (c,): enough was left for one when it was
+    decided. `certificate` of a planned decision: how good it is
     for those who may be contacted.
     """
 
@@ -73,6 +74,7 @@ class Decisions:
     explored: Flags
     repaired: Flags
     price: Float64s
+    within: Flags
     certificate: Certificate | None
 
     @property

@@ -16,7 +16,7 @@ from lingque.core.hashing import Float64s, Int64s, draw, mix64
 from lingque.decide.contracts import NOTHING, Context, Exploration
 from lingque.decide.judging import Judgement
 from lingque.decide.menu import Indices, Menu
-from lingque.decide.value import Scores, values_of
+from lingque.decide.value import Scores, value_of
 
 Choices = NDArray[np.int32]
 _ROWS = 8_192
@@ -118,7 +118,7 @@ def _drawn(judgement: Judgement, which: Indices, customers: slice, draws: int, c
         moved = scores.response + normal * np.nan_to_num(scores.spread, nan=0.0)
         scores = replace(scores, response=np.clip(moved, lowest, 1.0))
     recent = None if requests.recent is None else np.repeat(requests.recent[:, customers], draws, axis=1)
-    return values_of(menu, scores, recent, which).value.astype(np.float64)
+    return value_of(menu, scores, recent, which)
 
 
 def _repeated(scores: Scores, customers: slice, draws: int) -> Scores:

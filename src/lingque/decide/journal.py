@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lingque.core.clock import Instant, datetime_of
@@ -214,14 +214,21 @@ def tags_in(context: Record) -> dict[str, Any]:
 
 
 class JournalRows:
-    """What `decide` keeps of contacts and of decisions that have not been moved: it goes with the customer."""
+    """What `decide` keeps of contacts and of decisions that have not been moved: it goes with the customer. Where a law
+    keeps decisions (`held`) it keeps these too, by surrogate."""
+
+    def __init__(self, *, held: bool) -> None:
+        self._held = held
 
     def erase(self, connection: Connection, person: Person) -> Erased:
-        gone = {
-            table.name: connection.execute(delete(table).where(table.c.customer_id.in_(person.ids))).rowcount
-            for table in (decision_journal, contact_ledger)
-        }
-        return Erased(gone=gone, kept={})
+        ledger = delete(contact_ledger).where(contact_ledger.c.customer_id.in_(person.ids))
+        gone = {"contact_ledger": connection.execute(ledger).rowcount}
+        mine = decision_journal.c.customer_id.in_(person.ids)
+        if self._held:
+            counted = select(func.count()).select_from(decision_journal).where(mine)
+            return Erased(gone=gone, kept={"decision_journal": int(connection.execute(counted).scalar_one())})
+        entries_gone = connection.execute(delete(decision_journal).where(mine)).rowcount
+        return Erased(gone=gone | {"decision_journal": entries_gone}, kept={})
 
     def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         return {
@@ -231,7 +238,7 @@ class JournalRows:
                     "decided_at": datetime_of(entry.decided_at).isoformat(),
                     "offer": entry.offer,
                     "held_out": entry.header["held_out"],
-                    "looked_at": dict(entry.header["tags"]),
+                    "looked_at": {name: _shown(value) for name, value in tags_in(dict(entry.header)).items()},
                 }
                 for entry in entries(connection, customers=person.ids)
             ]
@@ -275,6 +282,10 @@ def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
         menu=menu,
         columns=columns,
     )
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _plain(value: Any) -> Any:

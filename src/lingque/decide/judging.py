@@ -19,7 +19,7 @@ from lingque.decide.menu import Indices, Menu
 from lingque.decide.policies import with_own
 from lingque.decide.question import Axis, Policy, Question
 from lingque.decide.reason_bits import Bits, bit_of
-from lingque.decide.value import Scores, Values, scores_of, values_of
+from lingque.decide.value import Scores, Values, scores_of, value_of, values_of
 from lingque.govern.contracts import Flags
 
 BLOCK = 8_192
@@ -74,11 +74,13 @@ class Judgement:
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
-        value = self.values(None, customers).value
-        reasons = self._with_worth(self._all(), customers, value)
-        return np.where(reasons == 0, value.astype(np.float64), -np.inf)
+        every, recent = self._all(), self.requests.recent
+        recent = None if recent is None else recent[:, customers]
+        value = value_of(self.menu, _part(self.scores, customers), recent, every)
+        value[self._with_worth(every, customers, value) != 0] = -np.inf
+        return value
 
-    def _with_worth(self, which: Indices, customers: slice, value: Int64s) -> Bits:
+    def _with_worth(self, which: Indices, customers: slice, value: Int64s | Float64s) -> Bits:
         menu = self.menu
         bits: Bits = self.bits[Axis.OFFER][menu.offer_of[which], customers]
         bits |= self.bits[Axis.ASK][menu.ask_of[which], customers]

@@ -51,12 +51,19 @@ class Logged:
     policy: Float64s
     reward: Float64s
     unsupported: Float64s
+    idle: Float64s | None = None
     expected: Float64s | None = None
     expected_of_policy: Float64s | None = None
 
     def __post_init__(self) -> None:
-        given = [self.propensity, self.policy, self.reward, self.unsupported, self.expected, self.expected_of_policy]
-        arrays = [array for array in given if array is not None]
+        models = (self.expected, self.expected_of_policy, self.idle)
+        arrays = [
+            self.propensity,
+            self.policy,
+            self.reward,
+            self.unsupported,
+            *(one for one in models if one is not None),
+        ]
         problem = None
         if len({len(array) for array in arrays}) != 1:
             problem = "columns of different length"
@@ -93,11 +100,13 @@ class Overlap:
     largest_weight: float
     largest_share: float
     unsupported: float
+    idle: float
 
     @property
     def propensities_fit(self) -> bool:
         """Are the weights what they must be if the logged propensities, and the support, are right?"""
-        return abs(self.mean_weight - (1 - self.unsupported)) <= 4 * self.mean_weight_error + 1e-9
+        expected = 1 - self.unsupported - self.idle
+        return abs(self.mean_weight - expected) <= 4 * self.mean_weight_error + 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +167,7 @@ def overlap_of(logged: Logged) -> Overlap:
         largest_weight=float(weight.max(initial=0.0)),
         largest_share=float(weight.max(initial=0.0)) / total if total else 0.0,
         unsupported=float(logged.unsupported.mean()) if n else 0.0,
+        idle=float(logged.idle.mean()) if n and logged.idle is not None else 0.0,
     )
 
 

@@ -42,7 +42,7 @@ def permission(question: Question) -> Iterator[Against]:
     """What `govern` has against it."""
     for row, permits in enumerate(question.requests.permits):
         for reason, flags in permits.refusals.items():
-            yield reason, np.array([row]), flags[question.start : question.stop][None, :]
+            yield reason, slice(row, row + 1), flags[None, question.start : question.stop]
 
 
 def reach(question: Question) -> Iterator[Against]:
@@ -91,7 +91,7 @@ def budget(question: Question) -> Iterator[Against]:
         left = left_of(menu, question.context, number).budget
         cheapest = int(menu.contact_cost[menu.offer_of == number].min()) + int(menu.conversion_cost[number])
         short = left is not None and (left < cheapest or left <= 0)
-        yield Reason.BUDGET_SPENT, np.array([number]), np.array([[short]])
+        yield Reason.BUDGET_SPENT, slice(number, number + 1), np.array([[short]])
 
 
 def cool_down(question: Question) -> Iterator[Against]:
@@ -122,7 +122,8 @@ def relations(question: Question) -> Iterator[Against]:
     ):
         for offer, other in pairs:
             held = question.held[other]
-            yield reason, np.array([offer]), (held if reason is Reason.EXCLUDED_BY_HOLDING else ~held)[None, :]
+            against = held if reason is Reason.EXCLUDED_BY_HOLDING else ~held
+            yield reason, slice(offer, offer + 1), against[None, :]
 
 
 def benefits(question: Question) -> Iterator[Against]:

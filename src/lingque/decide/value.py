@@ -69,33 +69,41 @@ class Values:
 
 def values_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices) -> Values:
     """Of the candidates `which`; `recent` (reaches, m) are the contacts made lately."""
+    response, gain, losses, fatigue = _parts(menu, scores, recent, which)
+    value = gain - losses - fatigue - menu.contact_cost[which, None]
+
+    def whole(amounts: Float64s) -> Int64s:
+        return np.broadcast_to(amounts, gain.shape).astype(np.int64)
+
+    return Values(response=response, gain=whole(gain), losses=whole(losses), fatigue=whole(fatigue), value=whole(value))
+
+
+def value_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices) -> Float64s:
+    """(c, m) the value alone: the same whole numbers of minor units, as floats."""
+    _, gain, losses, fatigue = _parts(menu, scores, recent, which)
+    value: Float64s = gain - losses - fatigue - menu.contact_cost[which, None]
+    return value
+
+
+def _parts(
+    menu: Menu, scores: Scores, recent: Int64s | None, which: Indices
+) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+    """Response, gain, losses and fatigue; where there are none of the latter two they are (1, 1).
+
+    Whole numbers of at most 2^53 minor units, which floats hold exactly."""
     offers = menu.offer_of[which]
     response = np.minimum(scores.response[offers] * menu.factor[which, None], 1.0)
     gain = np.rint(response * menu.margin[offers, None])
-    loss = menu.stated_loss[:, None] if scores.loss is None else _filled(scores.loss, menu.stated_loss)
-    of_conversion = (menu.conversion_cost[:, None] + loss)[offers]
-    losses = np.rint(response * of_conversion) if of_conversion.any() else np.zeros_like(gain)
-    fatigue = _fatigue(menu, scores, recent, which, gain.shape)
-    value = gain - losses - fatigue - menu.contact_cost[which, None]
-    # at most 2^53 each, so whole numbers of minor units are exact
-    return Values(
-        response=response,
-        gain=gain.astype(np.int64),
-        losses=losses.astype(np.int64),
-        fatigue=fatigue.astype(np.int64),
-        value=value.astype(np.int64),
-    )
-
-
-def _fatigue(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices, shape: tuple[int, ...]) -> Float64s:
-    """Learnt where a tag says it, else stated: per contact made lately."""
+    losses = fatigue = np.zeros((1, 1))
+    if scores.loss is not None or menu.stated_loss.any() or menu.conversion_cost.any():
+        loss = menu.stated_loss[:, None] if scores.loss is None else _filled(scores.loss, menu.stated_loss)
+        losses = np.rint(response * (menu.conversion_cost[:, None] + loss)[offers])
     stated = menu.fatigue[which, None]
-    fatigue = np.zeros(shape)
     if recent is not None and stated.any():
-        fatigue = fatigue + stated * recent[menu.reach_of[which]]
+        fatigue = (stated * recent[menu.reach_of[which]]).astype(np.float64)
     if scores.tired is not None:
-        fatigue = _filled(scores.tired[which], fatigue)
-    return fatigue
+        fatigue = _filled(scores.tired[which], np.broadcast_to(fatigue, gain.shape))
+    return response, gain, losses, fatigue
 
 
 def _filled(known: Float64s, otherwise: Float64s | Int64s) -> Float64s:

@@ -115,9 +115,9 @@ class HandingOver:
         return batch, refused
 
     def _open(self, connection: Connection, works: Sequence[Any]) -> list[tuple[Any, Message | Refusal]]:
-        """Each message, or why it may not go. All are looked at once more when the last is open: to open a thousand
-        takes seconds, in which somebody may have refused."""
-        opened = [(work, self.leave.message(connection, work)) for work in works]
+        """Each message, or why it may not go. All are looked at once more when they are open: to open a thousand
+        takes a moment, in which somebody may have refused."""
+        opened = list(zip(works, self.leave.messages(connection, works), strict=True))
         going = [work for work, message in opened if isinstance(message, Message)]
         lost = {work.delivery_id: reason for work, reason in self.leave.refusals(connection, going)}
         return [

@@ -1,8 +1,8 @@
-"""Leave for one message: the permit of this moment, the address it opens, and the words that go there."""
+"""Leave for messages: the permit of this moment, the address it opens, and the words that go there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -47,16 +47,34 @@ class Leave:
 
     def message(self, connection: Connection, work: Any) -> Message | Refusal:
         """The message of this row, permitted now and with its address opened; or why not."""
-        customer = CustomerId(work.customer_id)
+        return self.messages(connection, [work])[0]
+
+    def messages(self, connection: Connection, works: Sequence[Any]) -> list[Message | Refusal]:
+        """The message of each row, in order, permitted now; the addresses of all are opened together."""
+        leave = [self._leave(connection, work) for work in works]
+        permits = [one for one in leave if isinstance(one, Permit)]
+        addresses = iter(self.addresses.release_all(connection, permits))
+        opened = [next(addresses) if isinstance(one, Permit) else one for one in leave]
+        called = [
+            one
+            for one, address in zip(leave, opened, strict=True)
+            if isinstance(one, Permit) and isinstance(address, str) and one.ask.channel in BY_PEOPLE
+        ]
+        names = iter(self.addresses.release_names(connection, called) if called else ())
+        return [
+            address
+            if isinstance(address, Refusal)
+            else self._message(connection, work, address, next(names) if work.channel in BY_PEOPLE else "")
+            for work, address in zip(works, opened, strict=True)
+        ]
+
+    def _leave(self, connection: Connection, work: Any) -> Permit | Refusal:
         disturbs = work.channel not in BY_PEOPLE  # a task may be given out at night; it is done by day
         ask = ask_of(work, self._grounds_of(connection, work), self.clock.now(), sending=disturbs)
-        permit = self.permits.permit(connection, customer, ask)
-        if isinstance(permit, Refusal):
-            return permit
-        address = self.addresses.release(connection, permit)
-        if isinstance(address, Refusal):
-            return address
-        opt_out = OptOut(customer_id=customer, purpose=permit.ask.purpose, channel=work.channel)
+        return self.permits.permit(connection, CustomerId(work.customer_id), ask)
+
+    def _message(self, connection: Connection, work: Any, address: str, name: str | Refusal) -> Message:
+        opt_out = OptOut(customer_id=CustomerId(work.customer_id), purpose=Purpose(work.purpose), channel=work.channel)
         message = compose(
             self._content(connection, work.content_digest),
             channel=work.channel,
@@ -67,8 +85,9 @@ class Leave:
         )
         if work.channel not in BY_PEOPLE:
             return message
-        name = self._name(connection, permit)
-        return replace(message, route=work.route, name=name, label=work.label, why=work.why, due=work.due)
+        # a call can be made without a name
+        known = "" if isinstance(name, Refusal) else name
+        return replace(message, route=work.route, name=known, label=work.label, why=work.why, due=work.due)
 
     def refusals(self, connection: Connection, works: Iterable[Any]) -> Iterator[tuple[Any, Reason]]:
         """Which of these waiting tasks have lost their leave, and the first reason why. Quiet hours do not matter."""
@@ -96,7 +115,3 @@ class Leave:
             row = connection.execute(select(contents).where(contents.c.content_digest == digest)).one()
             self._words[digest] = Content(subject=row.subject, body=row.body, language=row.language)
         return self._words[digest]
-
-    def _name(self, connection: Connection, permit: Permit) -> str:
-        name = self.addresses.release_name(connection, permit)
-        return "" if isinstance(name, Refusal) else name  # a call can be made without it

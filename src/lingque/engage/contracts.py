@@ -28,11 +28,12 @@ State = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class SelectAudience:
-    """The customers of the snapshot for whom the segment is true."""
+    """The customers of the snapshot for whom the segment is true; of an `organisation` only its own."""
 
     segment: str
     as_of: date
     snapshot: str
+    organisation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +177,12 @@ class Plan:
     @property
     def pilot(self) -> RunPilot | None:
         return next((stage for stage in self.stages if isinstance(stage, RunPilot)), None)
+
+    @property
+    def organisation(self) -> str:
+        """The place of the bank whose customers alone it reaches; empty: everybody's."""
+        place: str = self.stage(SelectAudience).organisation
+        return place
 
     @property
     def as_of(self) -> date:

@@ -35,10 +35,13 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
     match stage:
         case SelectAudience():
             label = _tag_label(catalog, stage.segment, language)
+            place = stage.organisation
+            counted = f"{forecast.audience:,}", f"{forecast.customers:,}"
             return Label(zh="客群", en="audience"), Label(
-                zh=f"{stage.as_of} 快照中「{label}」的客户：{forecast.customers:,} 人中的 {forecast.audience:,} 人",
-                en=f"“{label}” in the snapshot as of {stage.as_of}: "
-                f"{forecast.audience:,} of {forecast.customers:,} customers",
+                zh=f"{stage.as_of} 快照中{f'机构 {place} 及其下属的' if place else ''}「{label}」的客户："
+                f"{counted[1]} 人中的 {counted[0]} 人",
+                en=f"“{label}”{f' of organisation {place} and all under it' if place else ''}"
+                f" in the snapshot as of {stage.as_of}: {counted[0]} of {counted[1]} customers",
             )
         case AskLeave():
             classes = ", ".join(sorted({name for _, mask in stage.data_classes for name in mask.names})) or "none"

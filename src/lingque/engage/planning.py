@@ -43,7 +43,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
         (offer.name, join([segment, lineage_of_offer(offer, catalog.lineages)]).classes) for offer in offers
     )
     return (
-        SelectAudience(segment=campaign.segment, as_of=as_of, snapshot=snapshot),
+        SelectAudience(segment=campaign.segment, as_of=as_of, snapshot=snapshot, organisation=campaign.organisation),
         AskLeave(purpose=Purpose[campaign.purpose.upper()], channels=tuple(campaign.channels), data_classes=classes),
         Decide(
             offers=tuple((offer.name, catalog.closures["offer", offer.name]) for offer in offers),
@@ -99,7 +99,11 @@ def detectable_effect(contacted: int, held_out: int, rate: float) -> float | Non
 
 
 def stages_to_json(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
-    return [{"stage": type(stage).__name__, **_plain(dataclasses.asdict(stage))} for stage in stages]
+    written = [{"stage": type(stage).__name__, **_plain(dataclasses.asdict(stage))} for stage in stages]
+    for one in written:
+        if one.get("organisation") == "":
+            del one["organisation"]  # as plans were written before there was one: their digests stay what they are
+    return written
 
 
 def stages_from_json(content: list[dict[str, Any]]) -> tuple[Stage, ...]:

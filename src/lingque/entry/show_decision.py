@@ -8,15 +8,23 @@ from rich.text import Text
 from lingque.core.clock import BusinessCalendar, datetime_of
 from lingque.core.labels import Label, Language
 from lingque.core.money import Money
+from lingque.decide.off_policy import Estimate, EstimatorName
 from lingque.engage.explain import CHANNEL_LABELS
 from lingque.entry.show import table
 from lingque.flow.explaining import Explained, Option
+from lingque.flow.judging import PolicyJudged
 from lingque.flow.replaying import Replayed
 
 _ARMS = {
     "contact": Label(zh="✓ 触达", en="✓ contacted"),
     "hold_out": Label(zh="○ 对照组（不触达）", en="○ held out"),
     "none": Label(zh="✗ 未选", en="✗ not chosen"),
+}
+
+_ESTIMATORS: dict[EstimatorName, Label] = {
+    "ips": Label(zh="逆概率加权 IPS", en="inverse propensity (IPS)"),
+    "snips": Label(zh="自归一化 SNIPS", en="self-normalised (SNIPS)"),
+    "dr": Label(zh="双重稳健 DR", en="doubly robust (DR)"),
 }
 
 
@@ -90,3 +98,43 @@ def replayed(found: Replayed, language: Language) -> RenderableType:
             made.add_row(str(one.customer_id), one.offer, one.channel, one.column)
         lines.append(made)
     return Group(*lines)
+
+
+def judged(found: PolicyJudged, language: Language) -> RenderableType:
+    """The estimates of both measures, the gain over what was done, and what all that stands on."""
+    title = Label(
+        zh=f"策略 {found.policy} · {found.name} · 结果 {found.outcome}",
+        en=f"policy {found.policy} · {found.name} · outcome {found.outcome}",
+    )
+    parts: list[RenderableType] = [Text(title.in_language(language), style="bold")]
+    head = ("", "每次触达转化率", "每次触达利润") if language == "zh" else ("", "conversions", "profit per contact")
+    made = table(*head, right=head[1:])
+    for one, money in zip(found.conversions.estimates, found.profit.estimates, strict=True):
+        made.add_row(_ESTIMATORS[one.estimator].in_language(language), _share(one), _money(money, found.currency))
+    logged = Label(zh="实际决策", en="what was done").in_language(language)
+    made.add_row(logged, _share(found.conversions.logged), _money(found.profit.logged, found.currency))
+    gain = Label(zh="增益", en="gain").in_language(language)
+    made.add_row(gain, _share(found.conversions.gain), _money(found.profit.gain, found.currency))
+    overlap = found.conversions.overlap
+    basis = Label(
+        zh=f"{overlap.decisions:,} 次触达，有效样本量 {overlap.effective:,.0f}，最大权重 {overlap.largest_weight:.1f}，"
+        f"无支持占比 {overlap.unsupported:.1%}，平均权重 {overlap.mean_weight:.3f}",
+        en=f"{overlap.decisions:,} contacts, effectively {overlap.effective:,.0f}; largest weight"
+        f" {overlap.largest_weight:.1f}, {overlap.unsupported:.1%} without support, mean {overlap.mean_weight:.3f}",
+    )
+    parts += [made, Text(basis.in_language(language), style="dim")]
+    if not overlap.propensities_fit:
+        doubt = Label(
+            zh="⚠ 平均权重偏离 1：记录的概率可能有误", en="⚠ the mean weight is far from 1: logged chances may be wrong"
+        )
+        parts.append(Text(doubt.in_language(language)))
+    return Group(*parts)
+
+
+def _share(one: Estimate) -> str:
+    return f"{one.value:.2%} ({one.interval[0]:.2%} … {one.interval[1]:.2%})"
+
+
+def _money(one: Estimate, currency: str) -> str:
+    value, low, high = (str(Money(minor=round(each), currency=currency)) for each in (one.value, *one.interval))
+    return f"{value} ({low} … {high})"

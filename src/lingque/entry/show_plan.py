@@ -17,6 +17,7 @@ from lingque.engage.contracts import Forecast, Plan
 from lingque.engage.explain import CHANNEL_LABELS, explain
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.entry.show import table
+from lingque.flow.what_if import WhatIf
 
 _BAR = 40
 
@@ -128,3 +129,28 @@ def _forecast(forecast: Forecast, language: Language) -> list[str]:
             )
         )
     return [line.in_language(language) for line in lines]
+
+
+def what_if(entry: WhatIf, language: Language) -> RenderableType:
+    """As it is and as it would be, side by side, and how refusals change."""
+    head = Label(zh="指标|现在|调整后|变化", en="|as it is|as it would be|change").in_language(language).split("|")
+    made = table(*head, title=f"{entry.campaign}  ·  {entry.as_of}")
+    for column in made.columns[1:]:
+        column.justify = "right"
+    rows: list[tuple[Label, int, int]] = [
+        (Label(zh="可触达客户", en="to contact"), entry.now.to_contact, entry.then.to_contact),
+        (Label(zh="对照组", en="held out"), entry.now.to_hold_out, entry.then.to_hold_out),
+    ]
+    for label, now, then in rows:
+        made.add_row(label.in_language(language), f"{now:,}", f"{then:,}", f"{then - now:+,}")
+    for label, now, then in (
+        (Label(zh="预期利润", en="expected profit"), entry.now.expected_profit, entry.then.expected_profit),
+        (Label(zh="触达成本", en="cost of contacts"), entry.now.cost, entry.then.cost),
+    ):
+        shown = [str(Money(minor=minor, currency=entry.now.currency)) for minor in (now, then, then - now)]
+        made.add_row(label.in_language(language), *shown)
+    for reason, change in entry.refusals_change.items():
+        label = Reason[reason].label
+        before, after = entry.now.refusals.get(reason, 0), entry.then.refusals.get(reason, 0)
+        made.add_row(f"{label.in_language(language)}  {reason}", f"{before:,}", f"{after:,}", f"{change:+,}")
+    return made

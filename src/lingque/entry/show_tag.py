@@ -19,8 +19,12 @@ _HOW = {
     "list": Label(zh="名单成员", en="membership of a list"),
     "manual": Label(zh="由人员或文件给定", en="given by people or files"),
 }
+_NAMED = 3
 _ROWS = {
     "label": Label(zh="名称", en="label"),
+    "meaning": Label(zh="含义", en="meaning"),
+    "family": Label(zh="类别", en="family"),
+    "owner": Label(zh="责任方", en="owner"),
     "type": Label(zh="类型", en="type"),
     "clock": Label(zh="时钟", en="clock"),
     "from": Label(zh="来源表", en="table"),
@@ -34,6 +38,8 @@ _ROWS = {
     "because": Label(zh="原因", en="because"),
     "kernel": Label(zh="内核", en="kernel"),
     "together": Label(zh="同一遍计算", en="in the same walk"),
+    "kept": Label(zh="事件保留天数", en="days of events kept"),
+    "of_morning": Label(zh="取自最近快照", en="of the newest snapshot"),
     "built_on": Label(zh="依赖标签", en="built on"),
     "day": Label(zh="最新快照", en="newest snapshot"),
     "known": Label(zh="有值客户", en="customers with a value"),
@@ -42,12 +48,52 @@ _ROWS = {
 }
 
 
+FAMILIES: dict[str, Label] = {
+    "demographics": Label(zh="人口属性", en="Demographics"),
+    "assets": Label(zh="资产", en="Assets"),
+    "wealth": Label(zh="存款与理财", en="Deposits and wealth"),
+    "credit": Label(zh="信贷", en="Credit"),
+    "payments": Label(zh="收支结算", en="Payments"),
+    "consumption": Label(zh="消费", en="Consumption"),
+    "channel": Label(zh="渠道行为", en="Channel behaviour"),
+    "lifecycle": Label(zh="生命周期", en="Life-cycle"),
+    "value": Label(zh="价值", en="Value"),
+    "risk": Label(zh="风险", en="Risk"),
+    "scenario": Label(zh="场景", en="Scenario"),
+    "relationship": Label(zh="关系与响应", en="Relationship and response"),
+}
+"""In the order in which people go through them."""
+
+
+def families(catalog: Catalog, report: SnapshotReport, language: Language) -> RenderableType:
+    """A snapshot at a glance: of each family how many tags there are, and the segments with most customers."""
+    title = Label(
+        zh=f"标签快照 {report.as_of}：{report.customers:,} 位客户，{len(report.coverage)} 个标签",
+        en=f"tags as of {report.as_of}: {report.customers:,} customers, {len(report.coverage)} tags",
+    ).in_language(language)
+    head = ("类别", "标签数", "客群（为真客户）") if language == "zh" else ("family", "tags", "segments (customers)")
+    made = table(*head, title=title, right=head[1:2])
+    for family, label in FAMILIES.items():
+        names = [name for name in report.coverage if catalog.tags[name].definition.family == family]
+        largest = sorted((-(report.coverage[name].true or 0), name) for name in names)[:_NAMED]
+        said = [
+            f"{catalog.tags[name].definition.label.label().in_language(language)} {-count:,}"
+            for count, name in largest
+            if count
+        ]
+        made.add_row(label.in_language(language), str(len(names)), Text(" · ".join(said)))
+    return made
+
+
 def tag(catalog: Catalog, name: str, report: SnapshotReport | None, language: Language) -> RenderableType:
     """Its definition, and how it stands in the newest snapshot."""
     found = catalog.tag(name)
     definition = found.definition
     rows = {
         "label": definition.label.label().in_language(language),
+        "meaning": "" if definition.meaning is None else definition.meaning.label().in_language(language),
+        "family": FAMILIES[definition.family].in_language(language),
+        "owner": definition.owner,
         "type": str(found.type),
         "clock": definition.clock,
         "from": definition.source or "",
@@ -79,7 +125,10 @@ def explanation(catalog: Catalog, name: str, found: Explanation, language: Langu
         "because": found.because,
         "kernel": found.digest,
         "together": ", ".join(found.together),
+        "clock": one.definition.clock,
+        "kept": "" if found.kept_days is None else str(found.kept_days),
         "built_on": ", ".join(found.built_on),
+        "of_morning": ", ".join(found.of_morning),
         "window": str(one.window or "") if isinstance(one, AggregateTag) else "",
         "columns": ", ".join(f"{table}.{column}" for table, column in sorted(lineage.columns)),
         "classes": ", ".join(lineage.classes.names),

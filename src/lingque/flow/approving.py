@@ -153,6 +153,7 @@ def _record(
         subject=plan.campaign,
         digest=_approved_digest(plan, kind),
         authors=tuple(dict.fromkeys(authors)),
+        organisation=plan.organisation,
     )
     return decide_approval(
         connection,

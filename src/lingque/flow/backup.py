@@ -35,6 +35,7 @@ from lingque.store.runs import published_versions
 MANIFEST = "manifest.json"
 CONTROL, WAREHOUSE = "control", "warehouse"
 ERASED = "erased.json"
+DESTROY_BY = "destroy-by.txt"
 KEYS_LIFE_DAYS = 30
 """How long a copy of the keys may lie about: as long as it does, an old copy of the vault can be opened."""
 REPLAYED = 0
@@ -103,7 +104,7 @@ def copy_keys(services: Services, key_file: Path, folder: Path, actor: Principal
         file.write(key_file.read_bytes())
     _write_erased(services, folder / ERASED)
     destroy_by = services.calendar.day_of(services.clock.now()) + timedelta(days=KEYS_LIFE_DAYS)
-    (folder / "destroy-by.txt").write_text(f"{destroy_by.isoformat()}\n", encoding="utf-8")
+    (folder / DESTROY_BY).write_text(f"{destroy_by.isoformat()}\n", encoding="utf-8")
     with services.database.transaction() as connection:
         detail: dict[str, object] = {"destroy_by": destroy_by.isoformat()}
         services.audit.record(connection, actor=actor.user, act="copy_keys", subject="vault", detail=detail)
@@ -116,6 +117,15 @@ def write_erased(services: Services, path: Path, actor: Principal) -> int | Refu
     if denied is not None:
         return traced(services, denied, actor, "write_erased", "workspace")
     return _write_erased(services, path)
+
+
+def list_erased(services: Services, actor: Principal) -> list[Person] | Refusal:
+    """The list of the erased, by customer."""
+    denied = refused(actor, Action.BACK_UP)
+    if denied is not None:
+        return traced(services, denied, actor, "list_erased", "workspace")
+    with services.database.reading() as connection:
+        return list(erased_people(connection).values())
 
 
 def _write_erased(services: Services, path: Path) -> int:
@@ -154,7 +164,7 @@ def replay_erasures(services: Services, erased: Mapping[CustomerId, Person]) -> 
     for person in again:
         erase_rows(services, person)
         with services.database.transaction() as connection:
-            services.vault.destroy(connection, person.ids)
+            services.vault.destroy(connection, person.ids, at=services.clock.now())
             for rows in services.customer_rows:
                 rows.erase(connection, person)
             note_erasure(connection, person, request_id=REPLAYED, at=services.clock.now())
@@ -162,6 +172,22 @@ def replay_erasures(services: Services, erased: Mapping[CustomerId, Person]) -> 
                 connection, actor="lingque", act="erase_again", subject=f"customer {person.customer_id}", detail={}
             )
     return len(again)
+
+
+def check_keys(folder: Path, today: date) -> None:
+    """Raises `ConfigurationError` for what is no copy of the keys, and for one whose days are over: by then it was to
+    be destroyed, for as long as it lies about an old copy of the vault can be opened."""
+    try:
+        destroy_by = date.fromisoformat((folder / DESTROY_BY).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{folder} is not a copy of the keys", next_step="name a folder of 'lingque backup keys'"
+        ) from error
+    if today > destroy_by:
+        raise ConfigurationError(
+            f"the copy of the keys in {folder} was to be destroyed by {destroy_by}",
+            next_step="destroy it, and use a newer copy, or the keys where they are",
+        )
 
 
 def checked_manifest(folder: Path) -> Mapping[str, Any]:

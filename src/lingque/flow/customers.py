@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,21 +17,20 @@ from lingque.govern.access import refused
 from lingque.govern.contracts import (
     Action,
     ConsentEntry,
-    DecisionRefusal,
     Home,
-    LegalBasis,
     Permit,
     PermitAsk,
     Principal,
 )
 from lingque.govern.masking import masked
 from lingque.govern.preferences import Preferences, SaidOnce, parties_of, preferences_of, said_by
+from lingque.govern.reveals import IdentifierKind
 from lingque.govern.scopes import outside_scope
+from lingque.govern.statements import DecisionRefusal, LegalBasis
 
 T = TypeVar("T")
 
-IdentifierKind = Literal["name", "phone", "email"]
-_CHANNEL_OF: dict[IdentifierKind, str] = {"name": "rm_call", "phone": "sms", "email": "email"}
+CHANNEL_OF: dict[IdentifierKind, str] = {"name": "rm_call", "phone": "sms", "email": "email"}
 """The channel for whose sake the vault opens each kind."""
 
 
@@ -64,7 +63,7 @@ def show_customer(services: Services, customer_id: CustomerId, actor: Principal)
     """The customer with masked identifiers."""
 
     def looked_up(connection: Connection) -> dict[IdentifierKind, str]:
-        values = {kind: _opened(services, connection, customer_id, kind) for kind in _CHANNEL_OF}
+        values = {kind: _opened(services, connection, customer_id, kind) for kind in CHANNEL_OF}
         return {kind: masked(kind, value) for kind, value in values.items() if isinstance(value, str)}
 
     found = _within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
@@ -222,13 +221,12 @@ def _unknown(connection: Connection, customer_id: CustomerId) -> Refusal | None:
 def _opened(services: Services, connection: Connection, customer_id: CustomerId, kind: IdentifierKind) -> str | Refusal:
     ask = PermitAsk(
         purpose=Purpose.SERVICE,
-        channel=_CHANNEL_OF[kind],
+        channel=CHANNEL_OF[kind],
         data_classes=DataClass(0),
         moment=services.clock.now(),
     )
     permit = services.permits.permit(connection, customer_id, ask)
     if not isinstance(permit, Permit):
         return permit
-    if kind == "name":
-        return services.addresses.release_name(connection, permit)
-    return services.addresses.release(connection, permit)
+    opened = services.addresses.release_names if kind == "name" else services.addresses.release_all
+    return opened(connection, [permit])[0]

@@ -16,6 +16,7 @@ from lingque.decide.decision import decide
 from lingque.decide.decisions import Decisions
 from lingque.decide.facts import TagTable
 from lingque.engage.contracts import AskLeave, Decide, RunPilot, SelectAudience, Stage, WriteContacts
+from lingque.flow.organising import within_organisation
 from lingque.flow.proposing import Questions, menu_of, offered, what_is_left
 from lingque.flow.services import Services
 
@@ -68,7 +69,9 @@ def decide_stages(
     A pilot takes a share of the audience, and the same share of every channel's capacity; the roll-out takes the rest.
     """
     read = read_stages(stages)
-    tags = services.profile.tags_of(connection, read.select.as_of)
+    tags = within_organisation(
+        services, connection, services.profile.tags_of(connection, read.select.as_of), read.select.organisation
+    )
     audience = _of_phase(_audience(tags, read.select.segment), read.pilot, phase)
     ids = audience.column("customer_id").to_numpy()
     questions = Questions(

@@ -40,7 +40,8 @@ ELSEWHERE = (
     "backups of the data plane hold rows by surrogate, which stands for nobody, until they expire",
     "backups of the control plane replay the list of the erased before they open",
     "the bank's own files in the landing folder, and batches already handed over, are the bank's to erase",
-    "where the bank's source delivers the customer again, they are somebody new, who has agreed to nothing yet",
+    "a keyed digest of the number in the bank's source stays: a customer who is delivered again is known to have been "
+    "erased, is somebody new, and what they agreed to before counts no more",
     "quarantined rows belong to no known customer; they go by the retention of their table",
     "models hold no customer: they were learnt from tags of many, and keep no list of them",
 )
@@ -141,7 +142,7 @@ def _own_work(connection: Connection, request: RightsRequest, actor: Principal) 
 def _destroy(services: Services, request: RightsRequest, person: Person, actor: Principal) -> None:
     with services.database.transaction() as connection:
         note_erasure(connection, person, request_id=request.request_id, at=services.clock.now())
-        gone = services.vault.destroy(connection, person.ids)
+        gone = services.vault.destroy(connection, person.ids, at=services.clock.now())
         kept: dict[str, int] = {}
         for rows in services.customer_rows:
             erased = rows.erase(connection, person)

@@ -15,6 +15,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import trace
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 
 
 def pause_campaign(services: Services, name: str, actor: Principal, *, comment: str = "") -> Plan | Refusal:
@@ -52,7 +53,10 @@ _LEADS_TO: dict[str, State] = {"pause": "paused", "resume": "rolling_out", "stop
 def _move(services: Services, name: str, what: str, actor: Principal, comment: str) -> Plan | Refusal:
     with services.database.transaction() as connection:
         movable = [wave for wave in waves_of(connection, name) if _can(wave, what)]
-        refusal = refused(actor, _NEEDS[what])
+        reach = {wave.organisation for wave in waves_of(connection, name)}
+        refusal = refused(actor, _NEEDS[what]) or next(
+            (beyond for one in sorted(reach) if (beyond := beyond_reach(connection, actor, one))), None
+        )
         if refusal is None and not movable:
             refusal = cannot_become(newest_plan(connection, name), _LEADS_TO[what])
         if refusal is not None:

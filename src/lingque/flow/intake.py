@@ -23,6 +23,7 @@ from lingque.catalog.yaml_files import Located, read_definitions
 from lingque.core.errors import DefinitionError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.flow.agreeing import not_agreed_on
+from lingque.flow.organising import follow_bank
 from lingque.flow.services import Services
 from lingque.flow.traces import trace, traced
 from lingque.govern.access import refused, user_names
@@ -32,6 +33,7 @@ from lingque.ingest.contracts import IngestReport, Late, Waiting
 from lingque.ingest.files import Delivery
 from lingque.ingest.lateness import late_sources
 from lingque.profile.contracts import SnapshotReport
+from lingque.profile.filling import Progress, nobody_is_told
 
 _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
 
@@ -117,14 +119,21 @@ def incomplete(services: Services) -> list[Waiting]:
 
 
 def ingest(services: Services, actor: Principal) -> Iterator[IngestReport | Refusal]:
-    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays."""
+    """Load what is waiting, one report each as it is done. Raises `SourceError`; what was loaded before it stays.
+
+    What it says of the bank's places and staff is followed; a tree that is none is refused at the end.
+    """
     denied = refused(actor, Action.INGEST)
     if denied is not None:
         yield traced(services, denied, actor, "ingest", "all sources")
         return
     catalog = catalog_of(services)
+    published: set[str] = set()
     for delivery in waiting(services, catalog):
-        yield services.ingest.load(catalog, delivery, actor=actor.user)
+        loaded = services.ingest.load(catalog, delivery, actor=actor.user)
+        published |= set() if loaded.held else {loaded.contract}
+        yield loaded
+    yield from follow_bank(services, catalog, published, actor)
 
 
 def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:
@@ -135,11 +144,11 @@ def run_tags(services: Services, as_of: date, actor: Principal) -> SnapshotRepor
     return report
 
 
-def make_ready(services: Services) -> None:
+def make_ready(services: Services, told: Progress = nobody_is_told) -> None:
     """Bring what answers about one customer at a time up to what is published. Nothing of the erased is put there."""
     with services.database.reading() as connection:
         erased = np.array(erased_parties(connection), np.int64)
-    services.profile.answering.make_ready(without=erased)
+    services.profile.answering.make_ready(without=erased, told=told)
 
 
 def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from lingque.catalog.model import Catalog, ManualTag
 from lingque.core.errors import NotFoundError, SourceError, nearest
-from lingque.core.ids import PartyId
+from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Refusal
 from lingque.flow.customer_files import CustomerFile, cells_of
 from lingque.flow.intake import catalog_of
@@ -20,6 +20,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal, Surrogates
 from lingque.govern.lists import MatchReport, Upload, match
+from lingque.govern.preferences import parties_of
 from lingque.profile.manual import Giving, expiry, give, stored
 
 BY_HAND = "by hand"
@@ -66,8 +67,58 @@ def set_tag(
             raise NotFoundError(
                 f"no customer has that number in {customer.system}", next_step="check the number and the system"
             )
-        changed = _give(services, connection, tag, {parties[1]: value}, upload, actor, act, report, expires_on)
+        counts = _counts(report)
+        changed = _give(services, connection, tag, {parties[1]: value}, BY_HAND, actor, act, counts, expires_on)
     return bool(changed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """Of values for several customers: how many customers it changed anything for; which rows (from 1) name nobody who
+    is known, or a value that the tag cannot have."""
+
+    rows: int
+    changed: int
+    unknown: tuple[int, ...]
+    invalid: tuple[int, ...]
+
+
+def give_tag(
+    services: Services,
+    name: str,
+    values: Sequence[tuple[CustomerId, str | None]],
+    actor: Principal,
+    *,
+    origin: str,
+    expires_on: date | None = None,
+) -> Given | Refusal:
+    """Give customers, by the platform's own numbers, values of a manual tag, or with None take back what was given. Of
+    a customer who stands there twice the last row counts. Raises `NotFoundError` for a tag that is not manual."""
+    denied = refused(actor, Action.ASSIGN_TAGS)
+    if denied is not None:
+        return traced(services, denied, actor, "give_tag", f"tag {name}")
+    tag = _manual(catalog_of(services), name)
+    unknown: list[int] = []
+    invalid: list[int] = []
+    wished: dict[CustomerId, dict[PartyId, str | None]] = {}
+    with services.database.transaction() as connection:
+        for row, (customer, text) in enumerate(values, start=1):
+            try:
+                value = None if text is None else stored(tag.values, text)
+            except ValueError:
+                invalid.append(row)
+                continue
+            parties = parties_of(connection, customer)
+            if not parties:
+                unknown.append(row)
+                continue
+            wished[customer] = dict.fromkeys(parties, value)
+        counts: dict[str, object] = {"rows": len(values), "unknown": len(unknown), "invalid": len(invalid)}
+        changed = sum(
+            bool(_given_to(services, connection, tag, of_one, origin, actor, expires_on)) for of_one in wished.values()
+        )
+        _trace(services, connection, tag, origin, actor, "give_tag", counts | {"changed": changed}, expires_on)
+    return Given(rows=len(values), changed=changed, unknown=tuple(unknown), invalid=tuple(invalid))
 
 
 def import_tag(
@@ -109,8 +160,13 @@ def import_tag(
             invalid=tuple(sorted({*matched.invalid, *(row for row, _ in cells.rows if row not in values)})),
         )
         wished = {party: values[row] for row, party in parties.items()}
-        changed = _give(services, connection, tag, wished, upload, actor, "import_tag", report, expires_on)
+        counts = _counts(report)
+        changed = _give(services, connection, tag, wished, upload.origin, actor, "import_tag", counts, expires_on)
     return dataclasses.replace(report, already=report.matched - changed)
+
+
+def _counts(report: MatchReport) -> dict[str, object]:
+    return {"rows": report.rows, "unknown": len(report.unknown), "invalid": len(report.invalid)}
 
 
 def _give(
@@ -118,32 +174,48 @@ def _give(
     connection: Connection,
     tag: ManualTag,
     values: Mapping[PartyId, str | None],
-    upload: Upload,
+    origin: str,
     actor: Principal,
     act: str,
-    report: MatchReport,
+    counts: dict[str, object],
+    expires_on: date | None,
+) -> int:
+    changed = _given_to(services, connection, tag, values, origin, actor, expires_on)
+    _trace(services, connection, tag, origin, actor, act, counts | {"changed": changed}, expires_on)
+    return changed
+
+
+def _given_to(
+    services: Services,
+    connection: Connection,
+    tag: ManualTag,
+    values: Mapping[PartyId, str | None],
+    origin: str,
+    actor: Principal,
     expires_on: date | None,
 ) -> int:
     now = services.clock.now()
     expires = expiry(tag.values, expires_on, now, services.calendar)
-    changed = give(
-        connection, tag.name, values, Giving(by=actor.user, at=now, origin=upload.origin, expires_at=expires)
-    )
+    return give(connection, tag.name, values, Giving(by=actor.user, at=now, origin=origin, expires_at=expires))
+
+
+def _trace(
+    services: Services,
+    connection: Connection,
+    tag: ManualTag,
+    origin: str,
+    actor: Principal,
+    act: str,
+    counts: dict[str, object],
+    expires_on: date | None,
+) -> None:
     services.audit.record(
         connection,
         actor=actor.user,
         act=act,
         subject=f"tag {tag.name}",
-        detail={
-            "origin": upload.origin,
-            "rows": report.rows,
-            "changed": changed,
-            "unknown": len(report.unknown),
-            "invalid": len(report.invalid),
-            "expires_on": None if expires_on is None else expires_on.isoformat(),
-        },
+        detail={"origin": origin, **counts, "expires_on": None if expires_on is None else expires_on.isoformat()},
     )
-    return changed
 
 
 def _manual(catalog: Catalog, name: str) -> ManualTag:

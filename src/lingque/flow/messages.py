@@ -11,6 +11,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 
 
 def send_messages(
@@ -20,7 +21,9 @@ def send_messages(
     progress: Progress = lambda _done: None,
 ) -> Pumped | Refusal:
     """Pump the outbox once. Raises `ChannelError` where a channel cannot be used; what is queued stays queued."""
-    denied = refused(actor, Action.RUN_CAMPAIGN)
+    with services.database.reading() as connection:
+        # what waits is of every campaign, not of one's own only
+        denied = refused(actor, Action.RUN_CAMPAIGN) or beyond_reach(connection, actor, "")
     if denied is not None:
         return traced(services, denied, actor, "send_messages", "outbox")
     return send_waiting(services, actor, progress=progress)

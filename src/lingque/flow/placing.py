@@ -138,17 +138,25 @@ class Place:
         return [one for one in found if one]
 
     def too_many(self, shown: tuple[str, ...]) -> frozenset[str]:
-        """What may not follow: what is shown already, and what would be one too many of its kind."""
+        """What may not follow: what is shown, what that excludes, and what would be one too many of its kind."""
+        if not shown:
+            return frozenset()
+        everything = {offer.name: offer.definition for offer in (*self._offers, *self.open)}
+        closed = {other for name in shown for other in everything[name].excludes}
+        closed |= {name for name, one in everything.items() if not set(shown).isdisjoint(one.excludes)}
+        return frozenset(shown) | closed | self._full(shown)
+
+    def _full(self, shown: tuple[str, ...]) -> set[str]:
         diversity = self.placement.definition.diversity
-        if diversity is None or not shown:
-            return frozenset(shown)
+        if diversity is None:
+            return set()
         kind_of = {offer.name: getattr(offer.definition, diversity.by) for offer in (*self._offers, *self.open)}
         counts: dict[str | None, int] = {}
         for name in shown:
             counts[kind_of[name]] = counts.get(kind_of[name], 0) + 1
         # without a topic an offer is like no other
         full = {kind for kind, count in counts.items() if kind is not None and count >= diversity.at_most}
-        return frozenset(shown) | {name for name, kind in kind_of.items() if kind in full}
+        return {name for name, kind in kind_of.items() if kind in full}
 
     @cached_property
     def _offers(self) -> tuple[Offer, ...]:

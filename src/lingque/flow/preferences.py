@@ -17,8 +17,9 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.flow.grounds import tags_under
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
-from lingque.govern.contracts import ConsentEntry, DecisionRefusal, TagRefusal
+from lingque.govern.contracts import ConsentEntry
 from lingque.govern.preferences import Preferences, parties_of, preferences_of, said_by
+from lingque.govern.statements import DecisionRefusal, TagRefusal
 
 CHANNELS = ("email", "sms", "rm_call")
 ASKED_ALWAYS = tuple(

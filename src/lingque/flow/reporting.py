@@ -25,6 +25,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.ingest.lateness import loaded_days
 from lingque.measure.contracts import Effect, Evaluation, Phase
 from lingque.measure.evaluation import evaluate
@@ -108,6 +109,10 @@ def evaluate_campaign(
     report = report_campaign(services, name, actor, wave=wave)
     if isinstance(report, Refusal):
         return report
+    with services.database.reading() as connection:
+        beyond = beyond_reach(connection, actor, report.plan.organisation)
+    if beyond is not None:
+        return traced(services, beyond, actor, "evaluate_campaign", name)
     effect = report.evaluation.effect
     refusal = effect if isinstance(effect, Refusal) else cannot_become(report.plan, "evaluated")
     if refusal is not None:
@@ -144,7 +149,7 @@ def _evaluation(
         day = services.calendar.day_of(horizon)
         detail = f"'{proof.outcome}' is known from {day} on, not before"
         return _not_yet(detail)
-    missing = _not_delivered(services, catalog, outcomes, proof.as_of)
+    missing = not_delivered(services, catalog, outcomes, proof.as_of)
     if missing:
         return _not_yet(f"'{proof.outcome}' needs files that were not loaded yet: {missing}")
     tables = [services.profile.labels(catalog, tag, proof.as_of, known_by=known) for tag in outcomes]
@@ -166,7 +171,7 @@ def _not_yet(detail: str) -> Evaluation:
     return Evaluation(effect=early, further={}, profit=None, parts=(), refusals={})
 
 
-def _not_delivered(services: Services, catalog: Catalog, outcomes: Sequence[Tag], as_of: date) -> str:
+def not_delivered(services: Services, catalog: Catalog, outcomes: Sequence[Tag], as_of: date) -> str:
     """What an outcome stands on and was not loaded up to its last day: that nothing was seen does not mean none."""
     needed = needed_until(catalog, outcomes, as_of)
     fills = {source.contract: name for name, source in catalog.sources.items()}

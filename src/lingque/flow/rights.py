@@ -15,7 +15,7 @@ from lingque.flow.services import Services
 from lingque.flow.traces import trace_request, traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
-from lingque.govern.rights.people import customers_of, person_of
+from lingque.govern.rights.people import Returned, customers_of, person_of, returned_people
 from lingque.govern.rights.requests import (
     RequestKind,
     RequestState,
@@ -139,6 +139,15 @@ def carry_out_correction(
         trace_request(services, connection, actor, "correct_customer", request, {"kinds": sorted(values)})
         outcome = {"corrected": sorted(values), "also": "correct it in the bank's source system"}
         return close(connection, request, RequestState.DONE, outcome=outcome, by=actor.user, at=services.clock.now())
+
+
+def returned_customers(services: Services, actor: Principal) -> list[Returned] | Refusal:
+    """Who was erased and has been delivered again by a source: to be erased there, or to be asked anew."""
+    denied = refused(actor, Action.HANDLE_CUSTOMER_REQUESTS)
+    if denied is not None:
+        return traced(services, denied, actor, "read_returned", "customers")
+    with services.database.reading() as connection:
+        return returned_people(connection)
 
 
 def close_answered(services: Services, request_id: int, actor: Principal) -> RightsRequest | Refusal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import BusyError
 from lingque.core.ids import CustomerId, run_id
 from lingque.core.reasons import Reason, Refusal
+from lingque.decide.allocation.prices import publish_prices
 from lingque.decide.contracts import DECISION_ORDER, DECISION_TABLE, Phase, PlannedContact, limits_of
 from lingque.decide.log import log_of
 from lingque.decide.pressure.caps import Now
@@ -38,6 +38,7 @@ from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.approvals import not_approved
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.tables import Slice
 
@@ -57,7 +58,7 @@ def run_campaign(
     catalog = catalog_of(services)
     with services.database.reading() as connection:
         plan = newest_plan(connection, name)
-        refusal = _cannot_run(services, connection, catalog, plan)
+        refusal = beyond_reach(connection, actor, plan.organisation) or _cannot_run(services, connection, catalog, plan)
         phase = _next_phase(connection, plan)
     if refusal is not None:
         return traced(services, refusal, actor, "run_campaign", name)
@@ -118,34 +119,37 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
         Contact(wave_id=m.wave_id, customer_id=m.customer_id, offer=m.offer, step=m.step, channel=m.channel)
         for m in outgoing
     ]
-    finished = Run(
-        run_id=run,
-        kind="decide",
-        subject=plan.digest,
-        finished_at=now,
-        summary={
-            "phase": phase,
-            "contacts": len(contacts),
-            "held_out": int(np.count_nonzero(decided.decisions.held_out)),
-            "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
-        },
-    )
+    told = {
+        "phase": phase,
+        "contacts": len(contacts),
+        "held_out": int(np.count_nonzero(decided.decisions.held_out)),
+        "waterfall": [(step.value, count) for step, count in decided.decisions.waterfall()],
+    }
+    # what a replay needs besides the rows of the log
     beside = {"campaign": plan.campaign, "wave": plan.wave_id, "record": record_of(decided.decisions)}
+    finished = Run(run_id=run, kind="decide", subject=plan.digest, finished_at=now, summary=told | beside)
     with services.database.transaction() as connection:
-        finish_run(
-            connection, replace(finished, summary=finished.summary | beside), published={DECISION_TABLE: version}
-        )
+        finish_run(connection, finished, published={DECISION_TABLE: version})
         write_contacts(connection, contacts, at=now)
         _reserve(services, connection, catalog, plan, outgoing, now)
         enqueue(connection, outgoing, clock=services.clock)
+        _publish_prices(connection, plan, decided, now)
         advance(connection, plan, _BEGINS[phase], by=actor.user, at=now)
         services.audit.record(
             connection,
             actor=actor.user,
             act="run_campaign",
             subject=plan.campaign,
-            detail={"digest": plan.digest, "run_id": run, **finished.summary},
+            detail={"digest": plan.digest, "run_id": run, **told},
         )
+
+
+def _publish_prices(connection: Connection, plan: Plan, decided: Decided, now: Instant) -> None:
+    """What the last unit of each limit was worth, for those who decide on the campaign's offers until the next wave."""
+    certificate = decided.decisions.certificate
+    if certificate is not None and certificate.limits:
+        rows = {limit.name: limit.price for limit in certificate.limits}
+        publish_prices(connection, plan.campaign, rows=rows, source=plan.digest, at=now)
 
 
 def _reserve(

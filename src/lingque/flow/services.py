@@ -11,6 +11,7 @@ from lingque.core.registries import DataClass
 from lingque.decide.question import Policy
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
+from lingque.govern.consent_imports import ConsentImports
 from lingque.govern.contracts import Addresses, AuditTrail, CustomerRows, Homes, Permits
 from lingque.govern.lists import CustomerLists
 from lingque.govern.opt_out import OptOutLinks
@@ -56,6 +57,14 @@ class RightsTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Places:
+    """Which contracts name the bank's places and its staff; empty: none does."""
+
+    organisations: str
+    staff: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The stages of one workspace, ready to use."""
 
@@ -72,7 +81,9 @@ class Services:
     opt_outs: OptOutLinks
     preference_links: PreferenceLinks
     homes: Homes
+    places: Places
     register: Register
+    consent_imports: ConsentImports
     passwords: Passwords
     thresholds: Thresholds
     audit: AuditTrail
@@ -91,4 +102,5 @@ class Services:
     rights: RightsTerms
     expiring: tuple[ExpiringTable, ...]
     retention: Mapping[str, int]
+    snapshots_kept: frozenset[str]
     policies: tuple[Policy, ...]

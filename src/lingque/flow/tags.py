@@ -30,7 +30,7 @@ def backfill_tags(services: Services, first: date, last: date, actor: Principal)
 
 
 def newest_snapshot(services: Services) -> SnapshotReport | None:
-    """The snapshot of the latest day there is one of."""
+    """What was noted of the snapshot of the latest day there is one of."""
     with services.database.reading() as connection:
         days = subjects_of(connection, kind=SNAPSHOT_RUN, beginning="")
-        return services.profile.find_snapshot(connection, date.fromisoformat(days[-1])) if days else None
+        return services.profile.recorded(connection, date.fromisoformat(days[-1])) if days else None

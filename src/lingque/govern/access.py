@@ -12,7 +12,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import ConflictError, NotFoundError, nearest
 from lingque.core.reasons import Reason, Refusal
 from lingque.govern.contracts import WHOLE_BANK, Action, Principal, Role, Scope, ScopeKind
-from lingque.govern.tables import users
+from lingque.govern.tables import staff_places, users
 
 _BANK = frozenset({ScopeKind.BANK})
 _PLACE = frozenset({ScopeKind.BANK, ScopeKind.ORGANISATION})
@@ -32,6 +32,9 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.READ_DEFINITIONS: _BANK,
     },
     Role.BRANCH_MANAGER: {
+        Action.PLAN_CAMPAIGN: _BRANCH,
+        Action.RUN_CAMPAIGN: _BRANCH,
+        Action.HALT_CAMPAIGN: _BRANCH,
         Action.READ_CAMPAIGN: _BRANCH,
         Action.READ_CUSTOMER: _BRANCH,
         Action.REVEAL_IDENTIFIER: _BRANCH,
@@ -44,10 +47,12 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.RECORD_CONSENT: _OWN,
     },
     Role.COMPLIANCE_OFFICER: {
-        Action.APPROVE_CAMPAIGN: _BANK,
+        Action.APPROVE_CAMPAIGN: _PLACE,
         Action.APPROVE_DEFINITIONS: _BANK,
+        Action.APPROVE_CONSENTS: _BANK,
+        Action.APPROVE_REVEALS: _BANK,
         Action.DELEGATE: _BANK,
-        Action.HALT_CAMPAIGN: _BANK,
+        Action.HALT_CAMPAIGN: _PLACE,
         Action.READ_CAMPAIGN: _PLACE,
         Action.MANAGE_EXCLUSION_LISTS: _BANK,
         Action.SEE_COMPLIANCE_REASONS: _PLACE,
@@ -61,8 +66,8 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.READ_DEFINITIONS: _BANK,
     },
     Role.CONSUMER_PROTECTION_REVIEWER: {
-        Action.REVIEW_CAMPAIGN: _BANK,
-        Action.READ_CAMPAIGN: _BANK,
+        Action.REVIEW_CAMPAIGN: _PLACE,
+        Action.READ_CAMPAIGN: _PLACE,
         Action.DELEGATE: _BANK,
         Action.READ_DEFINITIONS: _BANK,
     },
@@ -162,7 +167,18 @@ def principal_of(connection: Connection, user: str) -> Principal:
     known = find_user(connection, user)
     if known.disabled_at is not None:
         raise NotFoundError(f"user '{user}' is disabled", next_step="act as somebody else, or have the user enabled")
-    return Principal(user=user, person=known.user.person, roles=known.user.roles, scope=known.user.scope)
+    return Principal(
+        user=user, person=known.user.person, roles=known.user.roles, scope=_followed(connection, known.user)
+    )
+
+
+def _followed(connection: Connection, user: User) -> Scope:
+    """An organisation that is not named is the one in which the bank's files say that the person works; nobody's
+    customers are within reach of who works nowhere (any more)."""
+    if user.scope.kind is not ScopeKind.ORGANISATION or user.scope.of:
+        return user.scope
+    place = select(staff_places.c.org_code).where(staff_places.c.staff_no == user.person)
+    return Scope(kind=ScopeKind.ORGANISATION, of=connection.execute(place).scalar_one_or_none() or "")
 
 
 def person_of(connection: Connection, user: str) -> str:
@@ -195,8 +211,10 @@ def _unfit(connection: Connection, user: User) -> Refusal | None:
         if user.scope.kind not in kinds:
             able = ", ".join(sorted(kinds))
             return _does_not_fit(f"{role.value} is held with scope {able}, not '{user.scope.kind.value}'")
-    if (user.scope.kind is ScopeKind.BANK) == bool(user.scope.of):
-        return _does_not_fit("scope 'bank' is of nothing else, 'organisation' and 'own' of a code or a staff number")
+    if (user.scope.kind is ScopeKind.BANK and user.scope.of) or (
+        user.scope.kind is ScopeKind.OWN and not user.scope.of
+    ):
+        return _does_not_fit("scope 'bank' is of nothing else, and 'own' of a staff number")
     held = set(user.roles) | _roles_of_other_accounts(connection, user)
     administers = held & ADMINISTRATORS
     if len(administers) > 1 or (administers and held - ADMINISTRATORS):

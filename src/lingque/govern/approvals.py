@@ -12,6 +12,7 @@ from lingque.core.clock import Instant
 from lingque.core.reasons import Reason, Refusal
 from lingque.govern.access import person_of, principal_of, refused
 from lingque.govern.contracts import Action, Principal
+from lingque.govern.scopes import beyond_reach
 from lingque.govern.tables import approvals, delegations
 
 LONGEST_DELEGATION = 93 * 86_400 * 1_000_000
@@ -20,13 +21,15 @@ LONGEST_DELEGATION = 93 * 86_400 * 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """What is put before an approver, by whom, who else answers for it, and what the approver must be allowed to do."""
+    """What is put before an approver, by whom, who else answers for it, and what the approver must be allowed to do:
+    of an `organisation` with whom, of none with the whole bank's customers."""
 
     kind: str
     action: Action
     subject: str
     digest: str
     authors: tuple[str, ...]
+    organisation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def decide_approval(
     may decide no more than either of the two.
     """
     deciding = approver if not on_behalf_of else principal_of(connection, on_behalf_of)
-    refusal = refused(deciding, submission.action)
+    refusal = refused(deciding, submission.action) or beyond_reach(connection, deciding, submission.organisation)
     if refusal is None and on_behalf_of:
         refusal = _not_delegated(connection, deciding, approver, submission.action, at)
     if refusal is not None:

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select
 
-from lingque.core.clock import Clock
+from lingque.core.clock import Clock, Instant
 from lingque.govern.contracts import AuditEntry
-from lingque.govern.tables import audit
+from lingque.govern.tables import audit, audit_blocks
+
+MOST_LISTED = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """An entry as it stands in the trail; one that is not `sealed` is not protected yet."""
+
+    number: int
+    at: Instant
+    actor: str
+    act: str
+    subject: str
+    detail: Mapping[str, Any]
+    sealed: bool
+
+
+def entries_after(connection: Connection, number: int, *, most: int) -> list[Recorded]:
+    """At most so many entries (and at most `MOST_LISTED`) after that one, in order."""
+    sealed_to = connection.execute(select(func.coalesce(func.max(audit_blocks.c.last_id), 0))).scalar_one()
+    rows = select(audit).where(audit.c.audit_id > number).order_by(audit.c.audit_id).limit(min(most, MOST_LISTED))
+    return [
+        Recorded(
+            number=row.audit_id,
+            at=Instant(row.at),
+            actor=row.actor,
+            act=row.act,
+            subject=row.subject,
+            detail=row.detail,
+            sealed=row.audit_id <= sealed_to,
+        )
+        for row in connection.execute(rows)
+    ]
 
 
 class Audit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date
 from enum import StrEnum
@@ -72,6 +72,8 @@ class Action(StrEnum):
     APPROVE_DEFINITIONS = "approve_definitions"
     DELEGATE = "delegate"
     ASSIGN_TAGS = "assign_tags"
+    APPROVE_CONSENTS = "approve_consents"
+    APPROVE_REVEALS = "approve_reveals"
     COUNT_SEGMENTS = "count_segments"
     READ_DEFINITIONS = "read_definitions"
     ASK_DECISION = "ask_decision"
@@ -87,7 +89,7 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """`of` is the organisation's code, or the staff number of whoever has customers of their own."""
+    """`of` is the organisation's code (empty: where the person works), or the staff number of who has customers."""
 
     kind: ScopeKind = ScopeKind.BANK
     of: str = ""
@@ -119,6 +121,10 @@ class Homes(Protocol):
 
     def home_of(self, connection: Connection, customer_id: CustomerId) -> Home: ...
 
+    def in_branches(self, snapshot: Any, branches: Collection[str]) -> Flags:
+        """Of a snapshot of tags (an Arrow table), who belongs to one of these branches: a flag per row."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -147,43 +153,6 @@ class ConsentEntry:
     origin: str
     expires_at: Instant | None = None
     by_guardian: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionRefusal:
-    """A customer refuses to be decided on by a machine (PIPL art. 24, GDPR art. 22), or takes that back.
-
-    Such a customer is not left out: what is proposed without looking at them remains.
-    """
-
-    party_id: PartyId
-    refused: bool
-    acted_at: Instant
-    wording_version: str
-    evidence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagRefusal:
-    """A customer deletes a tag: nothing that is built on it may be used on them. Or allows it again."""
-
-    party_id: PartyId
-    tag: str
-    refused: bool
-    acted_at: Instant
-    evidence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LegalBasis:
-    """On what else than separate consent a purpose may use these classes of data, as compliance recorded it."""
-
-    purpose: Purpose
-    data_classes: DataClass
-    article: str
-    document: str
-    begins_at: Instant
-    ends_at: Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,13 +264,14 @@ class Permits(Protocol):
 
 
 class Addresses(Protocol):
-    """Lets one address out of the vault, for one send; and for a contact made by people the customer's name."""
+    """Lets an address out of the vault per permit, for one send; and for a contact made by people the customer's name.
+    Answers stand in the order of the permits."""
 
     def reachable(self, connection: Connection, customer_ids: Int64s, *, channel: str) -> Flags: ...
 
-    def release(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+    def release_all(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]: ...
 
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal: ...
+    def release_names(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]: ...
 
 
 class Surrogates(Protocol):

@@ -14,7 +14,7 @@ from lingque.govern.ciphers import Lock, Suite
 from lingque.govern.key_store import KeyStore, Wrapped
 from lingque.govern.tables import vault_secrets, vault_wrapping_keys
 
-SECRETS = ("audit seal", "blind index", "customer links", "notes", "row keys")
+SECRETS = ("audit seal", "blind index", "customer links", "notes", "row keys", "tombstones")
 """One for each use: what one of them lets out says nothing about the others."""
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, select, update
 
 from lingque.core.clock import Instant
+from lingque.core.errors import BusyError
 from lingque.core.reasons import Reason, Refusal
-from lingque.govern.access import find_user
+from lingque.govern.access import find_user, principal_of
 from lingque.govern.contracts import Principal
 from lingque.govern.tables import users
 from lingque.store.database import Database
@@ -20,6 +24,8 @@ LONGEST = 128
 """Longer ones cost time to hash and keep nobody out."""
 TRIES = 5
 """So many failures are free; each further one doubles the time until the next try."""
+LONGEST_WAIT_SECONDS = 2
+"""For a free place; a look takes a tenth of a second."""
 FIRST_DELAY = 60 * 1_000_000
 LONGEST_DELAY = 24 * 3_600 * 1_000_000
 
@@ -27,10 +33,11 @@ _KINDS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 
 
 class Passwords:
-    """Made by `bootstrap`. `memory_kib` is what one guess costs."""
+    """Made by `bootstrap`. `memory_kib` is what one guess costs, `at_once` how many are looked at at the same time."""
 
-    def __init__(self, database: Database, *, memory_kib: int = 65_536) -> None:
+    def __init__(self, database: Database, *, memory_kib: int = 65_536, at_once: int = 4) -> None:
         self._database = database
+        self._slots = BoundedSemaphore(at_once)
         self._hasher = PasswordHasher(memory_cost=memory_kib)
         # who does not exist takes as long to be refused as who does
         self._nobody = self._hasher.hash("nobody")
@@ -50,13 +57,15 @@ class Passwords:
         return None
 
     def check(self, user: str, password: str, *, at: Instant) -> Principal | Refusal:
-        """Who it is; or that it failed, never why: a wrong name, a wrong password and a lock read alike.
+        """Who it is; or that it failed, never why: a wrong name, a wrong password and a lock read alike, and take one
+        look at a hash each. `BusyError` where so many are being looked at that the memory for one more is not there.
 
         The try is counted before it is looked at, so that many at once are not cheaper than one after the other; and
         the look holds no transaction, for it takes a tenth of a second.
         """
-        hashed = self._try(user, at)
-        right = self._matches(hashed or self._nobody, password)
+        with self._slot():
+            hashed = self._try(user, at)
+            right = self._matches(hashed or self._nobody, password)
         if hashed is None or not right:
             return Refusal(reason=Reason.SIGN_IN_FAILED, detail="user and password do not go together, or must wait")
         with self._database.transaction() as connection:
@@ -64,8 +73,16 @@ class Passwords:
             if self._hasher.check_needs_rehash(hashed):
                 changed["password_hash"] = self._hasher.hash(password)
             connection.execute(update(users).where(users.c.user_name == user).values(**changed))
-            known = find_user(connection, user).user
-        return Principal(user=known.name, person=known.person, roles=known.roles, scope=known.scope)
+            return principal_of(connection, user)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if not self._slots.acquire(timeout=LONGEST_WAIT_SECONDS):
+            raise BusyError("too many passwords are being looked at", next_step="try again in a few seconds")
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def _try(self, user: str, at: Instant) -> str | None:
         """The hash to compare with; None where there is none, the user is disabled, or has to wait."""

@@ -16,7 +16,8 @@ from lingque.core.clock import Clock
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass
 from lingque.govern.consent import CONSENT_ALWAYS
-from lingque.govern.contracts import ConsentEntry, DecisionRefusal, LegalBasis, Subject, TagRefusal
+from lingque.govern.contracts import ConsentEntry, Subject
+from lingque.govern.statements import DecisionRefusal, LegalBasis, TagRefusal
 from lingque.govern.tables import (
     automated_refusals,
     consents,
@@ -24,6 +25,7 @@ from lingque.govern.tables import (
     refused_tags,
     register_changes,
     register_version,
+    returned_parties,
     subjects,
 )
 from lingque.store.chunks import chunks
@@ -59,8 +61,11 @@ class Register:
         touch(connection, touched)
 
     def record_consents(self, connection: Connection, entries: Iterable[ConsentEntry]) -> int:
-        """Append statements and return how many were new; one already recorded (`origin`) is left as it is."""
-        listed = list({entry.origin: entry for entry in entries}.values())
+        """Append statements and return how many were new; one already recorded (`origin`) is left as it is.
+
+        Of who was erased and came back, what they had said before they were erased is not taken.
+        """
+        listed = _said_since(connection, list({entry.origin: entry for entry in entries}.values()))
         known: set[str] = set()
         for part in chunks([entry.origin for entry in listed]):
             known |= set(connection.execute(select(consents.c.origin).where(consents.c.origin.in_(part))).scalars())
@@ -142,6 +147,14 @@ class Register:
             "origin": entry.origin,
             "recorded_at": self._clock.now(),
         }
+
+
+def _said_since(connection: Connection, entries: list[ConsentEntry]) -> list[ConsentEntry]:
+    erased: dict[int, int] = {}
+    for part in chunks(sorted({int(entry.party_id) for entry in entries})):
+        known = select(returned_parties).where(returned_parties.c.party_id.in_(part))
+        erased.update((row.party_id, row.erased_at) for row in connection.execute(known))
+    return [one for one in entries if one.party_id not in erased or one.acted_at > erased[one.party_id]]
 
 
 def touch(connection: Connection, customers: Collection[int] | None) -> None:

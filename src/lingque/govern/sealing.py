@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, cast, func, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
 from lingque.core.clock import Clock
@@ -64,18 +64,27 @@ class AuditSealer:
         self._algorithm = _ALGORITHMS[keyring.suite.digest]
         self._clock = clock
 
-    def seal(self) -> Sealed:
-        """Seal everything that is committed. `BusyError` where a writer does not come to its end on PostgreSQL."""
+    def seal(self, *, most_blocks: int | None = None) -> Sealed:
+        """Seal everything that is committed, or so many blocks of it; the newest block.
+
+        `BusyError` where a writer does not come to its end on PostgreSQL, or somebody else is sealing.
+        """
         with self._database.transaction() as connection:
             up_to = self._settled(connection)
+        made = 0
         while True:
-            with self._database.transaction() as connection:
-                # two sealers: the second finds the block there and its transaction comes to nothing
-                last = self._last(connection)
-                texts = self._texts(connection, last.last_id, up_to, BLOCK_ENTRIES)
-                if not texts:
-                    return Sealed(block=last.block, entries=last.entries, digest=last.digest)
-                self._append(connection, last, texts)
+            try:
+                with self._database.transaction() as connection:
+                    last = self._last(connection)
+                    wanted = 0 if made == most_blocks else BLOCK_ENTRIES
+                    texts = self._texts(connection, last.last_id, up_to, wanted)
+                    if not texts:
+                        return Sealed(block=last.block, entries=last.entries, digest=last.digest)
+                    self._append(connection, last, texts)
+            except IntegrityError as error:
+                # two sealers on PostgreSQL: the second finds the block there and its transaction comes to nothing
+                raise BusyError("somebody else is sealing the audit trail", next_step="seal again later") from error
+            made += 1
 
     def verify(self, *, noted: tuple[int, bytes] | None = None) -> Verdict:
         """Check every block and every entry in them; `noted` is a block's number and digest from elsewhere."""

@@ -61,7 +61,17 @@ organisations = Table(
     Column("code", String(64), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("level", String(16), nullable=False),
+    # of one that was merged: the place it was merged into
     Column("parent_code", String(64), nullable=False),
+    # no longer in the bank's file; kept where it hung, for customers and scopes that still name it
+    Column("closed", Boolean, nullable=False, server_default=false()),
+)
+
+staff_places = Table(
+    "staff_places",
+    METADATA,
+    Column("staff_no", String(64), primary_key=True),
+    Column("org_code", String(64), nullable=False),
 )
 
 delegations = Table(
@@ -101,6 +111,60 @@ consents = Table(
     Column("origin", String(128), nullable=False, unique=True),
     Column("recorded_at", InstantColumn, nullable=False),
     Index("ix_consents_of_party", "party_id", "purpose", "channel"),
+)
+
+consent_imports = Table(
+    "consent_imports",
+    METADATA,
+    Column("import_id", SerialKey, primary_key=True),
+    Column("subject", String(128), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("statements", Integer, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("submitted_by", String(64), nullable=False),
+    Column("submitted_at", InstantColumn, nullable=False),
+    Column("decided_at", InstantColumn, nullable=True),
+    Column("recorded", Integer, nullable=True),
+)
+
+# statements that give consent and wait for a second person; they count for nothing, and go when it is decided
+staged_consents = Table(
+    "staged_consents",
+    METADATA,
+    Column("import_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("party_id", BigInteger, nullable=False, index=True),
+    Column("purpose", SmallInteger, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("data_classes", Integer, nullable=False),
+    Column("by_guardian", Boolean, nullable=False),
+    Column("acted_at", InstantColumn, nullable=False),
+    Column("expires_at", InstantColumn, nullable=True),
+    Column("wording_version", String(64), nullable=False),
+    Column("evidence", String(200), nullable=False),
+    Column("origin", String(128), nullable=False, index=True),
+)
+
+reveal_batches = Table(
+    "reveal_batches",
+    METADATA,
+    Column("batch_id", SerialKey, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("purpose", SmallInteger, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("customers", Integer, nullable=False),
+    Column("requested_by", String(64), nullable=False),
+    Column("requested_at", InstantColumn, nullable=False),
+    Column("expires_at", InstantColumn, nullable=False),
+)
+
+# what was asked for and approved: evidence, so it stays, by surrogates, when a customer is erased
+reveal_members = Table(
+    "reveal_members",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False, index=True),
 )
 
 automated_refusals = Table(
@@ -278,4 +342,21 @@ vault_identifiers = Table(
     Column("kind", String(16), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("value_index", LargeBinary(32), nullable=True, index=True),
+)
+
+# an erased party's key of its source, by an HMAC of its blind index under a secret of their own; for whom it stood is
+# not kept
+vault_tombstones = Table(
+    "vault_tombstones",
+    METADATA,
+    Column("key_index", LargeBinary(32), primary_key=True),
+    Column("erased_at", InstantColumn, nullable=False),
+)
+
+returned_parties = Table(
+    "returned_parties",
+    METADATA,
+    # new surrogates that a source delivered under the key of somebody who was erased
+    Column("party_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("erased_at", InstantColumn, nullable=False),
 )

@@ -7,11 +7,12 @@ secret of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
+from lingque.core.clock import Instant
 from lingque.core.errors import VaultError
 from lingque.core.hashing import Int64s
 from lingque.core.ids import PartyId, new_surrogate
@@ -19,7 +20,14 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.govern.ciphers import Lock, seal, unseal
 from lingque.govern.contracts import AuditEntry, AuditTrail, Flags, Permit
 from lingque.govern.keyring import Keyring
-from lingque.govern.tables import subjects, vault_identifiers, vault_keys, vault_surrogates
+from lingque.govern.tables import (
+    returned_parties,
+    subjects,
+    vault_identifiers,
+    vault_keys,
+    vault_surrogates,
+    vault_tombstones,
+)
 from lingque.store.chunks import chunks
 
 ADDRESS_OF_CHANNEL = {"email": "email", "sms": "phone", "rm_call": "phone"}
@@ -57,6 +65,7 @@ class Vault:
                     insert(vault_surrogates),
                     [{"namespace": namespace, "key_index": blind, "surrogate": made} for blind, _, made in new],
                 )
+                self._note_returned(connection, namespace, {blind: made for blind, _, made in new})
             found.update((key, made) for _, key, made in new)
         return found
 
@@ -127,25 +136,22 @@ class Vault:
         having = np.fromiter(rows.scalars(), dtype=np.int64)
         return np.isin(customer_ids, having)
 
-    def release(self, connection: Connection, permit: Permit) -> str | Refusal:
-        """The one address that the permitted send needs. Leaves a trace in the caller's transaction."""
-        return self.release_all(connection, [permit])[0]
-
     def release_all(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
-        """The address of each permitted send, in order, with a trace of each; as `release` for many at once."""
+        """The one address that each permitted send needs, in order. Each leaves a trace in the caller's transaction."""
         return self._open(connection, permits, None, act="release_address")
 
-    def release_name(self, connection: Connection, permit: Permit) -> str | Refusal:
-        """The customer's name, for a contact that a person makes. Leaves a trace likewise.
+    def release_names(self, connection: Connection, permits: Sequence[Permit]) -> list[str | Refusal]:
+        """The customers' names, for contacts that a person makes. Each leaves a trace likewise.
 
         Raises `VaultError` for a channel that needs no name.
         """
-        if permit.ask.channel not in NAMED_CHANNELS:
-            raise VaultError(
-                f"a name was asked for on channel {permit.ask.channel}",
-                next_step=f"names are released only to {', '.join(sorted(NAMED_CHANNELS))}",
-            )
-        return self._open(connection, [permit], "name", act="release_name")[0]
+        for permit in permits:
+            if permit.ask.channel not in NAMED_CHANNELS:
+                raise VaultError(
+                    f"a name was asked for on channel {permit.ask.channel}",
+                    next_step=f"names are released only to {', '.join(sorted(NAMED_CHANNELS))}",
+                )
+        return self._open(connection, permits, "name", act="release_name")
 
     def disclose(self, connection: Connection, parties: Sequence[PartyId]) -> dict[PartyId, dict[str, str]]:
         """Everything that is kept under these parties, by kind: for the customer's own copy. The caller records why."""
@@ -161,10 +167,15 @@ class Vault:
             opened.setdefault(PartyId(row.party_id), {})[row.kind] = value
         return opened
 
-    def destroy(self, connection: Connection, parties: Iterable[int]) -> dict[str, int]:
-        """Crypto-shredding: data keys, what they sealed, and which source's key a party was. Rows gone, per table."""
+    def destroy(self, connection: Connection, parties: Iterable[int], *, at: Instant) -> dict[str, int]:
+        """Crypto-shredding: data keys, what they sealed, and which source's key a party was. Rows gone, per table.
+
+        Of the source's key a tombstone stays: a digest of its blind index under a secret of its own, by which it is
+        known when the source delivers it again, and by which nobody can be found.
+        """
         gone = {"vault_keys": 0, "vault_identifiers": 0}
         listed = sorted(parties)
+        self._bury(connection, listed, at)
         for part in chunks(listed):
             for table in (vault_identifiers, vault_keys):
                 gone[table.name] += connection.execute(delete(table).where(table.c.party_id.in_(part))).rowcount
@@ -177,6 +188,40 @@ class Vault:
             found = delete(vault_surrogates).where(vault_surrogates.c.surrogate.in_(part))
             gone += connection.execute(found).rowcount
         return gone
+
+    def _bury(self, connection: Connection, parties: Sequence[int], at: Instant) -> None:
+        for part in chunks(parties):
+            rows = connection.execute(
+                select(vault_surrogates.c.namespace, vault_surrogates.c.key_index).where(
+                    vault_surrogates.c.surrogate.in_(part)
+                )
+            ).all()
+            tombs = [self._tomb(namespace, blind) for namespace, blind in rows]
+            connection.execute(delete(vault_tombstones).where(vault_tombstones.c.key_index.in_(tombs)))
+            if tombs:
+                connection.execute(insert(vault_tombstones), [{"key_index": one, "erased_at": at} for one in tombs])
+            connection.execute(delete(returned_parties).where(returned_parties.c.party_id.in_(part)))
+
+    def _note_returned(self, connection: Connection, namespace: str, minted: Mapping[bytes, int]) -> None:
+        """Which of the new surrogates stand for the key of somebody who was erased; each is told in the trail."""
+        if connection.execute(select(vault_tombstones.c.key_index).limit(1)).first() is None:
+            return
+        tombs = {self._tomb(namespace, blind): made for blind, made in minted.items()}
+        returned: dict[int, int] = {}
+        for part in chunks(list(tombs)):
+            known = select(vault_tombstones).where(vault_tombstones.c.key_index.in_(part))
+            returned.update((tombs[row.key_index], row.erased_at) for row in connection.execute(known))
+        if returned:
+            rows = [{"party_id": party, "erased_at": erased} for party, erased in returned.items()]
+            connection.execute(insert(returned_parties), rows)
+        entries = [
+            AuditEntry(actor="lingque", act="erased_customer_delivered_again", subject=f"party {party}", detail={})
+            for party in returned
+        ]
+        self._audit.record_all(connection, entries)
+
+    def _tomb(self, namespace: str, blind: bytes) -> bytes:
+        return self._suite.mac(self._keyring.secret("tombstones"), namespace.encode() + b"\x1e" + blind)
 
     def _open(
         self, connection: Connection, permits: Sequence[Permit], kind: str | None, *, act: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
 
 from lingque.catalog.definitions import DataContract
 from lingque.core.clock import BusinessCalendar, Instant
@@ -12,6 +15,15 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.govern.contracts import ConsentEntry, ListEntry, Subject
 from lingque.ingest.files import Delivery
 from lingque.ingest.load import Load
+
+
+class ImportsConsents(Protocol):
+    """Takes what a delivery says about consents; where the bank has it so, what gives consent waits for an approval."""
+
+    def import_consents(
+        self, connection: Connection, entries: Iterable[ConsentEntry], *, subject: str, by: str
+    ) -> None: ...
+
 
 Identifier = tuple[PartyId, str, str | None]
 """Whose, of which kind, and the value to be sealed."""

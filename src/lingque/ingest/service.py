@@ -43,7 +43,7 @@ from lingque.ingest.quality import (
     was_judged_last,
 )
 from lingque.ingest.quarantine import Notes, keep_bad_rows, reopen
-from lingque.ingest.registers import consents_of, members_of, parties_of
+from lingque.ingest.registers import ImportsConsents, consents_of, members_of, parties_of
 from lingque.ingest.versions import HISTORY, Versions
 from lingque.store.database import Database
 from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
@@ -75,6 +75,7 @@ class Ingest:
         surrogates: Surrogates,
         identifiers: Identifiers,
         register: ConsentRegister,
+        consents: ImportsConsents,
         lists: ListRegister,
         audit: AuditTrail,
         clock: Clock,
@@ -88,6 +89,7 @@ class Ingest:
         self._surrogates = surrogates
         self._identifiers = identifiers
         self._register = register
+        self._consents = consents
         self._lists = lists
         self._audit = audit
         self._clock = clock
@@ -294,7 +296,7 @@ class Ingest:
             if contract.kind == "consent":
                 salt = self._surrogates.row_key_salt()
                 entries = consents_of(delivery, contract, load, self._calendar, salt=salt)
-                self._register.record_consents(connection, entries)
+                self._consents.import_consents(connection, entries, subject=subject, by=actor)
             if contract.kind == "list":
                 members = members_of(contract, load, run)
                 self._lists.record_members(connection, members, replace=contract.load == "full")

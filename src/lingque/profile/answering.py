@@ -22,13 +22,13 @@ from sqlalchemy import Connection
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import load_catalog
 from lingque.core.clock import BusinessCalendar, Clock, Instant
-from lingque.core.errors import NotFoundError, WarehouseError
+from lingque.core.errors import NotFoundError
 from lingque.core.hashing import Int64s, digest_of
 from lingque.core.ids import RunId
 from lingque.profile.aggregating import Kernels
 from lingque.profile.contracts import SNAPSHOT_RUN, SNAPSHOT_TABLE, Freshness, TableFreshness
 from lingque.profile.fact_store import FactStore
-from lingque.profile.filling import Filling, Progress, Published
+from lingque.profile.filling import Filling, Progress, Published, nobody_is_told
 from lingque.profile.kernel.segments import Links
 from lingque.profile.live import MARGIN, LiveTags
 from lingque.profile.online import OnlineFile
@@ -41,10 +41,6 @@ _ROWS_AT_ONCE = 32_768
 _LIVE = b"live"
 _DAY = 86_400_000_000
 _AGAIN = "run 'lingque tags live fill'"
-
-
-def _nobody(done: int, steps: int) -> None:
-    """Nobody is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +74,11 @@ class Answering:
         """Those tags of the customer at the moment: live ones as of it, the others of the newest snapshot. Money in
         minor units, days as `date`, none as None. A customer since that snapshot has no daily tag yet.
 
-        Raises `NotFoundError` for somebody who is not known, for a tag that the snapshot does not have and for a moment
-        before what is kept; `WarehouseError` where nothing was made ready or live tags are defined anew.
+        Raises `NotFoundError` for somebody who is not known, for a tag that the snapshot does not have, for a moment
+        before what is kept, and where nothing was made ready or live tags were defined anew since.
         """
         live = self._live_tags()
-        wanted = [name for name in tags if name not in live.names]
+        wanted = [name for name in tags if name not in live.by_name]
         asks_live = len(wanted) < len(tags)
         daily = dict.fromkeys([*wanted, *live.daily]) if asks_live else dict.fromkeys(wanted)
         row = self._rows.read(customer_id, list(daily))
@@ -130,7 +126,7 @@ class Answering:
             ),
         )
 
-    def make_ready(self, *, without: Int64s, told: Progress = _nobody) -> None:
+    def make_ready(self, *, without: Int64s, told: Progress = nobody_is_told) -> None:
         """Bring both up to what is published. Killed and called again it goes on.
 
         `without`: parties and customers of whom nothing is kept, whatever the tables still hold (they were erased).
@@ -163,10 +159,13 @@ class Answering:
 
     def _keep_rows(self, newest: tuple[RunId, date, list[str]], version: int, without: Int64s) -> None:
         run_id, as_of, names = newest
+        paths = self._sources.tables.files_of(SNAPSHOT_TABLE, version, as_of.isoformat())
+        if not paths:  # it is of nobody, or was purged
+            self._rows.clear()
+            return
         kept = self._rows.kept()
         if kept is not None and kept.run_id == run_id:
             return
-        paths = self._sources.tables.files_of(SNAPSHOT_TABLE, version, as_of.isoformat())
         schema = pa.unify_schemas([pq.read_schema(path) for path in paths], promote_options="permissive")
         rows = RowsOf.of(schema, names, run_id=run_id, as_of=as_of)
         self._rows.fill(rows, _batches(paths, ["customer_id", *names], without))
@@ -196,11 +195,11 @@ class Answering:
     def _live_tags(self) -> LiveTags:
         """The live tags by the definitions with which they were last made ready."""
         if not self._file.exists:
-            raise WarehouseError("nothing was made ready to be looked up", next_step=_AGAIN)
+            raise NotFoundError("nothing was made ready to be looked up", next_step=_AGAIN)
         with self._file.reading() as reading:
             note = reading.state(_LIVE)
         if note is None:
-            raise WarehouseError("nothing was made ready to be looked up", next_step=_AGAIN)
+            raise NotFoundError("nothing was made ready to be looked up", next_step=_AGAIN)
         known = self._live
         if known is not None and known[0] == note:
             return known[1]
@@ -221,7 +220,7 @@ class Answering:
     def _check_kept(self, live: LiveTags, moment: Instant) -> None:
         filled = self._facts.filled()
         if filled is None or filled.layouts != tuple(live.layouts):
-            raise WarehouseError("live tags were defined anew since their events were kept", next_step=_AGAIN)
+            raise NotFoundError("live tags were defined anew since their events were kept", next_step=_AGAIN)
         for one in filled.layouts:
             first = Instant(filled.since[one.table] + one.keeps - (MARGIN - 1) * _DAY)
             if moment < first:

@@ -137,11 +137,17 @@ class Computation:
             ) from error
 
     def _with_scores(self, rows: pa.Table, tags: Sequence[ModelTag]) -> pa.Table:
+        asked: dict[str, pa.Array | Refusal] = {}  # tags of one model stand in one layer: it is asked once
         for tag in tags:
-            scores = self._scores(rows, tag)
+            name = tag.model.model
+            if name not in asked:
+                asked[name] = self._scores(rows, tag)
+            scores = asked[name]
             if isinstance(scores, Refusal):
                 self.notes.append(Note(tag=tag.name, reason=scores.reason, detail=scores.detail))
                 scores = pa.nulls(rows.num_rows, pa.float64())
+            elif (note := _too_old(tag, self.at.as_of)) is not None:
+                self.notes.append(note)
             rows = rows.append_column(tag.name, pc.cast(scores, pa.float64()))
         return rows
 
@@ -158,9 +164,6 @@ class Computation:
                 f"model '{model.model}' gave {len(scores)} scores for {rows.num_rows} customers",
                 next_step="this is a fault of Lingque: please report it with the command you ran",
             )
-        note = _too_old(tag, self.at.as_of)
-        if note is not None:
-            self.notes.append(note)
         return scores
 
 

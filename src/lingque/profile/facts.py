@@ -90,8 +90,9 @@ def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
                 some, codes = np.unique(values[here], return_inverse=True)
                 arrays.append(codes.astype(np.int32).tobytes())
                 texts.append([names[code] for code in some.tolist() if code < len(names)])
-            gaps.append(not bool(known[here].all()))
-            if gaps[-1]:
+            has_gaps = known is not None and not bool(known[here].all())
+            gaps.append(has_gaps)
+            if known is not None and has_gaps:
                 arrays.append(known[here].tobytes())
         head = json.dumps([end - begin, texts, gaps], ensure_ascii=False).encode()
         behind = [own["party_id"][here].tobytes(), own["part"][here].tobytes()]
@@ -100,30 +101,36 @@ def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
 
 def facts_in(layout: Layout, record: bytes) -> Facts:
     """The events of a record."""
-    return _read(layout, record).facts
+    return _read(layout, record)[0]
 
 
 def rows_in(layout: Layout, records: Mapping[int, bytes]) -> pa.Table:
     """The rows that these records were packed from, by customer."""
-    read = [_read(layout, record) for record in records.values()]
-    if not read:
+    if not records:
         return layout.schema.empty_table()
-    counts = [len(one.facts.time) for one in read]
+    read: list[Facts] = []
+    behind: list[NDArray[np.int64]] = []
+    for record in records.values():
+        facts, end = _read(layout, record)
+        read.append(facts)
+        behind.append(np.frombuffer(record, np.int64, 2 * len(facts.time), end).reshape(2, -1))
+    counts = [len(facts.time) for facts in read]
+    party, part = np.concatenate(behind, axis=1)
     made: dict[str, Any] = {
         "customer_id": np.repeat(np.fromiter(records, np.int64, len(records)), counts),
-        "party_id": np.concatenate([one.party for one in read]),
-        "event_time": np.concatenate([one.facts.time for one in read]),
-        "known_at": np.concatenate([one.facts.known_at for one in read]),
-        "row_key": np.concatenate([one.facts.key for one in read]),
-        "part": np.concatenate([one.part for one in read]),
+        "party_id": party,
+        "event_time": np.concatenate([facts.time for facts in read]),
+        "known_at": np.concatenate([facts.known_at for facts in read]),
+        "row_key": np.concatenate([facts.key for facts in read]),
+        "part": part,
     }
     for place, (name, kind) in enumerate(layout.columns):
-        values = np.concatenate([one.facts.columns[place] for one in read])
-        known = np.concatenate([_known(one.facts, place) for one in read])
+        values = np.concatenate([facts.columns[place] for facts in read])
+        known = np.concatenate([_known(facts, place) for facts in read])
         if kind is Kind.TEXT:
-            begins = np.cumsum([0, *(len(one.facts.texts[place]) for one in read[:-1])])
+            begins = np.cumsum([0, *(len(facts.texts[place]) for facts in read[:-1])])
             codes = pa.array(values + np.repeat(begins, counts), pa.int64(), mask=known == 0)
-            texts = [text for one in read for text in one.facts.texts[place]]
+            texts = [text for facts in read for text in facts.texts[place]]
             made[name] = pa.array(texts, pa.string()).take(codes)
         elif kind is Kind.DATE:
             made[name] = pa.array(values, pa.int32(), mask=known == 0).cast(pa.date32())
@@ -132,14 +139,8 @@ def rows_in(layout: Layout, records: Mapping[int, bytes]) -> pa.Table:
     return pa.table(made, layout.schema)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Record:
-    facts: Facts
-    party: Int64s
-    part: Int64s
-
-
-def _read(layout: Layout, record: bytes) -> _Record:
+def _read(layout: Layout, record: bytes) -> tuple[Facts, int]:
+    """The events, and where they end."""
     begin = 4 + int.from_bytes(record[:4], "big")
     count, texts, gaps = json.loads(record[4:begin])
 
@@ -163,7 +164,7 @@ def _read(layout: Layout, record: bytes) -> _Record:
         known=tuple(known),
         texts=tuple(tuple(one) for one in texts),
     )
-    return _Record(facts=facts, party=array(np.int64), part=array(np.int64))
+    return facts, begin
 
 
 def _known(facts: Facts, place: int) -> NDArray[np.uint8]:
@@ -173,9 +174,9 @@ def _known(facts: Facts, place: int) -> NDArray[np.uint8]:
 
 def _column(
     kind: Kind, column: pa.ChunkedArray, order: Int64s
-) -> tuple[NDArray[Any], NDArray[np.uint8], list[str] | None]:
-    """In that order the values, or codes of the texts, whether there is one, and the texts in their order."""
-    there = column.is_valid().to_numpy().astype(np.uint8)[order]
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None, list[str] | None]:
+    """In that order the values, or codes of the texts; where there is one (None: everywhere); the texts in order."""
+    there = column.is_valid().to_numpy().astype(np.uint8)[order] if column.null_count else None
     if kind is Kind.TEXT:
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         names: list[str] = encoded.dictionary.to_pylist()

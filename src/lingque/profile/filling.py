@@ -34,6 +34,10 @@ Progress = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
 
 
+def nobody_is_told(done: int, steps: int) -> None:
+    """Of work that is over in a moment."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Published:
     """What the store is to be filled with: per table its files by name and its version; whose parties are whose; what

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId
-from lingque.govern.contracts import Home
+from lingque.govern.contracts import Flags, Home
 from lingque.profile.service import Profile
 
 
@@ -29,3 +34,11 @@ class TagHomes:
             return Home(branch="", manager="")
         branch, manager = values.get(self._branch_tag), values.get(self._manager_tag)
         return Home(branch="" if branch is None else str(branch), manager="" if manager is None else str(manager))
+
+    def in_branches(self, snapshot: pa.Table, branches: Collection[str]) -> Flags:
+        """Per row; nobody where the snapshot has no such tag."""
+        if self._branch_tag not in snapshot.column_names:
+            return np.zeros(snapshot.num_rows, dtype=np.bool_)
+        codes = pc.cast(snapshot.column(self._branch_tag), pa.string())
+        within: Flags = pc.is_in(codes, value_set=pa.array(sorted(branches), pa.string())).to_numpy()
+        return within

@@ -139,6 +139,7 @@ class LiveTags:
         self._layouts = layouts_of(self._plans)
         self._derived: list[tuple[str, RowFunction]] = [(tag.name, row_function(tag.value)) for tag in derived]
         self._names = tuple(name for name, tag in catalog.tags.items() if tag.definition.clock == "live")
+        self.by_name = frozenset(self._names)
         made = {tag.name for tag in aggregates} | {tag.name for tag in derived}
         self._daily = tuple(sorted({name for tag in derived for name in tag.inputs} - made))
         self._store = store

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lingque.core.errors import NotFoundError, WarehouseError, nearest
+from lingque.core.errors import NotFoundError, nearest
 from lingque.core.ids import RunId
 from lingque.profile.online import OnlineFile, Reading
 
@@ -90,17 +90,24 @@ class RowStore:
     def read(self, customer_id: int, tags: Sequence[str]) -> Row | None:
         """Those tags of the customer, whole money in minor units, days as `date`; None for somebody who is not in it.
 
-        Raises `WarehouseError` where no snapshot was made ready, `NotFoundError` for a tag that this one does not have.
+        Raises `NotFoundError` where no snapshot was made ready, and for a tag that this one does not have.
         """
         with self._file.reading() as reading:
             form = self._form_of(reading)
             if form is None:
-                raise WarehouseError(
-                    "no snapshot was made ready to be looked up", next_step="run 'lingque tags live fill'"
+                raise NotFoundError(
+                    "no snapshot was made ready to be looked up", next_step="run 'lingque tags run' first"
                 )
             record = reading.get(_SETS[form.place], _KEY.pack(customer_id))
         places = form.places(tags)
         return None if record is None else Row(as_of=form.rows.as_of, values=form.read(record, tags, places))
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        with self._file.writing() as writing:
+            writing.note(_STATE, None)
+            for of in _SETS:
+                writing.empty(of)
 
     def forget(self, ids: Iterable[int]) -> int:
         """Delete the rows of these customers, of a snapshot that is being written too; how many there were."""

@@ -109,7 +109,7 @@ class Profile:
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
             earlier = self._comparable(connection, as_of, closures)
         content = self._content(tags, closures, inputs)
-        if before is not None and before.summary["content"] == content:
+        if before is not None and before.summary["content"] == content and self._is_there(before, visible):
             return _report(before, as_of, already_done=True)
 
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
@@ -153,7 +153,7 @@ class Profile:
         days = [day for day in subjects_of(connection, kind=SNAPSHOT_RUN, beginning="") if day < as_of.isoformat()]
         if not days:
             return {}
-        report = self.find_snapshot(connection, date.fromisoformat(days[-1]))
+        report = self.recorded(connection, date.fromisoformat(days[-1]))
         return {
             name: spread
             for name, spread in report.distributions.items()
@@ -161,7 +161,24 @@ class Profile:
         }
 
     def find_snapshot(self, connection: Connection, as_of: date) -> SnapshotReport:
-        """The newest snapshot of that day. Raises `NotFoundError` where there is none."""
+        """The newest snapshot of that day. Raises `NotFoundError` where there is none, or none any more."""
+        run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
+        if run is not None and not self._is_there(run, published_versions(connection).get(SNAPSHOT_TABLE)):
+            raise NotFoundError(
+                f"the snapshot as of {as_of} was purged by the rules of retention",
+                next_step=f"run 'lingque tags run --as-of {as_of}' to compute it again",
+            )
+        return self.recorded(connection, as_of)
+
+    def _is_there(self, run: Run, version: int | None) -> bool:
+        """Are its rows still kept? One of nobody has none."""
+        if run.summary["customers"] == 0:
+            return True
+        return version is not None and run.subject in self._tables.slices(SNAPSHOT_TABLE, version)
+
+    def recorded(self, connection: Connection, as_of: date) -> SnapshotReport:
+        """What was noted of the newest snapshot of that day, also where its rows are kept no more. Raises
+        `NotFoundError` where there never was one."""
         run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
         if run is None:
             raise NotFoundError(

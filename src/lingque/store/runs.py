@@ -113,3 +113,15 @@ def published_versions(connection: Connection) -> dict[str, int]:
     """The newest published version of every table that has one."""
     ordered = select(publications.c.table_name, publications.c.version).order_by(publications.c.publication_id)
     return {row.table_name: row.version for row in connection.execute(ordered)}
+
+
+def versions_since(connection: Connection, table: str, moment: Instant) -> list[int]:
+    """The versions of the table that were published since, and the one that was current at that moment."""
+    ordered = (
+        select(publications.c.version, publications.c.published_at)
+        .where(publications.c.table_name == table)
+        .order_by(publications.c.publication_id)
+    )
+    rows = connection.execute(ordered).all()
+    before = [row.version for row in rows if row.published_at <= moment]
+    return [*before[-1:], *(row.version for row in rows if row.published_at > moment)]

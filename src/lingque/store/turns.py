@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from lingque.core.errors import BusyError
+from lingque.core.errors import BusyError, WarehouseError
 
 _PAUSE_SECONDS = 0.001
 _COUNTER = struct.Struct("<q")
@@ -40,12 +40,22 @@ class Turns:
             yield
             return
         until = time.monotonic() + self._patience
-        with FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        with self._opened() as file:
             number = self._number(file, until)
             # bytes below the own one are held by those who came before and have not left
             while number > 1 and not _locked(file, fcntl.F_RDLCK, 1, number - 1):
                 _pause(until)
             yield
+
+    def _opened(self) -> FileIO:
+        try:
+            # as the database beside it: whoever may write that may queue for it
+            return FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        except OSError as error:
+            raise WarehouseError(
+                f"the control database cannot be written: {self._path.name}: {error.strerror}",
+                next_step="make room or mend the rights, then run the same command again: nothing was changed",
+            ) from error
 
     def _number(self, file: FileIO, until: float) -> int:
         """The next number, and its lock."""

@@ -41,17 +41,34 @@ class OfPeople:
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """Rows whose instant, or day, is earlier than this one."""
+    """Rows whose instant, or day, is earlier than this one, and none of those that are kept all the same."""
 
     column: str
     value: int | date
+    but: tuple[date, ...] = ()
 
     def columns(self, names: Sequence[str]) -> list[str]:
         return [self.column] if self.column in names else []
 
     def flags(self, rows: pa.Table) -> pa.ChunkedArray:
         column = rows.column(self.column)
-        return pc.fill_null(pc.less(column, pa.scalar(self.value, column.type)), fill_value=False)
+        earlier = pc.less(column, pa.scalar(self.value, column.type))
+        if self.but:
+            earlier = pc.and_(earlier, pc.invert(pc.is_in(column, value_set=pa.array(self.but, column.type))))
+        return pc.fill_null(earlier, fill_value=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRows:
+    """Rows of these keys."""
+
+    row_keys: pa.Array
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name == "row_key"]
+
+    def flags(self, rows: pa.Table) -> pa.ChunkedArray:
+        return pc.is_in(rows.column("row_key"), value_set=self.row_keys)
 
 
 def rows_of(files: Sequence[Path], unwanted: Unwanted) -> int:

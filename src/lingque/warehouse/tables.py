@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
+from lingque.warehouse.compacting import BASE, OfDays, days_in, may_hold
 from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -83,9 +84,11 @@ class DeltaTables:
         run_id: RunId,
         published: int | None,
         also: Sequence[tuple[Slice, Rows]] = (),
+        instead_of: Collection[str] = (),
     ) -> int:
         """Replace the slice by these rows and return the version that holds them; `also` other slices of the same
-        table, in the same transaction.
+        table, in the same transaction. `instead_of`: other slices that go with it, because the rows hold theirs too. A
+        slice called by a day takes the place of that day's rows in what was put together before (`BASE`).
 
         The same run again returns its version and writes nothing. `published` is the version readers see
         (None: never published): what a dead run left after it is undone first, so that it is never published
@@ -106,7 +109,7 @@ class DeltaTables:
                 table = DeltaTable.create(where, schema=schema, configuration=_CONFIGURATION)
             else:
                 table = _widen(self._undo_unpublished(table, published), schema)
-            return self._write(table, slices, schema, run_id)
+            return self._write(table, slices, schema, run_id, instead_of)
 
     def count(self, table: str, version: int, unwanted: Unwanted) -> int:
         """How many rows of that version are unwanted."""
@@ -140,13 +143,13 @@ class DeltaTables:
             self._transact(newest, actions, newest.schema(), run_id, version, table)
         return version, gone
 
-    def sweep(self, table: str, published: int) -> int:
-        """Delete every file that the published version does not hold, and return how many: nobody can read an older
-        version, or what a dead run left, any more."""
+    def sweep(self, table: str, published: int, *, also: Collection[int] = ()) -> int:
+        """Delete every file that neither the published version nor those in `also` hold, and return how many: nobody
+        can read another version, or what a dead run left, any more."""
         if self._open(table) is None:
             return 0
         self._undo_unpublished(DeltaTable(str(self.root / table)), published)
-        files = self.files(table, published)
+        files = {path for version in {published, *also} for path in self.files(table, version)}
         keep = {*files, *(file.with_suffix(BESIDE) for file in files)}
         old = [path for path in (self.root / table).rglob("*") if path.suffix in _DATA_FILES and path not in keep]
         for path in old:
@@ -203,21 +206,49 @@ class DeltaTables:
             return DeltaTable(table.table_uri)
         return table
 
-    def _write(self, table: DeltaTable, slices: Sequence[tuple[Slice, Rows]], schema: pa.Schema, run_id: RunId) -> int:
+    def _write(
+        self,
+        table: DeltaTable,
+        slices: Sequence[tuple[Slice, Rows]],
+        schema: pa.Schema,
+        run_id: RunId,
+        instead_of: Collection[str],
+    ) -> int:
         version = table.version() + 1
         now = int(time.time() * 1000)  # a label in Delta's log only; no logic reads it
-        names = {target.name for target, _ in slices}
+        names = {target.name for target, _ in slices} | set(instead_of)
         actions: list[AddAction | RemoveAction] = [
             RemoveAction(path=name, data_change=True, deletion_timestamp=now)
             for name in _active(table)
             if unquote(name).partition("/")[0] in names
         ]
+        if BASE not in names:
+            actions += self._without(
+                table, slices[0][0].table, OfDays(days=days_in(names)), f"{run_id}-v{version}", now
+            )
         for target, rows in slices:
             if rows.num_rows:
                 name = f"{target.name}/{run_id}-v{version}.parquet"
                 actions.append(_write_file(self.root / target.table, name, rows, now))
         self._transact(table, actions, schema, run_id, version, slices[0][0].name)
         return version
+
+    def _without(
+        self, table: DeltaTable, name: str, unwanted: OfDays, as_file: str, now: int
+    ) -> list[AddAction | RemoveAction]:
+        """What was put together, without the rows of these days."""
+        folder = self.root / name
+        actions: list[AddAction | RemoveAction] = []
+        for number, one in enumerate(sorted(_active(table))):
+            path = folder / unquote(one)
+            if path.parent.name != BASE or not may_hold(path, unwanted.days) or not rows_of([path], unwanted):
+                continue
+            rewritten = f"{BASE}/{as_file}-{number}.parquet"
+            left = rewrite(path, folder / rewritten, unwanted)
+            actions.append(RemoveAction(path=one, data_change=True, deletion_timestamp=now))
+            if left:
+                actions.append(_added(folder, rewritten, left, now))
+        return actions
 
     def _transact(
         self,

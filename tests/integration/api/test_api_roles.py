@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from calling import Calling, problem_of
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from lingque.bootstrap import Application
 from lingque.core.clock import Instant
@@ -19,8 +19,8 @@ from lingque.govern.access import User, add_user
 from lingque.govern.api_keys import new_api_key
 from lingque.govern.contracts import Action, Role, Scope, ScopeKind
 from lingque.govern.scopes import Organisation, record_organisations
-from lingque.govern.tables import audit, subjects
-from lingque.testing import MemoryHomes
+from lingque.govern.tables import audit, reveal_members, subjects
+from lingque.testing import FixedClock, MemoryHomes
 
 # action → roles that may, with the scopes with which they may: bank, organisation, own
 TABLE: dict[str, dict[str, str]] = {
@@ -28,17 +28,17 @@ TABLE: dict[str, dict[str, str]] = {
     "ingest": {"operator": "b"},
     "run_tags": {"analyst": "b", "operator": "b"},
     "train_model": {"analyst": "b"},
-    "plan_campaign": {"campaign_manager": "b"},
-    "review_campaign": {"consumer_protection_reviewer": "b"},
-    "approve_campaign": {"compliance_officer": "b"},
-    "run_campaign": {"campaign_manager": "b"},
-    "halt_campaign": {"campaign_manager": "b", "compliance_officer": "b"},
+    "plan_campaign": {"campaign_manager": "b", "branch_manager": "o"},
+    "review_campaign": {"consumer_protection_reviewer": "bo"},
+    "approve_campaign": {"compliance_officer": "bo"},
+    "run_campaign": {"campaign_manager": "b", "branch_manager": "o"},
+    "halt_campaign": {"campaign_manager": "b", "branch_manager": "o", "compliance_officer": "bo"},
     "read_campaign": {
         "campaign_manager": "bo",
         "branch_manager": "o",
         "relationship_manager": "w",
         "compliance_officer": "bo",
-        "consumer_protection_reviewer": "b",
+        "consumer_protection_reviewer": "bo",
         "analyst": "b",
     },
     "add_user": {"system_administrator": "b"},
@@ -65,6 +65,8 @@ TABLE: dict[str, dict[str, str]] = {
     "run_retention": {"compliance_officer": "b"},
     "back_up": {"system_administrator": "b"},
     "assign_tags": {"campaign_manager": "b", "analyst": "b"},
+    "approve_consents": {"compliance_officer": "b"},
+    "approve_reveals": {"compliance_officer": "b"},
     "count_segments": {"campaign_manager": "b", "analyst": "b"},
     "ask_decision": {"channel_system": "b"},
     "read_definitions": {
@@ -176,6 +178,13 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
             "until": "2027-01-01",
         },
     ),
+    "approve_consents": ("GET", "/v1/consent-imports", None),
+    "approve_reveals": ("POST", "/v1/reveals/1/decisions", {"digest": "0" * 64, "approved": False}),
+    "handle_customer_requests": ("PUT", "/v1/rights/customers", {"kind": "phone", "value": "13800138000"}),
+    "check_audit": ("GET", "/v1/audit/entries", None),
+    "run_retention": ("GET", "/v1/retention", None),
+    "back_up": ("GET", "/v1/erased", None),
+    "assign_tags": ("POST", "/v1/tags/nothing/values", {"values": [{"customer_id": "1", "value": "x"}]}),
     "delegate": (
         "POST",
         "/v1/delegations",
@@ -217,6 +226,12 @@ CUSTOMER_ROUTES = [
     ("POST", "/v1/customers/{}/decision-refusals", {"refused": True, "wording_version": "w", "evidence": "said so"}),
     ("PUT", "/v1/customers/{}/preference-link", None),
     ("GET", "/v1/campaigns/card_plus_spring/decisions/{}", None),
+    (
+        "POST",
+        "/v1/reveals",
+        {"customers": ["{}"], "kind": "email", "purpose": "service", "reason": "curious about a star", "days": 1},
+    ),
+    ("GET", "/v1/customers/{}/live-tags", None),
     ("GET", "/v1/customers/{}/decision", None),
 ]
 
@@ -229,7 +244,8 @@ def test_nobody_reaches_a_customer_of_somebody_else_by_another_number(
         for method, path, body in CUSTOMER_ROUTES:
             details = set()
             for number in (numbers[1], 13_800_138_000, 1):
-                problem = problem_of(send(staffed, method, path.format(number), who, body), 403)
+                named = body and {key: [str(number)] if key == "customers" else value for key, value in body.items()}
+                problem = problem_of(send(staffed, method, path.format(number), who, named), 403)
                 assert problem["reason"] == "OUTSIDE_SCOPE"
                 details.add(problem["detail"])
             assert len(details) == 1
@@ -269,6 +285,59 @@ def test_a_customer_that_is_not_there_is_not_found(staffed: Calling) -> None:
     assert "13800138000" not in str(problem)
 
 
+MANY = {"kind": "email", "purpose": "service", "reason": "letters came back", "days": 3}
+
+
+def test_identifiers_of_many_are_opened_by_who_asked_once_another_approved_until_it_ends(
+    staffed: Calling, application: Application, numbers: tuple[int, int], clock: FixedClock
+) -> None:
+    boss, officer, other = "branch_manager-organisation", "compliance_officer-bank", "carl"
+    asked = staffed.post("/v1/reveals", boss, json={**MANY, "customers": [str(numbers[0])]}).json()
+    values = f"/v1/reveals/{asked['number']}/values"
+    assert problem_of(staffed.send("PUT", values, boss), 409)["reason"] == "NOT_APPROVED"
+    decide = f"/v1/reveals/{asked['number']}/decisions"
+    stale = staffed.post(decide, officer, json={"digest": "0" * 64, "approved": True})
+    assert problem_of(stale, 409)["reason"] == "CHANGED_SINCE_PLAN"
+    said = staffed.post(decide, officer, json={"digest": asked["digest"], "approved": True}).json()
+    assert (said["approved"], said["decided_by"]) == (True, officer)
+    (opened,) = staffed.send("PUT", values, boss).json()["values"]
+    assert opened["value"].endswith("@mail.example")
+    assert opened["refused"] is None
+    assert problem_of(staffed.send("PUT", values, officer), 403)["reason"] == "ROLE_NOT_ALLOWED"
+    with application.services.database.reading() as connection:
+        looks = connection.execute(select(audit).where(audit.c.act == "reveal_identifier")).all()
+    assert [(row.actor, row.subject) for row in looks] == [(boss, f"customer {numbers[0]}")]
+    assert looks[0].detail == {"kind": "email", "reason": "letters came back", "request": asked["number"]}
+    clock.advance(4 * 86_400_000_000)
+    assert problem_of(staffed.send("PUT", values, boss), 409)["reason"] == "APPROVAL_EXPIRED"
+    # one's own list, a list that was changed, and a rejected one open nothing
+    own = staffed.post("/v1/reveals", officer, json={**MANY, "customers": [str(one) for one in numbers]}).json()
+    path = f"/v1/reveals/{own['number']}"
+    mine = staffed.post(f"{path}/decisions", officer, json={"digest": own["digest"], "approved": True})
+    assert problem_of(mine, 403)["reason"] == "OWN_WORK"
+    with application.services.database.transaction() as connection:
+        connection.execute(delete(reveal_members).where(reveal_members.c.customer_id == numbers[1]))
+    changed = staffed.post(f"{path}/decisions", other, json={"digest": own["digest"], "approved": True})
+    assert problem_of(changed, 409)["reason"] == "CHANGED_SINCE_PLAN"
+    third = staffed.post("/v1/reveals", officer, json={**MANY, "customers": [str(numbers[0])]}).json()
+    path = f"/v1/reveals/{third['number']}"
+    assert staffed.post(f"{path}/decisions", other, json={"digest": third["digest"], "approved": False}).is_success
+    assert problem_of(staffed.send("PUT", f"{path}/values", officer), 409)["reason"] == "REJECTED"
+    assert [one["number"] for one in staffed.get("/v1/reveals", boss).json()["requests"]] == [asked["number"]]
+    assert len(staffed.get("/v1/reveals", officer).json()["requests"]) == 3
+
+
+def test_leave_is_asked_for_the_purpose_of_many_identifiers(staffed: Calling, numbers: tuple[int, int]) -> None:
+    officer = "compliance_officer-bank"
+    for purpose, allowed in (("service", True), ("sharing", False)):
+        asked = staffed.post("/v1/reveals", officer, json={**MANY, "purpose": purpose, "customers": [str(numbers[0])]})
+        number, digest = asked.json()["number"], asked.json()["digest"]
+        staffed.post(f"/v1/reveals/{number}/decisions", "carl", json={"digest": digest, "approved": True})
+        (opened,) = staffed.send("PUT", f"/v1/reveals/{number}/values", officer).json()["values"]
+        assert (opened["value"] is not None) is allowed
+        assert allowed or opened["refused"]["reason"] == "NO_CONSENT"
+
+
 FITS: list[tuple[list[str], dict[str, str], bool]] = [
     (["system_administrator", "security_administrator"], {}, False),
     (["system_administrator", "audit_administrator"], {}, False),
@@ -280,6 +349,7 @@ FITS: list[tuple[list[str], dict[str, str], bool]] = [
     (["relationship_manager"], {"kind": "own", "of": STAFF}, True),
     (["branch_manager"], {}, False),
     (["branch_manager"], {"kind": "organisation", "of": BRANCH}, True),
+    (["branch_manager"], {"kind": "organisation", "of": ""}, True),
     (["campaign_manager"], {"kind": "bank", "of": "B1"}, False),
     (["analyst", "operator"], {}, True),
     ([], {}, True),

@@ -6,6 +6,7 @@ from http.cookies import SimpleCookie
 
 import httpx
 import pytest
+from argon2.exceptions import VerifyMismatchError
 from calling import Calling, problem_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,9 +14,11 @@ from sqlalchemy import func, select
 
 from lingque.bootstrap import Application
 from lingque.core.clock import Instant
+from lingque.core.errors import BusyError
 from lingque.core.reasons import Reason, Refusal
 from lingque.entry.api.authentication import COOKIE, TOKEN_HEADER
-from lingque.govern.passwords import FIRST_DELAY, LONGEST_DELAY, TRIES, delay, weakness
+from lingque.entry.api.sign_in_limit import SignInLimit
+from lingque.govern.passwords import FIRST_DELAY, LONGEST_DELAY, TRIES, Passwords, delay, weakness
 from lingque.govern.tables import audit, sessions, users
 from lingque.store.idempotency import idempotent_answers
 from lingque.testing import FixedClock
@@ -289,3 +292,82 @@ def test_a_try_is_counted_before_it_is_looked_at(application: Application, signe
         assert isinstance(outcome, Refusal)
         assert outcome.reason is Reason.SIGN_IN_FAILED
     assert seen == [1, 2]
+
+
+# --- where tries come from, and what they cost -----------------------------------------------------------------------
+
+
+def test_an_address_that_fails_too_often_has_to_wait_whatever_the_account(
+    signed_up: Calling, clock: FixedClock
+) -> None:
+    limit = SignInLimit(clock, failures=3)
+    signed_up.app.state.sign_in_limit = limit
+    for name in ("one", "two", "three"):
+        assert sign_in(signed_up, user=name).status_code == 401
+    answer = sign_in(signed_up)
+    assert problem_of(answer, 429)["type"].endswith("too-many-tries")
+    assert answer.headers["retry-after"] == "60"
+    clock.advance(MINUTE - 1)
+    assert sign_in(signed_up).status_code == 429
+    clock.advance(1)
+    for _ in range(5):
+        assert sign_in(signed_up).status_code == 200, "who succeeds is not counted"
+    assert limit.begin("another address") is not None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, MINUTE), st.booleans()), max_size=40))
+def test_no_address_fails_more_often_within_a_minute_than_it_may(
+    tries: list[tuple[str, int, bool]],
+) -> None:
+    time = FixedClock(Instant(0))
+    limit = SignInLimit(time, failures=4)
+    failed: dict[str, list[int]] = {"a": [], "b": [], "c": []}
+    for address, later, right in tries:
+        time.advance(later)
+        recent = [at for at in failed[address] if at > time.now() - MINUTE]
+        succeeded = limit.begin(address)
+        assert (succeeded is None) is (len(recent) >= 4)
+        if succeeded is not None and right:
+            succeeded()
+        elif succeeded is not None:
+            failed[address].append(time.now())
+
+
+def test_addresses_are_not_remembered_without_end(clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lingque.entry.api.sign_in_limit.KEPT_ADDRESSES", 3)
+    limit = SignInLimit(clock, failures=1)
+    for address in "abcd":
+        assert limit.begin(address) is not None
+    assert limit.begin("d") is None
+    assert limit.begin("a") is not None
+
+
+def test_whoever_it_is_one_hash_is_looked_at_and_no_more_at_once_than_memory_is_for(
+    application: Application, signed_up: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lingque.govern.passwords.LONGEST_WAIT_SECONDS", 0.01)
+    passwords = Passwords(application.services.database, memory_kib=64, at_once=2)
+    looks: list[str] = []
+    inside: list[int] = []
+
+    class Counting:
+        def verify(self, hashed: str, _password: str) -> bool:
+            looks.append(hashed)
+            inside.append(1)
+            if len(inside) <= 2:  # two are inside: a third finds no room
+                if len(inside) == 1:
+                    assert isinstance(passwords.check("carl", "wrong", at=Instant(0)), Refusal)
+                else:
+                    with pytest.raises(BusyError):
+                        passwords.check("carl", "wrong", at=Instant(0))
+            raise VerifyMismatchError
+
+    passwords._hasher = Counting()  # type: ignore[assignment]
+    assert isinstance(passwords.check("carl", "wrong", at=Instant(0)), Refusal)
+    assert len(looks) == 2
+    looks.clear()
+    signed_up.send("PUT", "/v1/users/owen/state", "root", json={"disabled": True})
+    for name in ("nobody-of-that-name", "owen", "mia"):
+        assert isinstance(passwords.check(name, "wrong", at=Instant(0)), Refusal)
+    # who is not there, is disabled, or has no password costs what a wrong password costs
+    assert looks == [passwords._nobody] * 3

@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_catalog import EVERYTHING, Workspace
 
+from lingque.catalog.definitions import OfferDefinition
+from lingque.catalog.lineage import lineage_of_offer
 from lingque.catalog.model import Catalog, Use
 from lingque.catalog.tracing import User, column, thing_named, under, users_of, ways_down
 from lingque.catalog.withdrawing import withdrawn_in_use
 from lingque.catalog.yaml_files import read_definitions
 from lingque.core.errors import NotFoundError
+from lingque.entry.show_lineage import ROLES
 
 AMOUNT = column("transactions", "amount")
 
@@ -37,6 +40,24 @@ def test_ways_lead_to_every_column_of_the_lineage_and_no_other(whole: Workspace)
             assert (way[0], way[-1]) == (thing, ("tag", name))
             for below, above in pairwise(way):
                 assert below in {one for one, _ in under(catalog.uses, above)}
+
+
+def test_an_offer_is_traced_by_what_chooses_it_and_not_by_what_the_law_looks_at(whole: Workspace) -> None:
+    catalog = whole.build()
+    for name, offer in catalog.offers.items():
+        below = ways_down(catalog.uses, ("offer", name))
+        columns = {thing for thing in below if thing[0] == "column"}
+        assert columns == {column(*one) for one in lineage_of_offer(offer, catalog.lineages).columns}, name
+    assert "tolerance" in catalog.offers["fund"].definition.suited_by
+    assert ("tag", "tolerance") not in ways_down(catalog.uses, ("offer", "fund"))
+
+
+def test_every_field_that_names_something_has_a_name_for_people(whole: Workspace) -> None:
+    catalog = whole.build()
+    roles = {use.role for uses in catalog.uses.values() for use in uses}
+    assert roles <= set(ROLES)
+    named = ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds", "excludes", "needs")
+    assert {*named, "supersedes", "suitability", "cover"} <= set(ROLES) & set(OfferDefinition.model_fields)
 
 
 def test_what_a_model_learned_from_uses_it_but_does_not_go_into_its_score(whole: Workspace) -> None:

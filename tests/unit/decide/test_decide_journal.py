@@ -110,10 +110,12 @@ def test_what_was_erased_meanwhile_is_not_dropped_with_the_others(connection: Co
 def test_a_customers_entries_are_disclosed_and_go_with_the_customer(connection: Connection) -> None:
     write(connection, *asked()[:2])
     person = Person(customer_id=CustomerId(11), parties=(PartyId(11),), birth_date=None)
-    rows = JournalRows()
+    rows = JournalRows(held=False)
     (told,) = rows.disclose(connection, person)["decisions_on_request"]
     assert told["placement"] == "app_home"
-    assert told["looked_at"]["assessed_until"] == "day:2027-01-01"
+    assert told["looked_at"]["assessed_until"] == "2027-01-01"
+    held = JournalRows(held=True).erase(connection, person)
+    assert (held.gone, held.kept) == ({"contact_ledger": 0}, {"decision_journal": 1})
     assert rows.erase(connection, person).gone == {"decision_journal": 1, "contact_ledger": 0}
     assert {entry.customer_id for entry in entries(connection)} == {2**62, 5}
     assert rows.disclose(connection, person) == {"decisions_on_request": []}

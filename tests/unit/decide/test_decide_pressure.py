@@ -363,7 +363,7 @@ class Pressure(RuleBasedStateMachine):
 
 
 TestPressure = Pressure.TestCase
-TestPressure.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestPressure.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
 def test_the_paper_itself_sees_an_excess() -> None:

@@ -42,7 +42,7 @@ def _check_offers(draft: Draft, entry: Located, definition: PlacementDefinition)
                 )  # fmt: skip
     chosen = {name: defined[name] for name in definition.offers if name in defined}
     currency = check_currency(draft, entry, chosen)
-    check_benefits(draft, entry, chosen)
+    check_benefits(draft, entry, chosen | {name: defined[name] for name in definition.open if name in defined})
     if currency is None:
         return
     check_amount(draft, entry, "contact_cost", amount=definition.contact_cost, currency=currency)

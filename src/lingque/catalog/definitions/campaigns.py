@@ -77,6 +77,11 @@ class CampaignDefinition(Definition):
     campaign: Name
     label: LabelText
     owner: Name = Field(description="the user who answers for it; may never approve it")
+    organisation: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="code of the place whose customers alone it reaches, with all under it; empty: everybody",
+    )
     purpose: PurposeName = "marketing"
     segment: Name
     offers: tuple[Name, ...] = Field(min_length=1)

@@ -61,7 +61,7 @@ class PlacementDefinition(Definition):
     response_factor: float = Field(default=1.0, gt=0, description="how much stronger than the offer's 'response'")
     fatigue: Fatigue | None = None
     hold_out: float = Field(default=0.1, ge=0, lt=1, description="share that is shown 'open', to measure the effect")
-    prices: Name | None = Field(default=None, description="whose shadow prices steer it: a scope of allocation")
+    prices: Name | None = Field(default=None, description="the campaign whose newest shadow prices steer it")
     deadline_ms: int = Field(default=50, ge=1, le=10_000, description="after which it answers with what it has")
     reserve_minutes: int = Field(default=30, ge=1, le=1440, description="for how long what is shown is reserved")
 

@@ -64,6 +64,11 @@ class TagDefinition(Definition):
         "risk", "scenario", "relationship",
     ]  # fmt: skip
     owner: str = ""
+    meaning: LabelText | None = Field(default=None, description="what it says of a customer, in a sentence")
+    reveals: tuple[DataClassName, ...] = Field(
+        default=(), description="classes of what the value says, besides those of its columns: what was paid to a "
+        "hospital is an amount of money, and says something of health"
+    )  # fmt: skip
     source: Name | None = Field(default=None, alias="from")
     where: str = ""
     window: TagWindowText | None = None
@@ -85,6 +90,8 @@ class TagDefinition(Definition):
             raise ValueError("only a tag with a 'value' can be live; scores, lists and manual tags are daily")
         if self.source is not None and not self.value:
             raise ValueError("'from' goes with 'value'")
+        if "identifier" in self.reveals:
+            raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
         if self.tag in RESERVED_TAGS:
             raise ValueError(f"tag names kept for the platform: {', '.join(sorted(RESERVED_TAGS))}")
         return self

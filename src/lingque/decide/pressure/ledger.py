@@ -316,7 +316,10 @@ def _held(connection: Connection, part: ContactKeys, now: Instant) -> Flags:
         "SELECT 1 FROM contact_ledger l WHERE l.customer_id = a.customer_id AND l.wave_id = a.wave_id"
         f" AND l.step = a.step AND {_HELD})"
     )
-    found = {tuple(row) for row in connection.execute(_text(held), _values(connection, part) | {"now": now})}
+    rows = connection.execute(_text(held), _values(connection, part) | {"now": now})
+    if isinstance(part.wave_ids, int):
+        return np.isin(part.customer_ids, np.array([row.customer_id for row in rows], dtype=np.int64))
+    found = {tuple(row) for row in rows}
     flags: Flags = np.fromiter((key in found for key in _triples(part)), dtype=np.bool_, count=len(part))
     return flags
 

@@ -11,6 +11,7 @@ import lingque
 from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
+    consent_imports,
     customers,
     data,
     decide,
@@ -19,6 +20,7 @@ from lingque.entry.api import (
     document,
     explanations,
     health,
+    keeping,
     lineage,
     lists,
     me,
@@ -28,15 +30,18 @@ from lingque.entry.api import (
     people,
     preference_page,
     reports,
+    reveals,
     rights,
     segments,
     sessions,
+    tags,
 )
 from lingque.entry.api.asked_together import AskedTogether
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
+from lingque.entry.api.sign_in_limit import SignInLimit
 from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
 from lingque.flow.asking import Asking
 
@@ -50,6 +55,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     customers.router,
+    reveals.router,
+    consent_imports.router,
     campaigns.router,
     reports.router,
     decisions.router,
@@ -59,9 +66,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     segments.router,
     models.router,
     data.router,
+    tags.router,
     definitions.router,
     lineage.router,
     rights.router,
+    keeping.router,
     opt_out_page.router,
     preference_page.router,
 )
@@ -90,6 +99,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
     app.state.authenticator = authenticator or KeysAndSessions(
         services.database, services.clock, application.session_limits
     )
+    app.state.sign_in_limit = SignInLimit(services.clock, failures=application.settings.access.failures_per_minute)
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
     app.state.asked_together = AskedTogether(services, Asking(services), app.state.authenticator)
     answer_errors(app)

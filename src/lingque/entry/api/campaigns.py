@@ -23,10 +23,12 @@ from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.plan_shapes import PlanAnswer, plan_answer
 from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.shapes import Labelled
+from lingque.entry.api.what_if_shapes import WhatIfAnswer, WhatIfRequest, what_if_answer
 from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
+from lingque.flow.what_if import what_if
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -114,6 +116,20 @@ def post_plan(name: CampaignName, body: PlanRequest, workspace: Workspace, calle
         if isinstance(planned, Refusal):
             return refusal_response(planned)
         return plan_answer(planned, catalog_of(services))
+
+
+@router.post(
+    "/campaigns/{name}/what-ifs",
+    operation_id="what_if_campaign",
+    summary="A plan as it would be after changes that nobody has applied",
+    response_model=WhatIfAnswer,
+)
+def post_what_if(
+    name: CampaignName, body: WhatIfRequest, workspace: Workspace, caller: Caller
+) -> WhatIfAnswer | Response:
+    """Writes nothing and moves no counter. 422 names the change that could not be applied."""
+    found = what_if(workspace.services, name, body.as_of, body.changes, caller)
+    return refusal_response(found) if isinstance(found, Refusal) else what_if_answer(found)
 
 
 @router.post(

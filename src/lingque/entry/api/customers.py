@@ -20,7 +20,6 @@ from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.sessions import Done
 from lingque.entry.api.shapes import Comment, Day, Request
 from lingque.flow.customers import (
-    IdentifierKind,
     Said,
     preference_link,
     record_consent,
@@ -29,8 +28,9 @@ from lingque.flow.customers import (
     reveal,
     show_customer,
 )
-from lingque.govern.contracts import LegalBasis
 from lingque.govern.preferences import SaidOnce
+from lingque.govern.reveals import IdentifierKind
+from lingque.govern.statements import LegalBasis
 
 router = guarded_router("customers")
 

@@ -107,13 +107,14 @@ def _story(story: Story, catalog: Catalog) -> StoryAnswer:
         customer_id=str(story.customer_id),
         as_of=story.as_of,
         decided_at=datetime_of(story.decided_at),
-        tags=[_tag(name, value, catalog) for name, value in story.tags.items()],
+        tags=[tag_value(name, value, catalog) for name, value in story.tags.items()],
         candidates=[_candidate(one, story.currency) for one in story.weighed],
         messages=[_message(one) for one in story.messages],
     )
 
 
-def _tag(name: str, value: Any, catalog: Catalog) -> TagValue:
+def tag_value(name: str, value: Any, catalog: Catalog) -> TagValue:
+    """A tag with its label, where it is in force."""
     tag = catalog.tags.get(name)
     return TagValue(
         tag=name,

@@ -33,6 +33,7 @@ class SelectAudienceStage(BaseModel):
     segment: str
     as_of: date
     snapshot: str
+    organisation: str = Field(description="only the customers of this place and all under it; empty: everybody")
 
 
 class AskLeaveStage(BaseModel):
@@ -145,7 +146,9 @@ def plan_answer(plan: Plan, catalog: Catalog) -> PlanAnswer:
 def _stage(stage: Stage) -> StageAnswer:
     match stage:
         case SelectAudience():
-            return SelectAudienceStage(segment=stage.segment, as_of=stage.as_of, snapshot=stage.snapshot)
+            return SelectAudienceStage(
+                segment=stage.segment, as_of=stage.as_of, snapshot=stage.snapshot, organisation=stage.organisation
+            )
         case AskLeave():
             return AskLeaveStage(
                 purpose=stage.purpose.name.lower(),

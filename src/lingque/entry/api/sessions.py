@@ -12,11 +12,13 @@ from pydantic import BaseModel, Field, SecretStr
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
+from lingque.core.errors import BusyError
 from lingque.core.reasons import Refusal
 from lingque.entry.api.authentication import COOKIE, session_secret, unknown_caller
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
-from lingque.entry.api.problems import problem_described, refusal_response
+from lingque.entry.api.problems import problem_described, refusal_response, request_problem
 from lingque.entry.api.shapes import Request
+from lingque.entry.api.sign_in_limit import SignInLimit
 from lingque.flow.people import change_password, sign_in, sign_out
 
 PATH = "/sign-in"
@@ -59,18 +61,28 @@ class Done(BaseModel):
     operation_id="sign_in",
     summary="Begin a session with a password",
     response_model=SessionAnswer,
-    responses={401: problem_described("User and password do not go together, or must wait")},
+    responses={
+        401: problem_described("User and password do not go together, or must wait"),
+        429: problem_described("Too many have failed from this address"),
+    },
 )
 def post_sign_in(body: SignInRequest, request: HttpRequest, workspace: Workspace) -> Response:
-    """401 for whatever reason. After some failures the next try has to wait, longer each time."""
-    begun = sign_in(
-        workspace.services,
-        body.user,
-        body.password.get_secret_value(),
-        instead_of=session_secret(request.headers),
-    )
+    """401 for whatever reason. After some failures the account's next try has to wait, longer each time; after many
+    failures of one address within a minute whoever comes from there has to (429)."""
+    limit: SignInLimit = request.app.state.sign_in_limit
+    succeeded = limit.begin("" if request.client is None else request.client.host)
+    if succeeded is None:
+        detail = "Too many sign-ins from this address have failed; wait a minute."
+        return request_problem(429, "too-many-tries", "Too many tries", detail, headers={"Retry-After": "60"})
+    secret = session_secret(request.headers)
+    try:
+        begun = sign_in(workspace.services, body.user, body.password.get_secret_value(), instead_of=secret)
+    except BusyError:
+        succeeded()  # nobody has looked at it
+        raise
     if isinstance(begun, Refusal):
         return unknown_caller()
+    succeeded()
     answer = JSONResponse(SessionAnswer(user=begun.user, request_token=begun.request_token).model_dump())
     answer.set_cookie(COOKIE, begun.secret, path="/", secure=True, httponly=True, samesite="strict")
     return answer

@@ -94,6 +94,5 @@ def restore(
     if not lists:
         raise typer.BadParameter("the newest list of the erased is needed", param_hint="--erased")
     people = {number: one for path in lists for number, one in read_erased(path).items()}
-    key_file = None if keys_folder is None else keys_folder / MASTER_KEY_FILE.name
-    replayed = restore_workspace(backup, folder, keys=key_file, erased=people)
+    replayed = restore_workspace(backup, folder, keys=keys_folder, erased=people)
     console.print(f"✓ {folder} ({replayed} erased again)", highlight=False)

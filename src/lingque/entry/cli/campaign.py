@@ -36,6 +36,7 @@ from lingque.flow.recurring import run_due
 from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
 from lingque.flow.story import somebody, story_of
+from lingque.flow.what_if import read_change, what_if
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -61,6 +62,30 @@ def plan(name: NameArgument, as_of: DayOption, user: UserOption, workspace: Work
     with opened(workspace, user) as session, session.application.writing() as services:
         made = accepted(plan_campaign(services, name, as_of.date(), session.actor), session.language)
         console.print(show_plan.plan(made, catalog_of(services), session.language))
+
+
+@campaign_app.command("what-if")
+def what_if_(
+    name: NameArgument,
+    as_of: DayOption,
+    user: UserOption,
+    changes: Annotated[
+        list[str],
+        typer.Option("--set", help="KIND.NAME.FIELD=VALUE of a cap, an offer or a campaign."),
+    ],
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Compare a plan as it would be now with one after changes that nobody has applied. Writes nothing.
+
+    Examples:
+
+        lingque campaign what-if spring_loans --as-of 1994-03-30 --set offer.personal_loan.margin=3000 --as eva
+    """
+    with opened(workspace, user) as session:
+        asked = dict(read_change(one) for one in changes)
+        services = session.application.services
+        found = accepted(what_if(services, name, as_of.date(), asked, session.actor), session.language)
+        console.print(show_plan.what_if(found, session.language))
 
 
 @campaign_app.command("explain")

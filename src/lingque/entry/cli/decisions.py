@@ -21,6 +21,7 @@ from lingque.entry.cli.application import (
 )
 from lingque.flow.explaining import explain_decision
 from lingque.flow.journaling import move_decisions
+from lingque.flow.judging import judge_policy
 from lingque.flow.replaying import replay_decision
 
 decisions_app = typer.Typer(name="decisions", help="Why this and not that, for any customer and moment.",
@@ -88,3 +89,27 @@ def move(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
         done = move_decisions(services, session.actor, progress=lambda count: bar.update(task, completed=count))
         count = accepted(done, session.language)
     console.print(Label(zh=f"已归档 {count:,} 条决策", en=f"{count:,} decisions moved").in_language(session.language))
+
+
+@decisions_app.command("evaluate")
+def evaluate(
+    name: Annotated[str, typer.Argument(help="The campaign, or the placement that asked.")],
+    user: UserOption,
+    policy: Annotated[str, typer.Option(help="best, even, without:OFFER or prefer:OFFER.")] = "best",
+    outcome: Annotated[
+        str | None, typer.Option(help="A true-or-false tag that looks forward. Default: the campaign's own.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """What another policy would have brought, judged from decisions made partly by chance.
+
+    Where what was decided says too little about the policy it is refused, with the reason.
+
+    Examples:
+
+        lingque decisions evaluate app_home --policy without:gold --outcome bought_30d --as jan
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        found = accepted(judge_policy(services, name, policy, session.actor, outcome=outcome), session.language)
+        console.print(show_decision.judged(found, session.language))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lingque.core.clock import datetime_of
+from lingque.entry import show
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
-from lingque.flow.keeping import export_audit, retire_key, rotate_keys, seal_audit, verify_audit
+from lingque.flow.keeping import export_audit, list_audit, retire_key, rotate_keys, seal_audit, verify_audit
+from lingque.govern.audit import MOST_LISTED
 
 vault_app = typer.Typer(name="vault", help="The keys under which identifiers are sealed.", no_args_is_help=True)
 audit_app = typer.Typer(
@@ -101,6 +105,33 @@ def verify(
         )
         if found.faults:
             raise typer.Exit(EXIT_UNSOUND)
+
+
+@audit_app.command("list")
+def list_entries(
+    user: UserOption,
+    after: Annotated[int, typer.Option(min=0, help="The entry after which to begin.")] = 0,
+    most: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="How many at most.")] = 50,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Print entries of the trail, the oldest first.
+
+    Examples:
+
+        lingque audit list --after 1200 --as min
+    """
+    with opened(workspace, user) as session:
+        found = list_audit(session.application.services, session.actor, after=after, most=most)
+        zh = session.language == "zh"
+        made = show.table(
+            *(("条目", "时间 (UTC)", "操作人", "动作", "对象", "详情") if zh else
+              ("entry", "when (UTC)", "who", "act", "to what", "detail"))
+        )  # fmt: skip
+        for one in accepted(found, session.language):
+            moment = f"{datetime_of(one.at):%Y-%m-%d %H:%M:%S}"
+            detail = json.dumps(one.detail, ensure_ascii=False).replace("[", r"\[")
+            made.add_row(str(one.number), moment, one.actor, one.act, one.subject, detail)
+        console.print(made)
 
 
 @audit_app.command("export")

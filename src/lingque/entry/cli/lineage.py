@@ -1,4 +1,4 @@
-"""Commands on what tags are built on, and who is built on them."""
+"""Commands on all tags together: what they are built on, who is built on them, and the gallery."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import typer
 
 from lingque.catalog.tracing import thing_named, users_of
 from lingque.entry import show_lineage
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, console, opened
+from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, console, opened, progress_bar
 from lingque.entry.lineage_drawing import draw_lineage
+from lingque.entry.tag_gallery.writing import write_gallery
 from lingque.flow.intake import catalog_of
+from lingque.flow.tags import newest_snapshot
 
 
 def lineage_command(
@@ -51,3 +53,28 @@ def used_command(
         catalog = catalog_of(session.application.services)
         thing = thing_named(catalog, name)
         console.print(show_lineage.users(catalog, thing, users_of(catalog, thing), session.language))
+
+
+def gallery_command(
+    out: Annotated[Path, typer.Option(help="A new or empty folder.")],
+    user: UserOption,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Write all tags as a page in each language: what each means, how its values are spread, what it is built on.
+
+    From the definitions and the newest snapshot's statistics; no customer's row is read. The pages need no network.
+
+    Examples:
+
+        lingque tags gallery --out gallery --as otto
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        catalog = catalog_of(services)
+        with progress_bar() as progress:
+            task = progress.add_task("gallery", total=2 * (len(catalog.tags) + 1))
+            for _ in write_gallery(catalog, newest_snapshot(services), out):
+                progress.advance(task)
+        session.say(
+            zh=f"✓ {out / 'zh.html'}（{len(catalog.tags)} 个标签）", en=f"✓ {out / 'en.html'}: {len(catalog.tags)} tags"
+        )

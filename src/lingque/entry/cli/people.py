@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +12,6 @@ from sqlalchemy import Connection
 
 from lingque.bootstrap import open_workspace
 from lingque.core.clock import Instant, datetime_of
-from lingque.core.errors import SourceError
 from lingque.core.reasons import Refusal
 from lingque.entry import show
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, console, end_refused, opened
@@ -23,7 +20,6 @@ from lingque.flow.services import Services
 from lingque.govern.access import KnownUser, User, add_user, all_users, find_user, grant_roles, set_disabled
 from lingque.govern.api_keys import keys_of, new_api_key, revoke_key
 from lingque.govern.contracts import Action, Role, Scope, ScopeKind
-from lingque.govern.scopes import Organisation, record_organisations
 from lingque.govern.sessions import end_sessions_of
 
 users_app = typer.Typer(
@@ -35,7 +31,11 @@ users_app = typer.Typer(
 NameArgument = Annotated[str, typer.Argument(help="The user's name.")]
 RoleOption = Annotated[list[Role], typer.Option(help="A role; may be given several times.")]
 ScopeOption = Annotated[
-    str, typer.Option(help="How far the roles reach: bank, organisation:CODE, or own:STAFF-NUMBER.")
+    str,
+    typer.Option(
+        help="How far the roles reach: bank, organisation:CODE, organisation (where the bank's files say the person "
+        "works), or own:STAFF-NUMBER."
+    ),
 ]
 
 
@@ -251,40 +251,6 @@ def delegate(
         console.print(f"✓ {to_user}: {action.value}", highlight=False)
 
 
-@users_app.command("organisations")
-def organisations(
-    file: Annotated[Path, typer.Argument(help="A CSV file: org_code, name, level, parent_code.")],
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Make the file the tree of the bank's organisations, by which it is known how far a scope reaches.
-
-    Examples:
-
-        lingque users organisations organisations.csv
-    """
-    tree = _tree(file)
-
-    def recorded(_services: Services, connection: Connection) -> None:
-        record_organisations(connection, tree)
-
-    _act(workspace, "record_organisations", "organisations", recorded, detail={"organisations": len(tree)})
-    console.print(f"✓ {len(tree)}", highlight=False)
-
-
-def _tree(file: Path) -> list[Organisation]:
-    try:
-        rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{file.name} cannot be read as UTF-8", next_step="check its name and encoding") from error
-    missing = {"org_code", "name", "level", "parent_code"} - set(rows[0] if rows else ())
-    if missing:
-        raise SourceError(f"{file.name} lacks {', '.join(sorted(missing))}", next_step="put them into its first row")
-    return [
-        Organisation(code=row["org_code"], name=row["name"], level=row["level"], parent_code=row["parent_code"] or "")
-        for row in rows
-    ]
-
-
 def _set_state(workspace: Path, name: str, *, disabled: bool) -> None:
     def done(services: Services, connection: Connection) -> None:
         set_disabled(connection, name, disabled=disabled, at=services.clock.now())
@@ -317,7 +283,7 @@ def _act(
 def _scope(text: str) -> Scope:
     kind, _, of = text.partition(":")
     if kind not in set(ScopeKind):
-        raise typer.BadParameter("bank, organisation:CODE or own:STAFF-NUMBER", param_hint="--scope")
+        raise typer.BadParameter("bank, organisation, organisation:CODE or own:STAFF-NUMBER", param_hint="--scope")
     return Scope(kind=ScopeKind(kind), of=of)
 
 

@@ -41,11 +41,13 @@ def run(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
 
 
 def _table(found: Sequence[Expired], language: Language) -> Table:
-    head = ("表", "平面", "用途与天数", "早于", "行数") if language == "zh" else (
-        "table", "plane", "days per purpose", "before", "rows"
+    head = ("表", "平面", "用途与天数", "早于", "行数", "仍保留的快照") if language == "zh" else (
+        "table", "plane", "days per purpose", "before", "rows", "snapshots kept"
     )  # fmt: skip
-    made = show.table(*head, right=head[4:])
+    made = show.table(*head, right=head[4:5])
     for one in found:
         purposes = ", ".join(f"{purpose.label.in_language(language)} {days}" for purpose, days in one.purposes.items())
-        made.add_row(one.table, one.plane, purposes, one.before.isoformat(), f"{one.rows:,}")
+        made.add_row(
+            one.table, one.plane, purposes, one.before.isoformat(), f"{one.rows:,}", ", ".join(map(str, one.kept))
+        )
     return made

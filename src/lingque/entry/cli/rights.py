@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lingque.core.clock import datetime_of
 from lingque.core.ids import CustomerId
 from lingque.entry import show
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
@@ -23,6 +24,7 @@ from lingque.flow.rights import (
     receive_request,
     refuse_request,
     requests_queue,
+    returned_customers,
     show_request,
 )
 from lingque.govern.rights.requests import RequestKind, RightsRequest
@@ -192,6 +194,25 @@ def erase(request: RequestArgument, user: UserOption, workspace: WorkspaceOption
     """
     with opened(workspace, user) as session, session.application.writing() as services:
         _print(accepted(carry_out_erasure(services, request, session.actor), session.language))
+
+
+@rights_app.command("returned")
+def returned(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Print who was erased and has been delivered again: correct the source, or treat them as somebody new.
+
+    What they agreed to before they were erased counts no more.
+
+    Examples:
+
+        lingque rights returned --as min
+    """
+    with opened(workspace, user) as session:
+        found = accepted(returned_customers(session.application.services, session.actor), session.language)
+        zh = session.language == "zh"
+        made = show.table(*(("客户", "删除时间 (UTC)") if zh else ("customer", "erased (UTC)")))
+        for one in found:
+            made.add_row(str(one.customer_id), f"{datetime_of(one.erased_at):%Y-%m-%d %H:%M}")
+        console.print(made)
 
 
 @rights_app.command("refuse")

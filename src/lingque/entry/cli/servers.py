@@ -12,6 +12,7 @@ import typer
 from lingque.bootstrap import open_workspace
 from lingque.entry.cli.application import HERE, WorkspaceOption, console
 from lingque.entry.mailbox import Mailbox, open_mailbox
+from lingque.entry.sealing import sealed_as_time_goes_by
 
 
 def serve(
@@ -32,7 +33,7 @@ def serve(
 
     from lingque.entry.api.app import create_app
 
-    with open_workspace(workspace) as application:
+    with open_workspace(workspace) as application, sealed_as_time_goes_by(application.services):
         console.print(f"http://{host}:{port}/openapi.json", highlight=False)
         # our own access line names routes, never paths: tokens stand in paths
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")

@@ -24,6 +24,7 @@ from lingque.entry.mailbox import Mailbox, open_mailbox
 from lingque.settings import FILE, load_settings
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.systems.all import EXTRACTS
 
 SPENDING_PER_MONTH = 1.5
 """Fewer bookings than people make: the story is about deposits, and has to be told in three minutes."""
@@ -39,8 +40,14 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
     teller = Teller(console, language)
     lay_out(folder, language)
     with teller.step(zh=f"生成一家 {customers:,} 位客户的银行", en=f"generate a bank of {customers:,} customers"):
-        twin = Twin.make(TwinParameters(customers=customers, seed=seed, spending_per_month=SPENDING_PER_MONTH))
-        twin.write_extracts(folder / "landing")
+        parameters = TwinParameters(
+            customers=customers,
+            seed=seed,
+            spending_per_month=SPENDING_PER_MONTH,
+            card_purchases_per_month=SPENDING_PER_MONTH,
+        )
+        twin = Twin.make(parameters)
+        twin.write_extracts(folder / "landing", EXTRACTS)
         twin.write_lists(folder / "lists")
     calendar = BusinessCalendar(load_settings(folder).workspace.zone)
     clock = StoryClock(calendar, twin.parameters.as_of)
@@ -60,8 +67,10 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
         f"mails {folder / 'mailbox'}; text messages and work-lists {folder / 'outgoing'}",
     )
     teller.text(
-        zh=f"继续查看：lingque campaign explain {CAMPAIGN} --as min -w {folder}",
-        en=f"look further: lingque campaign explain {CAMPAIGN} --as min -w {folder}",
+        zh=f"继续查看：lingque campaign explain {CAMPAIGN} --as min -w {folder}\n"
+        f"全部标签：lingque tags gallery --out gallery --as ada -w {folder}",
+        en=f"look further: lingque campaign explain {CAMPAIGN} --as min -w {folder}\n"
+        f"all tags: lingque tags gallery --out gallery --as ada -w {folder}",
     )
 
 

@@ -16,7 +16,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
 from lingque.deliver.tables import deliveries
-from lingque.entry import show, show_model, show_plan, show_report, show_story
+from lingque.entry import show, show_model, show_plan, show_report, show_story, show_tag
 from lingque.entry.demo.beside import calibration, calibration_table, compared, comparison_table
 from lingque.entry.demo.telling import Teller
 from lingque.entry.demo.world import CALL_DAYS, OUTCOME_DAYS, Sent, StoryClock, World, outcomes_in
@@ -163,7 +163,9 @@ def _tags_and_model(services: Services, staff: Staff, world: World, tell: Teller
         tell.show(show_model.card(card, tell.language, keys=("performance",)))
     with tell.step(zh=f"计算 {as_of} 的标签", en=f"compute tags as of {as_of}"):
         snapshot = _done(run_tags(services, as_of, staff.ada))
-    tell.show(show.snapshot(snapshot, catalog_of(services), tell.language))
+    tell.show(show_tag.families(catalog_of(services), snapshot, tell.language))
+    for note in snapshot.notes:
+        tell.text(zh=f"  {note.tag}：{note.reason.label.zh}", en=f"  {note.tag}: {note.reason.label.en}")
 
 
 def _plan(services: Services, staff: Staff, world: World, tell: Teller) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
@@ -15,7 +16,17 @@ from lingque.core.registries import DataClass, Purpose
 from lingque.govern.contracts import ConsentEntry, Erased, Person
 from lingque.govern.lists import lists_in_force, memberships
 from lingque.govern.register import touch
-from lingque.govern.tables import automated_refusals, consents, erasures, list_members, refused_tags, subjects
+from lingque.govern.tables import (
+    automated_refusals,
+    consents,
+    erasures,
+    list_members,
+    refused_tags,
+    returned_parties,
+    reveal_members,
+    staged_consents,
+    subjects,
+)
 
 
 def person_of(connection: Connection, customer_id: CustomerId) -> Person:
@@ -108,7 +119,31 @@ def erased_parties(connection: Connection) -> list[PartyId]:
     return [PartyId(one) for one in connection.execute(select(erasures.c.party_id)).scalars()]
 
 
-_EVIDENCE = (consents, automated_refusals, refused_tags)
+@dataclass(frozen=True, kw_only=True)
+class Returned:
+    """A party that a source delivered after the customer behind it had been erased."""
+
+    customer_id: CustomerId
+    party_id: PartyId
+    erased_at: Instant
+
+
+def returned_people(connection: Connection) -> list[Returned]:
+    """Who is here again, by the moment of the erasure."""
+    rows = (
+        select(returned_parties, subjects.c.customer_id)
+        .join_from(returned_parties, subjects, subjects.c.party_id == returned_parties.c.party_id)
+        .order_by(returned_parties.c.erased_at, returned_parties.c.party_id)
+    )
+    return [
+        Returned(
+            customer_id=CustomerId(row.customer_id), party_id=PartyId(row.party_id), erased_at=Instant(row.erased_at)
+        )
+        for row in connection.execute(rows)
+    ]
+
+
+_EVIDENCE = (consents, automated_refusals, refused_tags, staged_consents)
 
 
 class GovernRows:
@@ -130,13 +165,27 @@ class GovernRows:
             "list_members": connection.execute(listed).rowcount,
         }
         touch(connection, {int(person.customer_id)})
-        return Erased(gone=gone, kept={table.name: _count(connection, table, person) for table in _EVIDENCE})
+        asked_for = select(func.count()).select_from(reveal_members).where(reveal_members.c.customer_id.in_(person.ids))
+        kept = {table.name: _count(connection, table, person) for table in _EVIDENCE}
+        return Erased(gone=gone, kept=kept | {"reveal_members": int(connection.execute(asked_for).scalar_one())})
 
     def disclose(self, connection: Connection, person: Person) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         known = lists_in_force(connection)
         on = memberships(connection, [person.customer_id], at=self._clock.now()).get(person.customer_id, set())
         return {
             "consents": list(self._consents(connection, person)),
+            "consents_that_wait": [
+                {
+                    "purpose": Purpose(row.purpose).name.lower(),
+                    "channel": row.channel,
+                    "data_classes": list(DataClass(row.data_classes).names),
+                    "at": _moment(row.acted_at),
+                    "evidence": row.evidence,
+                }
+                for row in connection.execute(
+                    select(staged_consents).where(staged_consents.c.party_id.in_(person.parties))
+                )
+            ],
             "refused_automated_decisions": [
                 {"refused": row.refused, "at": _moment(row.acted_at), "evidence": row.evidence}
                 for row in _said(connection, automated_refusals, person)

@@ -1,19 +1,15 @@
-"""What permits cost: one from the picture in memory, after a withdrawal of a moment ago, and a set of everybody.
+"""The part of `benchmarks.govern` on permits.
 
 The peer is the database alone: the same judge, for whom the statements of the one customer are read anew.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,21 +28,23 @@ from lingque.store.database import Database
 from lingque.testing import FixedClock
 
 NOW = instant_of(datetime(2026, 6, 1, 2, 0, tzinfo=UTC))
-DEFAULT_CUSTOMERS, FULL_CUSTOMERS = 100_000, 2_000_000
-SINGLES = 2_000
+SINGLES, READ = 2_000, 200
+SETS = 5
 ROWS = 50_000
+MOST_MICROSECONDS = 50
 
 
-def permits(*, customers: int) -> dict[str, Any]:
-    """The figures as `--help` of this module's command describes them."""
-    with tempfile.TemporaryDirectory(prefix="lingque-permits-") as folder:
-        database = Database(f"sqlite:///{Path(folder) / 'control.db'}")
-        try:
-            database.migrate()
-            ids = _fill(database, customers)
-            return _measured(database, ids)
-        finally:
-            database.close()
+class Figures(Protocol):
+    """What `benchmarks.govern` notes figures down in."""
+
+    rates: dict[str, float]
+    checks: dict[str, bool]
+
+    def timed(self, name: str, count: int) -> AbstractContextManager[None]: ...
+
+    def peer(self, name: str, against: str, work: Callable[[], None], *, times: float = 1) -> None: ...
+
+    def target(self, name: str, rate: float) -> None: ...
 
 
 def _fill(database: Database, customers: int) -> Int64s:
@@ -104,7 +102,9 @@ def _refusal(n: int) -> dict[str, Any]:
     }
 
 
-def _measured(database: Database, ids: Int64s) -> dict[str, Any]:
+def permits(database: Database, figures: Figures, customers: int) -> None:
+    """One permit from the picture, one after a withdrawal of a moment ago, and a set of everybody."""
+    ids = _fill(database, customers)
     office = PermitOffice(FixedClock(NOW), BusinessCalendar(ZoneInfo("Asia/Shanghai")))
     ask = PermitAsk(
         purpose=Purpose.MARKETING,
@@ -115,31 +115,27 @@ def _measured(database: Database, ids: Int64s) -> dict[str, Any]:
     )
     some = [CustomerId(n) for n in ids[:SINGLES].tolist()]
     with database.reading() as connection:
-        drawn = _seconds(lambda: office.permit_set(connection, ids, ask))
-        together = min(_seconds(lambda: office.permit_set(connection, ids, ask)) for _ in range(5))
-        single = min(_seconds(lambda: _each(office, connection, some, ask)) for _ in range(3)) / SINGLES
-        answer = office.permit_set(connection, ids, ask)
-        one_by_one = [isinstance(office.permit(connection, n, ask), Permit) for n in some]
+        with figures.timed("permits: draw the picture", len(ids)):
+            office.permit_set(connection, ids, ask)
+        with figures.timed("permits: set", SETS * len(ids)):
+            for _ in range(SETS):
+                answer = office.permit_set(connection, ids, ask)
+        with figures.timed("permits: one", SINGLES):
+            one_by_one = [isinstance(office.permit(connection, n, ask), Permit) for n in some]
         unhurried = PermitOffice(FixedClock(NOW), BusinessCalendar(ZoneInfo("Asia/Shanghai")))
         unhurried._picture = _NeverDrawn()
-        read = _seconds(lambda: _each(unhurried, connection, some[:200], ask)) / 200
-    agreeing = one_by_one == answer.allowed[:SINGLES].tolist()
+        figures.peer(
+            "one from the database", "permits: one", lambda: _each(unhurried, connection, some[:READ], ask),
+            times=SINGLES // READ,
+        )  # fmt: skip
+    figures.target("permits: one", 1e6 / MOST_MICROSECONDS)
+    figures.target("permits: set", 2_000_000)
+    figures.checks["one by one as together"] = one_by_one == answer.allowed[:SINGLES].tolist()
+    figures.checks["some are allowed and some are not"] = 0 < int(answer.allowed.sum()) < len(ids)
     who = some[one_by_one.index(True)]
     after, seen = _after_a_withdrawal(database, office, who, ask)
-    return {
-        "customers": len(ids),
-        "draw_seconds": drawn,
-        "set_per_second": len(ids) / together,
-        "single_microseconds": single * 1e6,
-        "single_from_database_microseconds": read * 1e6,
-        "first_after_withdrawal_microseconds": after * 1e6,
-        "set_seconds": together,
-        "checks": {
-            "one by one as together": agreeing,
-            "a withdrawal of a moment ago is seen": seen,
-            "some are allowed and some are not": 0 < int(answer.allowed.sum()) < len(ids),
-        },
-    }
+    figures.checks["a withdrawal of a moment ago is seen"] = seen
+    figures.rates["permits: first after a withdrawal"] = 1 / max(after, 1e-9)
 
 
 def _after_a_withdrawal(
@@ -174,52 +170,3 @@ class _NeverDrawn(CurrentPicture):
 
     def _brought_up(self, connection: Connection, version: int, definitions: int, *, few: bool) -> None:  # noqa: ARG002
         return None
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.process_time()
-    work()
-    return time.process_time() - begun
-
-
-def main() -> None:
-    """Print the figures, and as the last line one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=DEFAULT_CUSTOMERS)
-    parser.add_argument("--full", action="store_true", help=f"{FULL_CUSTOMERS:,} customers")
-    arguments = parser.parse_args()
-    customers = FULL_CUSTOMERS if arguments.full else arguments.customers
-    begun, cpu = time.perf_counter(), time.process_time()
-    found = permits(customers=customers)
-    checks = found.pop("checks")
-    for name, value in found.items():
-        print(f"{name:40} {value:,.1f}" if isinstance(value, float) else f"{name:40} {value:,}")
-    print(
-        json.dumps(
-            {
-                "name": "permits",
-                "size": {"customers": found["customers"]},
-                "seconds": round(time.perf_counter() - begun, 3),
-                "cpu_seconds": round(time.process_time() - cpu, 3),
-                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
-                "peers": {"one permit from the database": found["single_from_database_microseconds"] / 1e6},
-                "ratios": {
-                    "one permit from the database": round(
-                        found["single_from_database_microseconds"] / found["single_microseconds"], 1
-                    )
-                },
-                "checks": checks,
-                "extra": {
-                    "single_microseconds": round(found["single_microseconds"], 1),
-                    "set_per_second": round(found["set_per_second"]),
-                    "first_after_withdrawal_microseconds": round(found["first_after_withdrawal_microseconds"], 1),
-                    "draw_seconds": round(found["draw_seconds"], 2),
-                    "durability": "SQLite in WAL mode, synchronous=FULL",
-                },
-            }
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
