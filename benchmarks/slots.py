@@ -108,7 +108,7 @@ class Load:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000)
-    parser.add_argument("--requests", type=int, default=1_500)
+    parser.add_argument("--requests", type=int, default=1_000)
     parser.add_argument("--full", action="store_true", help="10,000 customers, 20,000 requests")
     arguments = parser.parse_args()
     customers, requests = (10_000, 20_000) if arguments.full else (arguments.customers, arguments.requests)
@@ -282,7 +282,7 @@ class Server:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def __enter__(self) -> Server:
-        for _ in range(600):
+        for _ in range(1_800):
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
             except OSError:

@@ -33,7 +33,8 @@ from lingque.flow.placing import Place
 from lingque.flow.replaying import replay_decision
 from lingque.flow.responding import respond
 from lingque.flow.showing import Answer, Filled, Part, Visit, Why
-from lingque.govern.contracts import DecisionRefusal, Person, Principal, Role
+from lingque.govern.contracts import Person, Principal, Role
+from lingque.govern.statements import DecisionRefusal, TagRefusal
 from lingque.govern.tables import subjects
 
 MINUTE = 60_000_000
@@ -116,7 +117,7 @@ def test_several_want_the_last_piece_and_one_gets_it(placed: Application) -> Non
 
 def test_who_may_not_be_looked_at_sees_what_everybody_sees_known_or_not(placed: Application) -> None:
     asking = Asking(placed.services)
-    refuses = number(placed, 5)
+    refuses = number(placed, 12)
     with placed.services.database.transaction() as connection:
         placed.services.register.record_decision_refusals(
             connection,
@@ -137,9 +138,21 @@ def test_who_may_not_be_looked_at_sees_what_everybody_sees_known_or_not(placed: 
         assert (names(home), home.why, home.missing) == (["help"], Why.NO_LEAVE, ())
         assert home.decision_id.startswith("asked-"), "an unknown customer takes the same way, to the journal"
         assert not home.items[0].personal
+    # who deleted one tag is judged offer by offer: the card looks at another
+    deletes = number(placed, 11)
+    with placed.services.database.transaction() as connection:
+        placed.services.register.record_tag_refusals(
+            connection,
+            [
+                TagRefusal(
+                    party_id=PartyId(deletes), tag="latest_balance", refused=True, acted_at=Instant(1), evidence="x"
+                )
+            ],
+        )
+    assert names(asked(asking, deletes)[0]) == ["card"]
     (anonymous,) = asked(asking, None)
     assert (names(anonymous), anonymous.why) == (["help"], Why.ANONYMOUS)
-    assert states(placed) == [], "what everybody sees is no contact with anybody"
+    assert len(states(placed)) == 1, "what everybody sees is no contact with anybody"
     # and what is told of it names nobody
     assert respond(placed.services, ways["no consent"][0].items[0].token, Response.CLICKED, APP) is True
     with placed.services.database.reading() as connection:

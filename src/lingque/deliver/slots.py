@@ -70,7 +70,8 @@ def record_response(connection: Connection, shown: Shown, response: Response, *,
         "decision_id": shown.decision_id,
         "at": at,
     }
-    return connection.execute(upsert(slot_responses).values(row).on_conflict_do_nothing()).rowcount == 1
+    told = upsert(slot_responses).values(row).on_conflict_do_nothing().returning(_c.contact_id)
+    return connection.execute(told).first() is not None
 
 
 def accepted_since(connection: Connection, placement: str, since: Instant) -> dict[str, int]:

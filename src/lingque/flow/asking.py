@@ -208,7 +208,7 @@ class Asking:
             as_of=today,
             customer_ids=ids,
             facts=TagRows([seat.row for seat in seats]),
-            permits=questions.permits(ids, place.asks_at(now, menu)),
+            permits=questions.permits_alike(ids, place.asks_at(now, menu)),
             # who is here is reached
             reachable=np.ones((menu.reaches, len(ids)), dtype=np.bool_),
             capped=questions.capped(ids, place.caps[: menu.caps]),
