@@ -1,12 +1,13 @@
 """A hundred tags of a bank's customers from their transactions, against a bare scan of the same columns and peers.
 
-    python -m benchmarks.tags [--customers N] [--transactions N] [--peers all|none] [--full]
+    python -m benchmarks.tags [--customers N] [--transactions N] [--peers all|none] [--full | --size large]
 
 Ours is what `lingque tags run` does: from the table's published files to the published snapshot. The scan reads the
-columns that the tags read, with as many threads, and does nothing with them. Peers compute the same aggregates: DuckDB
-grouped by customer and age band and then cumulated (its best form, far better than one FILTER per tag), Polars and
-ClickHouse (chdb) bucket by bucket; what each lacks is left out for it and said. Every one runs in a process of its own,
-whose memory is what is reported. `--full`: a million customers, a hundred million transactions.
+columns that the run reads, with as many threads, and does nothing with them. Peers compute the same aggregates: DuckDB
+grouped by customer and age band and then cumulated (its best form, far better than one FILTER per tag; at once and
+bucket by bucket), Polars and ClickHouse (chdb) bucket by bucket; what each lacks is left out for it and said. Every one
+runs in a process of its own, whose memory is what is reported. `--full`: a million customers, a hundred million
+transactions; `--size large`: ten million and three hundred million, without peers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +41,18 @@ from lingque.flow.intake import apply, catalog_of
 from lingque.govern.access import User, add_user
 from lingque.govern.contracts import Principal, Role
 from lingque.store.runs import Run, finish_run, published_versions
-from lingque.warehouse.tables import ROWS_PER_GROUP, Slice, SortedFile
+from lingque.warehouse.parquet import write_parquet
+from lingque.warehouse.tables import Slice, SortedFile
 
 AS_OF = date(2026, 6, 1)
-BUCKETS = 64
 DAYS = 400
 MERCHANTS = 50_000
 OPERATOR = User(name="operator", person="operator", roles=frozenset({Role.OPERATOR}))
 ACTING = Principal(user=OPERATOR.name, person=OPERATOR.person, roles=OPERATOR.roles)
-SETTINGS = f"""
+SETTINGS = """
 [workspace]
 name = "tags"
-buckets = {BUCKETS}
+buckets = {buckets}
 
 [warehouse]
 memory_limit = "1GB"
@@ -65,6 +67,18 @@ class Size:
     customers: int
     transactions: int
 
+    @property
+    def buckets(self) -> int:
+        """Some fifteen thousand customers in each, and not fewer than eight."""
+        return next((count for count in (8, 64) if count * 20_000 >= self.customers), 256)
+
+
+SIZES = {
+    "small": Size(customers=20_000, transactions=2_000_000),
+    "full": Size(customers=1_000_000, transactions=100_000_000),
+    "large": Size(customers=10_000_000, transactions=300_000_000),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
@@ -78,18 +92,17 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--customers", type=int, default=0, help="default 20,000; with --full a million")
-    parser.add_argument("--transactions", type=int, default=0, help="default 2,000,000; with --full a hundred million")
+    parser.add_argument("--customers", type=int, default=0, help="instead of the size's")
+    parser.add_argument("--transactions", type=int, default=0, help="instead of the size's")
     parser.add_argument("--peers", choices=("all", "none"), default="all")
     parser.add_argument("--full", action="store_true", help="the size that the issue names")
+    parser.add_argument("--size", choices=tuple(SIZES), default="small", help="large goes without peers")
     chosen = parser.parse_args()
-    size = Size(
-        customers=chosen.customers or (1_000_000 if chosen.full else 20_000),
-        transactions=chosen.transactions or (100_000_000 if chosen.full else 2_000_000),
-    )
+    named = SIZES["full" if chosen.full else chosen.size]
+    size = Size(customers=chosen.customers or named.customers, transactions=chosen.transactions or named.transactions)
     folder = Path(tempfile.mkdtemp(prefix="tags-"))
     try:
-        print(json.dumps(measure(folder, size, peers=chosen.peers == "all")))
+        print(json.dumps(measure(folder, size, peers=chosen.peers == "all" and named is not SIZES["large"])))
     finally:
         shutil.rmtree(folder)
 
@@ -145,7 +158,7 @@ def measure(folder: Path, size: Size, *, peers: bool) -> dict[str, Any]:
 def _make(folder: Path, size: Size) -> None:
     """A workspace whose tables stand as an ingest leaves them: base files in order, under published versions."""
     settings = create_workspace(folder)
-    settings.write_text(SETTINGS, encoding="utf-8")
+    settings.write_text(SETTINGS.format(buckets=size.buckets), encoding="utf-8")
     shutil.rmtree(folder / "data")
     create_workspace(folder)
     (folder / "definitions" / "bank.yaml").write_text(definitions(), encoding="utf-8")
@@ -155,7 +168,7 @@ def _make(folder: Path, size: Size) -> None:
             add_user(connection, OPERATOR, at=services.clock.now())
         apply(services, ACTING)
         ids = np.random.default_rng(1).permutation(np.arange(1, size.customers + 1, dtype=np.int64)) * 7_919_777_777
-        home = bucket_of(ids, buckets=BUCKETS)
+        home = bucket_of(ids, buckets=size.buckets)
         order = np.lexsort((ids, home))
         ids, home = ids[order], home[order]
         made = {"customers": _customers(ids, home), "transactions": _transactions(ids, home, size, services.calendar)}
@@ -173,13 +186,8 @@ def _make(folder: Path, size: Size) -> None:
 
 
 def _written(path: Path, batches: Iterator[pa.Table]) -> SortedFile:
-    writer: pq.ParquetWriter | None = None
-    for batch in batches:
-        if writer is None:
-            writer = pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
-        writer.write_table(batch, row_group_size=ROWS_PER_GROUP)
-    if writer is not None:
-        writer.close()
+    first = next(batches)
+    write_parquet(path, chain([first], batches), required=first.column_names)
     return SortedFile(path=path)
 
 
@@ -202,14 +210,14 @@ def _transactions(ids: np.ndarray, home: np.ndarray, size: Size, calendar: Busin
     weights = generator.pareto(2.0, len(ids)) + 0.2
     counts = generator.poisson(weights * (size.transactions / weights.sum()))
     merchants = pa.array([f"merchant-{number:06d}" for number in range(MERCHANTS)])
-    first_key = 0
-    for bucket in range(BUCKETS):
-        inside = home == bucket
-        party = np.repeat(ids[inside], counts[inside])
-        count = len(party)
-        when = end - 1 - generator.integers(0, DAYS * day, count)
-        order = np.lexsort((when, party))
-        party, when = party[order], when[order]
+    first_key, span = 0, DAYS * day
+    edges = np.searchsorted(home, np.arange(size.buckets + 1))
+    for bucket in range(size.buckets):
+        inside = slice(edges[bucket], edges[bucket + 1])
+        whose = np.repeat(np.arange(edges[bucket + 1] - edges[bucket]), counts[inside])
+        count = len(whose)
+        placed = np.sort(whose * span + generator.integers(0, span, count))  # by customer, then by time
+        party, when = ids[inside][placed // span], end - span + placed % span
         amount = (np.exp(generator.normal(9.0, 1.5, count)) + 1).astype(np.int64)
         picked = (generator.power(0.2, count) * MERCHANTS).astype(np.int32)
         columns = {
@@ -293,15 +301,13 @@ def _snapshot_of(folder: Path) -> pa.Table:
 
 def _scan(folder: Path) -> int:
     """The same columns from the same files, by as many threads; texts as codes, as the kernel reads them."""
-    columns = [
-        "party_id", "bucket", "event_time", "known_at", "row_key", "direction", "category", "channel", "merchant",
-        "amount", "balance",
-    ]  # fmt: skip
+    texts = ["direction", "category", "channel", "merchant"]
+    columns = ["party_id", "event_time", "amount", "balance", *texts]
     paths = _files(folder, "transactions")
     work = [(path, number) for path in paths for number in range(pq.read_metadata(path).num_row_groups)]
 
     def read(one: tuple[Path, int]) -> int:
-        with pq.ParquetFile(one[0], memory_map=True, read_dictionary=[*columns[5:9]]) as file:
+        with pq.ParquetFile(one[0], memory_map=True, read_dictionary=texts) as file:
             return int(file.read_row_group(one[1], columns=columns, use_threads=False).num_rows)
 
     with ThreadPoolExecutor(2) as pool:

@@ -16,13 +16,13 @@ import chdb
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.tags_definitions import WINDOWS, Made, measured
 from lingque.core.clock import BusinessCalendar, shift
 
 CALENDAR = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
 LEFT_OUT = ("top(", "last(", "first(", "recency(", "tenure(", "share(")
-BUCKETS = 64
 
 
 def compared() -> list[Made]:
@@ -38,11 +38,26 @@ def _plain(text: str) -> str:
     return text.replace("cny(500)", "50000") or "true"
 
 
+def _buckets(paths: list[Path]) -> int:
+    metadata = pq.read_metadata(paths[0])
+    place = metadata.schema.to_arrow_schema().names.index("bucket")
+    return 1 + max(metadata.row_group(group).column(place).statistics.max for group in range(metadata.num_row_groups))
+
+
 def duckdb_by_age(paths: list[Path], as_of: date) -> pa.Table:
     """Grouped by customer and age band, then cumulated over bands; distinct by the last time an item was seen."""
+    return _duckdb(paths, as_of, ["TRUE"])
+
+
+def duckdb_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
+    """The same, every bucket by itself."""
+    return _duckdb(paths, as_of, [f"bucket = {bucket}" for bucket in range(_buckets(paths))])
+
+
+def _duckdb(paths: list[Path], as_of: date, parts: list[str]) -> pa.Table:
     end = CALENDAR.start_of(as_of)
     bands = " ".join(f"WHEN event_time >= {_begin(as_of, days)} THEN {days}" for days in WINDOWS)
-    parts: dict[tuple[str, str], str] = {}
+    made: dict[tuple[str, str], str] = {}
     inner, outer = [], []
     for tag in compared():
         if tag.value.startswith("count_distinct"):
@@ -52,9 +67,9 @@ def duckdb_by_age(paths: list[Path], as_of: date) -> pa.Table:
         function, _, operand = tag.value.rstrip(")").partition("(")
         for part in ("sum", "count") if function == "avg" else (function,):
             key = (f"{part}({operand})", tag.where)
-            if key not in parts:
-                parts[key] = f"p{len(parts)}"
-                inner.append(f"{part}({operand}) FILTER (WHERE {_plain(tag.where)}) AS {parts[key]}")
+            if key not in made:
+                made[key] = f"p{len(made)}"
+                inner.append(f"{part}({operand}) FILTER (WHERE {_plain(tag.where)}) AS {made[key]}")
     cumulated = []
     for tag in compared():
         if tag.value.startswith("count_distinct"):
@@ -62,18 +77,21 @@ def duckdb_by_age(paths: list[Path], as_of: date) -> pa.Table:
         function, _, operand = tag.value.rstrip(")").partition("(")
         inside = f"FILTER (WHERE band <= {tag.days})"
         if function == "avg":
-            total, count = (parts[f"{part}({operand})", tag.where] for part in ("sum", "count"))
+            total, count = (made[f"{part}({operand})", tag.where] for part in ("sum", "count"))
             value = f"round(sum({total}) {inside} / sum({count}) {inside}::DOUBLE)::BIGINT"
         else:
             over = "sum" if function in ("sum", "count") else function
-            value = f"{over}({parts[f'{function}({operand})', tag.where]}) {inside}"
+            value = f"{over}({made[f'{function}({operand})', tag.where]}) {inside}"
             value = f"coalesce({value}, 0)::BIGINT" if over == "sum" else value
         cumulated.append(f"{value} AS {tag.name}")
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '6GB'; SET preserve_insertion_order = false")
         connection.read_parquet([str(path) for path in paths]).create_view("transactions")
-        seen = f"event_time < {end} AND known_at <= {end}"
-        return connection.sql(f"""
+        found = []
+        for part in parts:
+            seen = f"event_time < {end} AND known_at <= {end} AND {part}"
+            found.append(
+                connection.sql(f"""
             WITH banded AS (
                 SELECT party_id, CASE {bands} END AS band, {", ".join(inner)} FROM transactions
                 WHERE {seen} AND event_time >= {_begin(as_of, max(WINDOWS))} GROUP BY ALL
@@ -82,6 +100,8 @@ def duckdb_by_age(paths: list[Path], as_of: date) -> pa.Table:
                 SELECT party_id, merchant, max(event_time) AS last_seen FROM transactions WHERE {seen} GROUP BY ALL
             ), counted AS (SELECT party_id, {", ".join(outer)} FROM items GROUP BY party_id)
             SELECT * FROM cumulated JOIN counted USING (party_id)""").to_arrow_table()
+            )
+    return pa.concat_tables(found)
 
 
 def polars_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
@@ -102,7 +122,7 @@ def polars_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
         expressions.append(value.alias(tag.name))
     found = []
     scan = pl.scan_parquet([str(path) for path in paths])
-    for bucket in range(BUCKETS):
+    for bucket in range(_buckets(paths)):
         seen = (pl.col("bucket") == bucket) & (pl.col("event_time") < end) & (pl.col("known_at") <= end)
         longest = pl.col("event_time") >= _begin(as_of, max(WINDOWS))
         found.append(scan.filter(seen & longest).group_by("party_id").agg(expressions).collect())
@@ -131,7 +151,7 @@ def clickhouse_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
     files = ",".join(str(path) for path in paths)
     source = f"file('{{{files}}}', Parquet)" if len(paths) > 1 else f"file('{files}', Parquet)"
     found = []
-    for bucket in range(BUCKETS):
+    for bucket in range(_buckets(paths)):
         seen = f"bucket = {bucket} AND event_time < {end} AND known_at <= {end}"
         longest = f"event_time >= {_begin(as_of, max(WINDOWS))}"
         sql = f"SELECT party_id, {', '.join(columns)} FROM {source} WHERE {seen} AND {longest} GROUP BY party_id"
@@ -143,6 +163,7 @@ def clickhouse_by_bucket(paths: list[Path], as_of: date) -> pa.Table:
 
 PEERS: dict[str, Callable[[list[Path], date], pa.Table]] = {
     "duckdb": duckdb_by_age,
+    "duckdb_by_bucket": duckdb_by_bucket,
     "polars": polars_by_bucket,
     "clickhouse": clickhouse_by_bucket,
 }

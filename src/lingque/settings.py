@@ -241,6 +241,9 @@ class AccessSection(BaseModel):
     staff: str = Field(default="", description="contract of the bank's staff (staff_no, branch_code); empty: none")
     branch_tag: str = Field(default="", description="tag that names a customer's branch; empty: branches have none")
     manager_tag: str = Field(default="", description="tag that names who looks after a customer; empty: nobody does")
+    household_tag: str = Field(
+        default="", description="tag of which customers who live together have the same value; empty: nobody knows"
+    )
 
 
 class ApprovalsSection(BaseModel):

@@ -154,26 +154,31 @@ def test_a_failure_is_told_to_everybody_whom_it_concerns(database: Database) -> 
 
 
 def attempt(database: Database, folder: Path, **job: int | float) -> None:
-    """Let the processes do their work, and count by hand what the ledger holds in the end."""
+    """Let the processes do their work."""
     url = database.url
     ran = subprocess.run(
         [sys.executable, str(PROGRAM), json.dumps(job | {"url": url, "folder": str(folder)})],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(ran.stdout) == {"killed": job["kills"], "failed": 0}, ran.stderr
+    count_by_hand(database, folder, attempts=int(job["attempts"]))
+
+
+def count_by_hand(database: Database, folder: Path, *, attempts: int) -> None:
+    """Hold what the ledger says against what the processes were told, and against the caps."""
+    noted = [np.fromfile(path, dtype=np.int64) for path in folder.glob("notes-*")]
+    notes = np.concatenate([one[: len(one) // 2 * 2].reshape(-1, 2) for one in noted])
     with database.reading() as connection:
         rows = connection.execute(
             select(*(contact_ledger.c[n] for n in ("customer_id", "wave_id", "at", "channel", "topic"))).where(
                 contact_ledger.c.state == ContactState.COMMITTED
             )
         ).all()
-    noted = [np.fromfile(path, dtype=np.int64) for path in folder.glob("notes-*")]
-    notes = np.concatenate([one[: len(one) // 2 * 2].reshape(-1, 2) for one in noted])
-    assert notes[notes[:, 0] < 0, 1].sum() >= job["attempts"]
+    assert notes[notes[:, 0] < 0, 1].sum() >= attempts
     # whoever was told so can rely on it, whatever was killed
     told = {(wave, customer) for wave, customer in notes[notes[:, 0] > 0].tolist()}
     assert told <= {(row.wave_id, row.customer_id) for row in rows}
-    assert len(told) > job["attempts"] / 100
+    assert len(told) > attempts / 100
     customers = np.array([row.customer_id for row in rows])
     at = np.array([row.at for row in rows])
     channels = np.array([row.channel for row in rows])

@@ -56,6 +56,7 @@ from lingque.flow.services import Services
 from lingque.govern.contracts import Permit, PermitAsk
 from lingque.govern.rights.requests import RequestKind, RequestState, RightsRequest
 from lingque.govern.tables import consents, erasures, list_members, subjects, vault_identifiers, vault_keys
+from lingque.profile.bitmaps import Bitmaps
 from lingque.store.runs import published_versions
 
 JAN = PRINCIPALS["hua_too"]
@@ -313,6 +314,8 @@ def assert_gone(application: Application, folder: Path, customer: int) -> None:
         rows = pq.read_table(path, columns=columns)
         if "decisions" not in path.parts:
             assert not any(customer in rows.column(name).to_pylist() for name in columns), path
+    for path in (folder / "data" / "warehouse").rglob("*.bits"):
+        assert customer not in Bitmaps(path).ids.tolist(), path
 
 
 def test_after_an_erasure_nothing_is_left_in_either_plane_and_nothing_else_is_missing(

@@ -43,6 +43,7 @@ def test_a_plan_contacts_what_its_channel_can_and_holds_out_on_top(bank: Bank) -
     assert bound.refusals["NO_CAPACITY"] == len(LAWFUL) - bound.to_contact - bound.to_hold_out
 
 
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_a_wave_publishes_the_prices_at_which_its_offers_are_decided_on_until_the_next(bank: Bank) -> None:
     bank.replace_in("campaigns", "contact_cost: 0.05}", "contact_cost: 0.05, capacity: 7}")
     with bank.open() as application:

@@ -88,6 +88,7 @@ def test_a_decision_is_explained_and_made_again(bank: Bank, loaded: Application)
         replay_decision(services, "decide-x", LIN)
 
 
+@pytest.mark.slow
 def test_what_only_compliance_may_know_reads_like_any_other_exclusion(bank: Bank, loaded: Application) -> None:
     bank.define("lists", SECRET)
     services = loaded.services
@@ -103,6 +104,7 @@ def test_what_only_compliance_may_know_reads_like_any_other_exclusion(bank: Bank
     assert needs_of(only(told)) == {Reason.COMPLIANCE_EXCLUSION: ""}
 
 
+@pytest.mark.slow
 def test_another_version_is_said_and_what_is_gone_is_refused(
     bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_full_cap_is_named_with_the_moment_from_which_it_has_room(bank: Bank, 
     assert against.needs.zh == "每周至多一次（1/1）：2026-06-08 00:00:00 起有余量"
 
 
+@pytest.mark.slow
 def test_a_policy_is_judged_once_the_outcome_is_known(bank: Bank, loaded: Application) -> None:
     services, customers, plan = loaded.services, people(loaded, 16), planned(loaded.services)
     contacts = 0

@@ -24,6 +24,9 @@ from lingque.entry.cli import app
 from lingque.flow import apply, plan_campaign, run_tags
 from lingque.flow.intake import catalog_of, diff
 
+of_the_catalog = pytest.mark.parametrize("controls", ["sqlite"], indirect=True, scope="session")
+"""What is asked of definitions alone needs no second database; what is decided of customers is asked on both."""
+
 CLASSES = {"health": "accounts_held", "location": "lives_in", "minor": "terms_3m"}
 """A class, and a tag that is built on a column of it."""
 
@@ -44,6 +47,7 @@ value: max(term_months)
 """
 
 
+@of_the_catalog
 def test_data_that_may_not_serve_the_purpose_is_refused_with_its_way(defined_bank: Bank) -> None:
     defined_bank.replace_in(
         "contracts", "amount: {type: money, currency: CNY, required: true, classes: [financial]}\n  balance: {",
@@ -64,6 +68,7 @@ def test_data_that_may_not_serve_the_purpose_is_refused_with_its_way(defined_ban
         assert len(in_force.purposes) > 1, "nothing was applied"
 
 
+@of_the_catalog
 def test_a_tag_in_use_is_not_withdrawn(defined_bank: Bank) -> None:
     kept = [one for one in TAGS.split("---") if "tag: latest_balance" not in one]
     defined_bank.define("tags", "---".join(kept))
@@ -130,6 +135,7 @@ def test_health_whereabouts_and_children_reach_nobody_who_did_not_consent_to_tha
             assert forecast.refusals["NO_CONSENT_FOR_DATA_CLASS"] >= len(LAWFUL) - len(who)
 
 
+@of_the_catalog
 def test_the_commands_tell_both_ways(defined_bank: Bank) -> None:
     def told(*arguments: str) -> str:
         done = CliRunner().invoke(
@@ -144,5 +150,10 @@ def test_the_commands_tell_both_ways(defined_bank: Bank) -> None:
     assert "service, marketing, risk, sharing, analytics" in below
     assert drawing.read_text(encoding="utf-8").startswith("<svg")
     above = told("used", "transactions.balance")
-    assert "transactions.balance → latest_balance → idle_money → campaign idle_to_deposit" in " ".join(above.split())
+    (campaign,) = [line for line in above.splitlines() if "idle_to_deposit" in line]
+    assert "latest_balance → idle_money" in campaign
     assert "没有被使用" in told("used", "accounts_held")
+    gallery = defined_bank.folder / "gallery"
+    assert "zh.html" in told("gallery", "--out", str(gallery))
+    assert "还没有快照" in (gallery / "zh.html").read_text(encoding="utf-8")
+    assert (gallery / "lineage" / "en" / "idle_money.svg").is_file()

@@ -196,6 +196,7 @@ def test_a_campaign_takes_what_it_sends_and_rests_afterwards(bank: Bank) -> None
         assert again.then.to_contact == 2, "two pieces are left"
 
 
+@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_a_customer_erased_between_decision_and_contact_gives_back_what_was_reserved(bank: Bank) -> None:
     bank.replace_in("campaigns", "margin: 180", "margin: 180\nstock: 9")
 

@@ -24,7 +24,7 @@ from tiny_bank import (
 
 from lingque.bootstrap import Application
 from lingque.core.clock import Instant
-from lingque.core.errors import NotFoundError, WarehouseError
+from lingque.core.errors import DefinitionError, NotFoundError, WarehouseError
 from lingque.core.ids import CustomerId, PartyId
 from lingque.flow import apply, run_tags
 from lingque.flow.intake import catalog_of
@@ -136,12 +136,45 @@ def test_money_that_does_not_fit_names_the_tag(bank: Bank, loaded: Application) 
     assert tags(loaded.services) == before
 
 
-def test_a_derived_value_that_does_not_fit_names_the_tags(bank: Bank, loaded: Application) -> None:
+ONLY_SQL = """
+tag: {name}
+label: {{zh: 数, en: Number}}
+family: value
+from: transactions
+window: 30 days
+value: {value}
+"""
+"""No kernel reads a text as a number."""
+
+
+def test_a_calculation_of_the_engine_that_does_not_fit_names_its_tag_and_no_other(
+    bank: Bank, loaded: Application
+) -> None:
+    text = (bank.folder / "definitions" / "tags.yaml").read_text(encoding="utf-8")
+    wrong = ONLY_SQL.format(name="wrong", value="max(coalesce(cast(category as integer), 3) * 9223372036854775807)")
+    right = ONLY_SQL.format(name="right", value="max(coalesce(cast(category as integer), 3))")
+    bank.define("tags", f"{text}---{right}---{wrong}")
+    apply(loaded.services, OTTO)
+    with pytest.raises(WarehouseError, match=r"tag 'wrong' does not fit into 64 bits") as found:
+        run_tags(loaded.services, AS_OF, OTTO)
+    assert "right" not in str(found.value)
+
+
+def test_what_no_kernel_computes_cannot_be_live(bank: Bank, loaded: Application) -> None:
+    text = (bank.folder / "definitions" / "tags.yaml").read_text(encoding="utf-8")
+    slow = ONLY_SQL.format(name="slow", value="max(cast(category as integer))\nclock: live")
+    bank.define("tags", f"{text}---{slow}")
+    with pytest.raises(DefinitionError, match=r"no kernel computes cast\(\) of a text"):
+        apply(loaded.services, OTTO)
+
+
+def test_a_derived_value_that_does_not_fit_names_the_tag(bank: Bank, loaded: Application) -> None:
     text = (bank.folder / "definitions" / "tags.yaml").read_text(encoding="utf-8")
     much = "tag: squared\nlabel: {zh: 平方, en: Squared}\nfamily: value\nvalue: transactions_12m * 9223372036854775807"
-    bank.define("tags", f"{text}---\n{much}\n")
+    other = "tag: doubled\nlabel: {zh: 倍, en: Doubled}\nfamily: value\nvalue: transactions_12m * 2"
+    bank.define("tags", f"{text}---\n{other}\n---\n{much}\n")
     apply(loaded.services, OTTO)
-    with pytest.raises(WarehouseError, match="squared"):
+    with pytest.raises(WarehouseError, match="derived tag 'squared' does not fit"):
         run_tags(loaded.services, AS_OF, OTTO)
 
 

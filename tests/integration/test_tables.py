@@ -199,12 +199,11 @@ def test_a_full_disk_leaves_no_half_file_and_publishes_nothing(plane: Plane, mon
     plane.write("a", rows(1, 2), "run-1")
     before = (plane.files(), plane.log())
 
-    def full(_rows: pa.Table, where: Path, **_options: object) -> None:
-        Path(where).write_bytes(b"half of a f")
+    def full(_writer: pq.ParquetWriter, _rows: pa.Table, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pq, "write_table", full)
+        patch.setattr(pq.ParquetWriter, "write_table", full)
         with pytest.raises(WarehouseError, match="No space left on device") as stopped:
             plane.commit("a", rows(3), "run-2")
     assert "nothing was published" in stopped.value.next_step

@@ -17,7 +17,7 @@ from lingque.store.turns import Turns
 
 def numbers_given(path: Path) -> int:
     content = path.read_bytes() if path.exists() else b""
-    return struct.unpack("<q", content)[0] if len(content) == 8 else 0
+    return struct.unpack("<q", content[:8])[0] if len(content) >= 8 else 0
 
 
 def wait_for(path: Path, number: int) -> None:

@@ -16,6 +16,8 @@ from lingque.entry.cli import main
 from lingque.flow import apply, plan_campaign
 from lingque.flow.what_if import WhatIf, read_change, what_if
 
+ON_SQLITE = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+
 
 def asked(application: Application, **changes: Any) -> WhatIf:
     found = what_if(
@@ -32,6 +34,7 @@ def everything(application: Application) -> dict[str, list[Any]]:
         return {name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"')))) for name in names}
 
 
+@ON_SQLITE
 def test_less_capacity_a_tighter_budget_or_a_dearer_contact_show_in_reach_refusals_and_profit(bank: Bank) -> None:
     bank.define("caps", "cap: never\nlabel: {zh: 从不, en: Never}\nat_most: 3\nwithin: 7 days\n")
     with bank.open() as application:
@@ -59,27 +62,23 @@ def test_less_capacity_a_tighter_budget_or_a_dearer_contact_show_in_reach_refusa
         assert planned.forecast.to_contact == fewer.now.to_contact, "as it is, is what a plan says"
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"cap.weekly.at_most": 1}, "there is no cap 'weekly'"),
-        ({"offer.term_deposit.margin": "-1"}, "greater than or equal to 0"),
-        ({"offer.term_deposit.eligibility": "no_such_tag > 1"}, "no_such_tag"),
-        ({"tag.salary_3m.window": "1 month"}, "nothing that can be changed"),
-        ({f"campaign.{CAMPAIGN}.channels.sms.capacity": 1}, "there is no 'sms'"),
-        ({"offer.term_deposit.no_such": 1}, "Extra inputs are not permitted"),
-    ],
-)
-def test_a_change_that_could_not_be_applied_is_named(bank: Bank, change: dict[str, Any], told: str) -> None:
-    with bank.open() as application:
-        assert not isinstance(apply(application.services, OTTO), Refusal)
-        with pytest.raises(DefinitionError, match=told):
-            what_if(application.services, CAMPAIGN, AS_OF, change, LIN)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"cap.weekly.at_most": 1}, "there is no cap 'weekly'"),
+    ({"offer.term_deposit.margin": "-1"}, "greater than or equal to 0"),
+    ({"offer.term_deposit.eligibility": "no_such_tag > 1"}, "no_such_tag"),
+    ({"tag.salary_3m.window": "1 month"}, "nothing that can be changed"),
+    ({f"campaign.{CAMPAIGN}.channels.sms.capacity": 1}, "there is no 'sms'"),
+    ({"offer.term_deposit.no_such": 1}, "Extra inputs are not permitted"),
+]
 
 
-def test_only_who_may_plan_may_ask(bank: Bank) -> None:
+@ON_SQLITE
+def test_a_change_that_could_not_be_applied_is_named_and_only_who_may_plan_may_ask(bank: Bank) -> None:
     with bank.open() as application:
         assert not isinstance(apply(application.services, OTTO), Refusal)
+        for change, told in WRONG:
+            with pytest.raises(DefinitionError, match=told):
+                what_if(application.services, CAMPAIGN, AS_OF, change, LIN)
         refused = what_if(application.services, CAMPAIGN, AS_OF, {"offer.term_deposit.margin": "1"}, OTTO)
     assert isinstance(refused, Refusal)
     assert refused.reason is Reason.ROLE_NOT_ALLOWED
@@ -95,7 +94,7 @@ def test_changes_are_read_as_they_are_typed() -> None:
             read_change(wrong)
 
 
-@pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_the_command_shows_both_and_the_change(bank: Bank, capfd: pytest.CaptureFixture[str]) -> None:
     with bank.open() as application:
         assert not isinstance(apply(application.services, OTTO), Refusal)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lingque.bootstrap.choices import policies, quiet_hours, thresholds
 from lingque.bootstrap.places import LOCK_FILE, ONLINE_FOLDER, READING_FOLDER, WAREHOUSE_FOLDER
+from lingque.catalog.repository import CatalogInForce
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.decide.history import OfferRows
@@ -62,6 +63,7 @@ from lingque.store.expiring import ExpiringTable
 from lingque.store.idempotency import idempotent_answers
 from lingque.store.workspace_lock import workspace_lock
 from lingque.warehouse.engine import RowEngine, Session
+from lingque.warehouse.points import PointReader
 from lingque.warehouse.tables import DeltaTables
 
 MINUTE = 60 * 1_000_000
@@ -178,7 +180,9 @@ def assemble(
         landing=(folder / workspace.landing),
         buckets=workspace.buckets,
         database=database,
+        catalogs=CatalogInForce(),
         tables=tables,
+        points=PointReader(tables, buckets=workspace.buckets),
         session=session,
         clock=clock,
         calendar=calendar,
@@ -187,6 +191,7 @@ def assemble(
         opt_outs=opt_outs,
         preference_links=PreferenceLinks(vault),
         homes=TagHomes(profile, branch_tag=settings.access.branch_tag, manager_tag=settings.access.manager_tag),
+        household_tag=settings.access.household_tag,
         places=Places(organisations=settings.access.organisations, staff=settings.access.staff),
         register=office,
         consent_imports=imports,

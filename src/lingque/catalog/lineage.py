@@ -22,8 +22,11 @@ def lineage_of_tag(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
 
 def _by_origin(tag: Tag, known: Mapping[str, Lineage]) -> Lineage:
     if isinstance(tag, ListTag):
-        # being on a list says something of a person
-        return Lineage(columns=frozenset(), classes=DataClass.PERSONAL, purposes=frozenset(Purpose))
+        # being on a list says something of a person, besides what its members were chosen by
+        listed = tag.list
+        return Lineage(
+            columns=frozenset(), classes=listed.data_classes | DataClass.PERSONAL, purposes=listed.purpose_set
+        )
     if isinstance(tag, ManualTag):
         values = tag.values
         return Lineage(columns=frozenset(), classes=values.data_classes, purposes=values.purpose_set)

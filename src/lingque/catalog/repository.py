@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from sqlalchemy import Column, Connection, Integer, String, Table, insert, select
+from sqlalchemy import Column, Connection, Integer, String, Table, func, insert, select
 
 from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import KINDS, AnyDefinition, kind_of, name_of
@@ -94,6 +94,22 @@ def load_catalog(connection: Connection) -> Catalog:
         return build_catalog(entries, check_mappings=False)
     except DefinitionError as error:
         raise _older_form(error.problems[0].file) from error
+
+
+class CatalogInForce:
+    """The catalog in force, built again only after an apply: it takes longer to build than most questions to answer.
+    Made by `bootstrap`; used from several threads."""
+
+    def __init__(self) -> None:
+        self._known: tuple[int | None, Catalog] | None = None
+
+    def read(self, connection: Connection) -> Catalog:
+        """As `load_catalog`. Versions of definitions are only ever added, so the newest number names them all."""
+        newest = connection.execute(select(func.max(definitions.c.definition_id))).scalar_one()
+        known = self._known
+        if known is None or known[0] != newest:
+            known = self._known = (newest, load_catalog(connection))
+        return known[1]
 
 
 def _older_form(definition: str) -> ConfigurationError:

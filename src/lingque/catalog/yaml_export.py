@@ -42,7 +42,9 @@ def export_definitions(definitions: Iterable[AnyDefinition], folder: Path) -> li
     texts: dict[str, str] = {}
     for definition in sorted(definitions, key=lambda one: (list(KINDS).index(kind_of(one)), name_of(one))):
         file = _file_of(definition)
-        texts[file] = f"{texts[file]}---\n{_document(definition)}" if file in texts else HEADER + _document(definition)
+        texts[file] = (
+            f"{texts[file]}---\n{document_of(definition)}" if file in texts else HEADER + document_of(definition)
+        )
         if isinstance(definition, SourceDefinition):
             _add_mapping(texts, definition)
     written: list[Path] = []
@@ -75,7 +77,8 @@ def _add_mapping(texts: dict[str, str], source: SourceDefinition) -> None:
     texts[source.mapping] = source.mapping_sql
 
 
-def _document(definition: AnyDefinition) -> str:
+def document_of(definition: AnyDefinition) -> str:
+    """The definition as one YAML document."""
     content = definition.model_dump(exclude_defaults=True, exclude={"mapping_sql"})
     return yaml.dump(
         _plain(content), Dumper=_Dumper, allow_unicode=True, sort_keys=False, default_flow_style=False, width=WIDTH

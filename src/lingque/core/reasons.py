@@ -38,6 +38,7 @@ class Reason(IntEnum):
     NOT_A_TREE = 129
     APPROVAL_EXPIRED = 130
     REQUEST_TOO_LARGE = 131
+    PURPOSE_NOT_ALLOWED = 161
 
     NOT_ELIGIBLE = 201
     ELIGIBILITY_UNKNOWN = 202
@@ -152,6 +153,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.NOT_A_TREE: Label(zh="机构数据不成树，沿用原机构树", en="places that are no tree; the one before stays"),
     Reason.APPROVAL_EXPIRED: Label(zh="授权已过期", en="what was approved is over"),
     Reason.REQUEST_TOO_LARGE: Label(zh="申请范围过大或为空", en="asks for too much, or for nothing"),
+    Reason.PURPOSE_NOT_ALLOWED: Label(
+        zh="数据类别或用途超出允许范围", en="data of a class, or for a purpose, that this is not for"
+    ),
     Reason.NOT_ELIGIBLE: Label(zh="不符合准入条件", en="not eligible for the offer"),
     Reason.ELIGIBILITY_UNKNOWN: Label(zh="准入条件无法判断", en="eligibility cannot be judged: a value is missing"),
     Reason.OFFER_NOT_VALID: Label(zh="产品不在有效期内", en="the offer is not valid on that day"),

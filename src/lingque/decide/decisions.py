@@ -137,11 +137,14 @@ class Decisions:
         listed = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
         return {reason: count for reason, count in listed if count}
 
-    def waterfall(self) -> list[tuple[Step, int]]:
-        """How many customers have at least one candidate left after each step; each number at most the one before."""
+    def waterfall(self, which: Indices | None = None) -> list[tuple[Step, int]]:
+        """How many customers have at least one candidate left after each step; each number at most the one before.
+
+        Of these candidates (all, if None); the last two steps are of the choice among all.
+        """
         left = dict.fromkeys(_LOST_BEFORE, 0)
         for customers in self.judgement.blocks():
-            bits, mask = self.judgement.reasons(None, customers), np.uint64(0)
+            bits, mask = self.judgement.reasons(which, customers), np.uint64(0)
             for step, reasons in _LOST_BEFORE.items():
                 mask |= mask_of(reasons)
                 left[step] += int(np.count_nonzero(((bits & mask) == 0).any(axis=0)))

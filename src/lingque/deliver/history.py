@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -33,15 +34,27 @@ def messages_to(connection: Connection, wave_id: int, customer_id: CustomerId) -
         .where(deliveries.c.wave_id == wave_id, deliveries.c.customer_id == customer_id)
         .order_by(deliveries.c.delivery_id)
     )
-    return tuple(
-        MessageFate(
-            channel=row.channel,
-            offer=row.offer,
-            status=row.status,
-            reason=None if row.reason is None else Reason(row.reason),
-            at=Instant(row.changed_at),
-        )
-        for row in rows
+    return tuple(_fate(row) for row in rows)
+
+
+def newest_messages_to(connection: Connection, customer_ids: Sequence[int], *, most: int) -> tuple[MessageFate, ...]:
+    """The newest messages of all campaigns to a customer, the newest first; a customer may have had several ids."""
+    rows = connection.execute(
+        select(deliveries)
+        .where(deliveries.c.customer_id.in_(customer_ids))
+        .order_by(deliveries.c.delivery_id.desc())
+        .limit(most)
+    )
+    return tuple(_fate(row) for row in rows)
+
+
+def _fate(row: Any) -> MessageFate:
+    return MessageFate(
+        channel=row.channel,
+        offer=row.offer,
+        status=row.status,
+        reason=None if row.reason is None else Reason(row.reason),
+        at=Instant(row.changed_at),
     )
 
 

@@ -20,8 +20,9 @@ KINDS: dict[str, Label] = {
     "model": Label(zh="模型", en="model"),
     "list": Label(zh="名单", en="list"),
     "offer": Label(zh="产品方案", en="offer"),
+    "cap": Label(zh="频次上限", en="cap"),
     "campaign": Label(zh="活动", en="campaign"),
-    "placement": Label(zh="展位", en="placement"),
+    "placement": Label(zh="展示位", en="placement"),
 }
 ROLES: dict[str, Label] = {
     "contract": Label(zh="填充", en="fills it"),
@@ -44,6 +45,8 @@ ROLES: dict[str, Label] = {
     "needs": Label(zh="前置持有", en="needs what is held"),
     "supersedes": Label(zh="替代持有", en="superseded by what is held"),
     "channels": Label(zh="触达疲劳", en="fatigue"),
+    "open": Label(zh="对所有人展示", en="shown to everybody"),
+    "leads": Label(zh="优先条件", en="leads"),
     "segment": Label(zh="客群", en="segment"),
     "outcome": Label(zh="成效指标", en="outcome"),
     "also_measure": Label(zh="其他指标", en="further outcome"),
@@ -144,17 +147,19 @@ def _serves(purposes: frozenset[Purpose]) -> str:
 
 
 def users(catalog: Catalog, thing: Thing, found: tuple[User, ...], language: Language) -> RenderableType:
-    """Who is built on it, nearest first, and by which way."""
-    head = ("类型", "名称", "标签名", "用作", "路径") if language == "zh" else ("kind", "name", "label", "as", "way")
+    """Who is built on it, nearest first, and what stands between."""
+    head = (
+        ("类型", "标识", "名称", "用作", "经由") if language == "zh" else ("kind", "name", "label", "as", "by way of")
+    )
     made = table(*head, title=told(thing))
     for user in found:
         kind, name = user.key
         made.add_row(
             KINDS[kind].in_language(language),
-            Text(name),
-            Text(label_of(catalog, user.key).in_language(language)),
+            Text(name, overflow="fold"),
+            Text(label_of(catalog, user.key).in_language(language), overflow="fold"),
             ROLES[user.role].in_language(language),
-            Text(" → ".join(told(one) for one in user.way)),
+            Text(" → ".join(told(one) for one in user.way[1:-1]), overflow="fold"),
         )
     if not found:
         return Text(Label(zh="没有被使用：可以停用", en="nothing uses it: it can be withdrawn").in_language(language))

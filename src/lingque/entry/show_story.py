@@ -55,11 +55,12 @@ def _tags(entry: Story, catalog: Catalog, language: Language) -> Table:
     for name, value in entry.tags.items():
         tag = catalog.tags.get(name)
         label = "" if tag is None else tag.definition.label.label().in_language(language)
-        made.add_row(name, label, "—" if tag is None else _value(value, tag.type))
+        made.add_row(name, label, "—" if tag is None else value_text(value, tag.type))
     return made
 
 
-def _value(value: Any, kind: Type) -> str:
+def value_text(value: Any, kind: Type) -> str:
+    """A tag's value for people."""
     match value:
         case None:
             return "—"

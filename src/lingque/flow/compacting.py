@@ -106,7 +106,11 @@ def _compact(services: Services, catalog: Catalog, table: str, version: int, act
     target = Slice(table=table, name=BASE, order=order_of(catalog.contracts[table]))
     with services.session() as session:
         session.add_versions({table: version})
-        file = session.write_sorted(f"SELECT * FROM {quote(table)}", target.order)  # noqa: S608 - the name of a contract
+        file = session.write_sorted(
+            f"SELECT * FROM {quote(table)}",  # noqa: S608 - the name of a contract
+            target.order,
+            required=tables.never_null(table, version),
+        )
         rows = file.num_rows
         made = tables.commit(target, file, run_id=run, published=version, instead_of=slices)
     done = Compacted(table=table, rows=rows, files_before=len(before), files=len(tables.files(table, made)))

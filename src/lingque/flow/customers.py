@@ -66,7 +66,7 @@ def show_customer(services: Services, customer_id: CustomerId, actor: Principal)
         values = {kind: _opened(services, connection, customer_id, kind) for kind in CHANNEL_OF}
         return {kind: masked(kind, value) for kind, value in values.items() if isinstance(value, str)}
 
-    found = _within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
+    found = within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
     if isinstance(found, Refusal):
         return found
     with services.database.reading() as connection:
@@ -89,7 +89,7 @@ def reveal(
         return _opened(services, connection, customer_id, kind)
 
     detail: dict[str, object] = {"kind": kind, "reason": reason}
-    return _within_scope(
+    return within_scope(
         services, customer_id, actor, Action.REVEAL_IDENTIFIER, "reveal_identifier", opened, detail=detail
     )
 
@@ -127,7 +127,7 @@ def record_consent(services: Services, customer_id: CustomerId, said: Said, acto
         "classes": list(said.data_classes.names),
         "given": said.given,
     }
-    return _within_scope(services, customer_id, actor, Action.RECORD_CONSENT, "record_consent", recorded, detail=detail)
+    return within_scope(services, customer_id, actor, Action.RECORD_CONSENT, "record_consent", recorded, detail=detail)
 
 
 def record_decision_refusal(
@@ -149,7 +149,7 @@ def record_decision_refusal(
         services.register.record_decision_refusals(connection, entries)
         return len(entries)
 
-    return _within_scope(
+    return within_scope(
         services, customer_id, actor, Action.RECORD_CONSENT, "record_decision_refusal", recorded, detail={"refused": no}
     )
 
@@ -160,7 +160,7 @@ def preference_link(services: Services, customer_id: CustomerId, actor: Principa
     def made(_connection: Connection) -> str:
         return services.preference_links.token(customer_id, at=services.clock.now())
 
-    return _within_scope(services, customer_id, actor, Action.RECORD_CONSENT, "make_preference_link", made, detail={})
+    return within_scope(services, customer_id, actor, Action.RECORD_CONSENT, "make_preference_link", made, detail={})
 
 
 def record_legal_basis(services: Services, basis: LegalBasis, actor: Principal) -> Refusal | None:
@@ -183,7 +183,7 @@ def record_legal_basis(services: Services, basis: LegalBasis, actor: Principal) 
     return None
 
 
-def _within_scope(
+def within_scope(
     services: Services,
     customer_id: CustomerId,
     actor: Principal,

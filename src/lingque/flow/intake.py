@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition
+from lingque.catalog.build import build_catalog
+from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition, TagDefinition
 from lingque.catalog.differences import Difference
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import (
@@ -34,6 +35,8 @@ from lingque.ingest.files import Delivery
 from lingque.ingest.lateness import late_sources
 from lingque.profile.contracts import SnapshotReport
 from lingque.profile.filling import Progress, nobody_is_told
+from lingque.profile.kernel.planning import kernel_gap
+from lingque.profile.live import live_tags
 
 _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
 
@@ -41,7 +44,7 @@ _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "lis
 def catalog_of(services: Services) -> Catalog:
     """The catalog in force."""
     with services.database.reading() as connection:
-        return load_catalog(connection)
+        return services.catalogs.read(connection)
 
 
 def diff(services: Services) -> list[Difference]:
@@ -64,6 +67,7 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
     if denied is not None:
         return traced(services, denied, actor, "apply_definitions", "definitions")
     located = read_definitions(services.folder)
+    _refuse_live_without_a_kernel(located)
     with services.database.transaction() as connection:
         _refuse_unknown_owners(located, user_names(connection))
         lacking = not_agreed_on(services, connection, located, actor)
@@ -94,6 +98,22 @@ def _refuse_unknown_owners(located: list[Located], users: list[str]) -> None:
     ]
     if problems:
         raise DefinitionError(problems, next_step="name a user, or add one with 'lingque users add'")
+
+
+def _refuse_live_without_a_kernel(located: list[Located]) -> None:
+    """A live value is computed while somebody waits: what only SQL computes comes once a day."""
+    gaps = {tag.name: kernel_gap(tag) for tag in live_tags(build_catalog(located))[0]}
+    problems = [
+        entry.problem(
+            "clock",
+            found=f"is live, or a live tag is built on it, and no kernel computes {gap}",
+            allowed="make it daily, or say it without that",
+        )
+        for entry in located
+        if isinstance(entry.definition, TagDefinition) and (gap := gaps.get(entry.definition.tag)) is not None
+    ]
+    if problems:
+        raise DefinitionError(problems, next_step="change the definitions; nothing was applied")
 
 
 def waiting(services: Services, catalog: Catalog) -> list[Delivery]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -41,13 +42,15 @@ def upload_list(
     actor: Principal,
     *,
     expires_on: date | None,
+    reason: str = "",
 ) -> MatchReport | Refusal:
-    """Put the customers of the file on the list until that day. Raises `SourceError` for a file that cannot be read."""
+    """Put the customers of the file on the list until that day; `reason` holds no personal data and stays on record.
+    Raises `SourceError` for a file that cannot be read."""
 
     def put(connection: Connection, definition: ListDefinition, upload: Upload) -> MatchReport:
         return lists.upload(connection, definition, upload, by=actor.user)
 
-    return _change(services, name, file, actor, expires_on=expires_on, act="upload_list", change=put)
+    return _change(services, name, file, actor, expires_on=expires_on, reason=reason, act="upload_list", change=put)
 
 
 def remove_from_list(
@@ -67,8 +70,8 @@ def show_lists(services: Services, actor: Principal, *, name: str | None = None)
     if denied is not None:
         return traced(services, denied, actor, "show_lists", name or "all lists")
     with services.database.reading() as connection:
-        visible = _visible(connection, actor)
-        wanted = visible if name is None else {name: _named(name, visible)}
+        visible = visible_lists(connection, actor)
+        wanted = visible if name is None else {name: named_list(name, visible)}
         acts = history(connection, wanted, at=services.clock.now())
     return [
         ListShown(definition=definition, acts=tuple(act for act in acts if act.list_name == listed))
@@ -83,6 +86,7 @@ def _change(
     actor: Principal,
     *,
     expires_on: date | None,
+    reason: str = "",
     act: str,
     change: Callable[[Connection, ListDefinition, Upload], MatchReport],
 ) -> MatchReport | Refusal:
@@ -92,12 +96,14 @@ def _change(
             "no contract of kind party is in force, so no customer is known", next_step="apply the definitions first"
         )
     with services.database.transaction() as connection:
-        definition = _named(name, _visible(connection, actor))
-        denied = _not_allowed(connection, definition, actor)
+        definition = named_list(name, visible_lists(connection, actor))
+        denied = not_allowed(connection, definition, actor)
         if denied is not None:
             trace(services, connection, denied, actor, act, f"list {name}")
             return denied
-        upload = _read(file, namespace=f"{file.system}/{party.contract}", expires_on=expires_on)
+        upload = dataclasses.replace(
+            _read(file, namespace=f"{file.system}/{party.contract}", expires_on=expires_on), reason=reason
+        )
         report = change(connection, definition, upload)
         services.audit.record(
             connection,
@@ -109,14 +115,16 @@ def _change(
                 "rows": report.rows,
                 "changed": report.changed,
                 "unknown": len(report.unknown),
+                "reason": reason,
                 "expires_on": None if expires_on is None else expires_on.isoformat(),
             },
         )
     return report
 
 
-def _not_allowed(connection: Connection, definition: ListDefinition, actor: Principal) -> Refusal | None:
-    """A list is changed by who answers for it, in the role that its effect asks for."""
+def not_allowed(connection: Connection, definition: ListDefinition, actor: Principal) -> Refusal | None:
+    """Why the actor may not change the list, or nothing: it is changed by who answers for it, in the role that its
+    effect asks for."""
     action = Action.MANAGE_EXCLUSION_LISTS if definition.effect == "exclude" else Action.MANAGE_AUDIENCE_LISTS
     denied = refused(actor, action)
     if denied is not None:
@@ -130,12 +138,14 @@ def _not_allowed(connection: Connection, definition: ListDefinition, actor: Prin
     )
 
 
-def _visible(connection: Connection, actor: Principal) -> dict[str, ListDefinition]:
+def visible_lists(connection: Connection, actor: Principal) -> dict[str, ListDefinition]:
+    """The lists that the actor may know of, by name."""
     sees_secret = refused(actor, Action.SEE_COMPLIANCE_REASONS) is None
     return {name: one for name, one in lists_in_force(connection).items() if sees_secret or not one.secret}
 
 
-def _named(name: str, known: dict[str, ListDefinition]) -> ListDefinition:
+def named_list(name: str, known: dict[str, ListDefinition]) -> ListDefinition:
+    """The list of that name. Raises `NotFoundError`."""
     if name not in known:
         raise NotFoundError(f"there is no list '{name}'", next_step=nearest(name, list(known)))
     return known[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingque.catalog.repository import CatalogInForce
 from lingque.core.clock import BusinessCalendar, Clock
 from lingque.core.registries import DataClass
 from lingque.decide.question import Policy
@@ -29,6 +30,7 @@ from lingque.profile.service import Profile
 from lingque.store.database import Database
 from lingque.store.expiring import ExpiringTable
 from lingque.warehouse.engine import Session
+from lingque.warehouse.points import PointReader
 from lingque.warehouse.tables import DeltaTables
 
 NO_CLASS = DataClass(0)
@@ -72,7 +74,9 @@ class Services:
     landing: Path
     buckets: int
     database: Database
+    catalogs: CatalogInForce
     tables: DeltaTables
+    points: PointReader
     session: Callable[[], Session]
     clock: Clock
     calendar: BusinessCalendar
@@ -81,6 +85,7 @@ class Services:
     opt_outs: OptOutLinks
     preference_links: PreferenceLinks
     homes: Homes
+    household_tag: str
     places: Places
     register: Register
     consent_imports: ConsentImports

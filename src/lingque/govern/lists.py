@@ -34,12 +34,14 @@ _BY_DELIVERY = "lingque"
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """What a person uploads: `(row of the file, source customer number)`, known to the vault under `namespace`."""
+    """What a person uploads, and why: `(row of the file, source customer number)`, known to the vault under
+    `namespace`."""
 
     rows: tuple[tuple[int, str], ...]
     namespace: str
     origin: str
     expires_on: date | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,11 @@ class MatchReport:
         """Parties newly put on the list, or taken off."""
         return self.matched - self.already
 
+    @property
+    def all_unknown(self) -> bool:
+        """Numbers, and nobody knows any of them: a file of another system, or of another bank."""
+        return self.matched == 0 and bool(self.unknown)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
@@ -71,6 +78,7 @@ class Membership:
     added_at: Instant
     added_by: str
     origin: str
+    reason: str
     put_on: int
     still_on: int
 
@@ -81,6 +89,7 @@ class _Wish:
 
     expires_at: Instant
     origin: str
+    reason: str = ""
 
 
 class CustomerLists:
@@ -98,10 +107,33 @@ class CustomerLists:
         now = self._clock.now()
         on = _parties_on(connection, definition.list, now)
         expires = self._expiry(definition, entries.expires_on, now)
-        wished = dict.fromkeys(parties, _Wish(expires_at=expires, origin=entries.origin))
-        self._put(connection, definition.list, wished, delivered=False, by=by)
+        wish = _Wish(expires_at=expires, origin=entries.origin, reason=entries.reason)
+        self._put(connection, definition.list, dict.fromkeys(parties, wish), delivered=False, by=by)
         touch_parties(connection, parties)
         return dataclasses.replace(report, already=len(parties & on))
+
+    def put_customers(
+        self,
+        connection: Connection,
+        definition: ListDefinition,
+        customers: Iterable[int],
+        *,
+        origin: str,
+        reason: str,
+        expires_on: date | None,
+        by: str,
+    ) -> int:
+        """Put customers on the list by their ids, and return how many were not on it. Whoever is no customer any more
+        (erased meanwhile) is passed over."""
+        now = self._clock.now()
+        known: set[PartyId] = set()
+        for part in chunks(sorted(customers)):
+            found = connection.execute(select(subjects.c.party_id).where(subjects.c.party_id.in_(part)))
+            known.update(PartyId(party) for party in found.scalars())
+        wish = _Wish(expires_at=self._expiry(definition, expires_on, now), origin=origin, reason=reason)
+        added = self._put(connection, definition.list, dict.fromkeys(known, wish), delivered=False, by=by)
+        touch_parties(connection, known)
+        return added
 
     def remove(self, connection: Connection, definition: ListDefinition, entries: Upload, *, by: str) -> MatchReport:
         """Take the customers of the rows off the list, however they got on it."""
@@ -191,6 +223,7 @@ class CustomerLists:
                 "expires_at": wished[party].expires_at,
                 "removed_at": END_OF_TIME,
                 "removed_by": "",
+                "reason": wished[party].reason,
             }
             for party in sorted(changed)  # not in the order of the file, which may be that of the source's keys
         ]
@@ -288,6 +321,7 @@ def history(connection: Connection, names: Iterable[str], *, at: Instant) -> lis
         list_members.c.added_at,
         list_members.c.added_by,
         list_members.c.origin,
+        list_members.c.reason,
     )
     rows = connection.execute(
         select(
@@ -305,6 +339,7 @@ def history(connection: Connection, names: Iterable[str], *, at: Instant) -> lis
             added_at=Instant(row.added_at),
             added_by=row.added_by,
             origin=row.origin,
+            reason=row.reason,
             put_on=row.put_on,
             still_on=int(row.still_on),
         )

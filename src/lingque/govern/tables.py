@@ -233,6 +233,7 @@ list_members = Table(
     Column("expires_at", InstantColumn, nullable=False),
     Column("removed_at", InstantColumn, nullable=False),
     Column("removed_by", String(64), nullable=False),
+    Column("reason", String(200), nullable=False, server_default=""),
     Index("ix_list_members_list", "list_name", "removed_at"),
 )
 

@@ -43,6 +43,7 @@ _OTHER_DELIMITERS = re.compile(r"[,;|\t]")
 _SURROGATE = pa.schema([("key", pa.string()), ("surrogate", pa.int64())])
 _KEYS_AT_ONCE = 1 << 24
 _NEVER = date(9999, 12, 31)
+_ALWAYS = ("row_key", "party_id", "event_time", "known_at", "data_date", "customer_id", "bucket")
 _NO_FAULTS = "SELECT CAST(NULL AS BIGINT) AS _id, CAST(NULL AS INTEGER) AS _number WHERE FALSE"
 
 
@@ -202,7 +203,8 @@ SELECT * EXCLUDE (_place) FROM (
         _customers.customer_id, _customers.bucket, _customers._place
     FROM good {self._joined()} JOIN _customers ON _customers.party_id = _ref_{party}.surrogate {joins}
 ) AS happened"""
-        return self._session.write_sorted(sql, ("_place", "event_time", "row_key"))
+        required = [n for n, c in self._contract.stored.items() if c.is_required and c.role != "reference"]
+        return self._session.write_sorted(sql, ("_place", "event_time", "row_key"), required=[*_ALWAYS, *required])
 
     def holding(self, own: Mapping[str, int], *, customer_of: Mapping[int, int], buckets: int) -> SortedFile:
         """What the accepted rows say holds, for `lingque.ingest.versions`; `own` are the surrogates of their keys."""

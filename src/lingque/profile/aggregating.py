@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_sql import quote
-from lingque.catalog.expressions.tree import of_nothing
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import BusinessCalendar
 from lingque.core.errors import WarehouseError
@@ -75,19 +75,22 @@ class Aggregation:
         order = np.lexsort((population, home))
         population, home = population[order], home[order]
         for _, files, walker in by_kernel if len(linked.parties) else ():
-            files.bring_home(linked, _read(walker))
+            files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
         rows = max((files.rows for _, files, _ in by_kernel), default=0)
         wanted = ranges(self.buckets, rows=rows, customers=len(population))
+        edges = [np.searchsorted(home, buckets) for buckets in wanted]
+        slices = [population[first:after] for first, after in edges]
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
             waiting: list[list[Future[pa.Table]]] = []
-            for number, buckets in enumerate(wanted):
+            for number, customers in enumerate(slices):
                 while len(waiting) < len(wanted) and len(waiting) <= number + WORKERS:
-                    ahead = wanted[len(waiting)]
-                    waiting.append([pool.submit(_walked, one, ahead, linked) for one in by_kernel])
-                first, after = np.searchsorted(home, buckets)
+                    ahead = len(waiting)
+                    waiting.append(
+                        [pool.submit(_walked, one, wanted[ahead], slices[ahead], linked) for one in by_kernel]
+                    )
                 found = [future.result() for future in waiting[number]]
                 waiting[number] = []
-                yield self._together(tags, population[first:after], by_sql, found)
+                yield self._together(tags, customers, by_sql, found)
 
     def _split(
         self, tags: Sequence[AggregateTag], versions: Mapping[str, int]
@@ -119,8 +122,23 @@ class Aggregation:
         return by_kernel, by_sql
 
     def _compute(self, reading: Reading) -> None:
-        self.session.add_relation(reading.name, aggregates_sql(reading, self._source(reading), self.at, self.calendar))
+        source = self._source(reading)
+        try:
+            self.session.add_relation(reading.name, aggregates_sql(reading, source, self.at, self.calendar))
+        except duckdb.OutOfRangeException as error:  # the engine tells the value, and not whose it is
+            raise _does_not_fit(self._guilty(reading, source)) from error
         _refuse_overflow(self.session.ask(overflow_sql(reading)).to_pylist()[0])
+
+    def _guilty(self, reading: Reading, source: str) -> list[str]:
+        """The tags that cannot be computed, each by itself."""
+        found: list[str] = []
+        for tag in reading.tags:
+            alone = dataclasses.replace(reading, tags=(tag,))
+            try:
+                self.session.ask(aggregates_sql(alone, source, self.at, self.calendar))
+            except duckdb.OutOfRangeException:
+                found.append(tag.name)
+        return found
 
     def _source(self, reading: Reading) -> str:
         """Events are read where they stand; what holds, and how long, is worked out once for all tags on it."""
@@ -147,40 +165,34 @@ class Aggregation:
         self, tags: Sequence[AggregateTag], customers: Int64s, by_sql: Sequence[Reading], found: Sequence[pa.Table]
     ) -> pa.Table:
         made: dict[str, Any] = {"customer_id": pa.array(customers)}
-        if by_sql:
-            self.session.add_arrow("_customers", pa.table(made))
-            rows = self.session.ask(typed_sql("_customers", by_sql)).sort_by("customer_id")
-            found = [rows, *found]
-        by_name = {tag.name: tag for tag in tags}
         for table in found:
-            places = _places(table.column("customer_id").to_numpy(), customers)
-            for name in table.column_names[1:]:
-                values = table.column(name).take(places)
-                nothing = of_nothing(by_name[name].value)
-                made[name] = values if nothing is None else pc.fill_null(values, nothing)
+            made |= {name: table.column(name) for name in table.column_names[1:]}
+        if by_sql:
+            self.session.add_arrow("_customers", pa.table({"customer_id": made["customer_id"]}))
+            rows = self.session.ask(typed_sql("_customers", by_sql)).sort_by("customer_id")
+            places = pa.array(np.argsort(np.argsort(customers)))
+            made |= {name: rows.column(name).take(places) for name in rows.column_names[1:]}
         return pa.table({"customer_id": made["customer_id"], **{tag.name: made[tag.name] for tag in tags}})
 
 
-def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, links: Links) -> pa.Table:
+def _walked(one: tuple[Reading, TableFiles, Walker], buckets: Buckets, customers: Int64s, links: Links) -> pa.Table:
     _, files, walker = one
-    rows, parts = files.read(buckets, _read(walker))
-    return walker.walk(rows, links, parts=parts)
-
-
-def _read(walker: Walker) -> list[str]:
-    return ["party_id", "event_time", "known_at", "row_key", *walker.columns]
-
-
-def _places(known: Int64s, customers: Int64s) -> pa.Array:
-    """Where each customer stands among those known in ascending order; null where it does not."""
-    if len(known) == 0:
-        return pa.nulls(len(customers), pa.int64())
-    places = np.minimum(np.searchsorted(known, customers), len(known) - 1)
-    return pa.array(places, pa.int64(), mask=known[places] != customers)
+    piece = files.read(buckets, ["party_id", "event_time", *walker.columns])
+    return walker.walk(
+        piece.rows, links, customers=customers, parts=piece.parts, known_until=piece.known_until, more=piece.more
+    )
 
 
 def _is_text(contract: DataContract, name: str) -> bool:
     return contract.columns[name].type == "text" and contract.columns[name].role != "reference"
+
+
+def _does_not_fit(tags: Sequence[str]) -> WarehouseError:
+    names = ", ".join(f"'{tag}'" for tag in tags)
+    return WarehouseError(
+        f"{'tag' if len(tags) == 1 else 'each of the tags'} {names} does not fit into 64 bits, or into 128 on its way",
+        next_step="look for wrong amounts in its table, or shorten its window",
+    )
 
 
 def _refuse_overflow(counts: Mapping[str, Any]) -> None:

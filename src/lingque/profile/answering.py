@@ -94,6 +94,15 @@ class Answering:
             found = live.values(customer_id, moment, daily=daily)
         return {name: found[name] if name in found else daily[name] for name in tags}
 
+    def daily_values(self, run_id: RunId, customer_id: int) -> Mapping[str, Any] | None:
+        """Every tag of the customer in the snapshot of that run; None where another one is ready, or none, or the
+        customer is not in it."""
+        kept = self._rows.kept() if self._file.exists else None
+        if kept is None or kept.run_id != run_id:
+            return None
+        row = self._rows.read(customer_id, [name for name, _ in kept.tags])
+        return None if row is None else row.values
+
     def rows_of(self, customers: Iterable[int], moment: Instant, tags: Sequence[str]) -> dict[int, Mapping[str, Any]]:
         """The same of a few customers. Of many, a snapshot is the way."""
         return {customer: self.row_of(customer, moment, tags) for customer in customers}

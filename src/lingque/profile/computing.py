@@ -130,11 +130,20 @@ class Computation:
                 f"SELECT _place, {names} FROM ({layered_sql('_rows', derived, as_of=self.at.as_of)})"
             )
         except duckdb.OutOfRangeException as error:
-            names = ", ".join(tag.name for tag in derived)
             raise WarehouseError(
-                f"a value of one of the derived tags {names} does not fit into 64 bits",
-                next_step="look for a multiplication of large amounts in them",
+                f"a value of derived tag '{self._guilty(derived)}' does not fit into 64 bits",
+                next_step="look for a multiplication of large amounts in it",
             ) from error
+
+    def _guilty(self, derived: Sequence[DerivedTag]) -> str:
+        """The first that cannot be computed: the engine tells the value, and not whose it is."""
+        for count, tag in enumerate(derived, start=1):
+            sql = layered_sql("_rows", derived[:count], as_of=self.at.as_of)
+            try:
+                self.session.ask(f"SELECT count({quote(tag.name)}) FROM ({sql})")
+            except duckdb.OutOfRangeException:
+                return tag.name
+        return ", ".join(tag.name for tag in derived)
 
     def _with_scores(self, rows: pa.Table, tags: Sequence[ModelTag]) -> pa.Table:
         asked: dict[str, pa.Array | Refusal] = {}  # tags of one model stand in one layer: it is asked once

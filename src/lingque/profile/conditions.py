@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 
-from lingque.catalog.expressions.to_python import row_function
+from lingque.catalog.expressions.to_python import RowFunction, row_function
 from lingque.catalog.expressions.tree import Binary, Constant, Name, Node, Unary, names_in
 from lingque.catalog.expressions.types import Kind
 from lingque.profile.bitmaps import Bitmaps, Words, complement
@@ -82,7 +83,7 @@ class Conditions:
         bitmaps = self._bitmaps
         names = names_in(leaf)
         if not names:
-            always = row_function(leaf)({}, self._as_of) is wanted
+            always = _function(leaf)({}, self._as_of) is wanted
             return bitmaps.everybody() if always else bitmaps.nobody()
         (tag,) = names
         chosen = self._chosen(leaf, tag, wanted=wanted)
@@ -102,7 +103,7 @@ class Conditions:
                 equal = tuple((value == constant) is wanted for value in values)
                 return _Chosen(tag=tag, values=equal, unknown=False)
             case _:
-                function = row_function(leaf)
+                function = _function(leaf)
                 of_values = tuple(function({tag: value}, self._as_of) is wanted for value in values)
                 unknown = function({tag: None}, self._as_of) is wanted
                 return _Chosen(tag=tag, values=of_values, unknown=unknown)
@@ -118,3 +119,9 @@ def _leaves(node: Node) -> Iterator[Node]:
             yield from _leaves(node.right)
         case _:
             yield node
+
+
+@lru_cache(maxsize=1024)
+def _function(leaf: Node) -> RowFunction:
+    """Of a condition that is typed on at its end the beginning stays."""
+    return row_function(leaf)

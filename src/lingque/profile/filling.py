@@ -187,7 +187,7 @@ def _rows(layout: Layout, files: Sequence[tuple[TableFiles, int]], buckets: Buck
     """The rows of these files in those buckets, each with its customer and its part."""
     found = [layout.schema.empty_table()]
     for file, part in files:
-        rows, _ = file.read(buckets, _read(layout))
+        rows = file.read(buckets, _read(layout)).rows
         party = rows.column("party_id").to_numpy()
         customers = published.links.customers_of(party)
         made: dict[str, Any] = {
@@ -208,7 +208,7 @@ def _customers(files: Sequence[tuple[TableFiles, int]], buckets: Buckets, links:
     """Who has rows in these files."""
     found = [np.empty(0, np.int64)]
     for file, _ in files:
-        rows, _ = file.read(buckets, ["party_id"])
+        rows = file.read(buckets, ["party_id"]).rows
         found.append(np.unique(links.customers_of(rows.column("party_id").to_numpy())))
     return np.unique(np.concatenate(found))
 

@@ -15,6 +15,7 @@ from threading import Lock
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
@@ -78,6 +79,12 @@ class OpenedSnapshot:
     def of_ids(self, ids: Int64s) -> Words:
         """Those of these customers who are in the snapshot."""
         return pack(np.isin(self._bitmaps.ids, ids))
+
+    def with_value(self, tag: str, value: int | str | date) -> Int64s:
+        """Whose tag has exactly this value: of a tag of many values, such as a number of a household."""
+        column = self._columns([tag]).column(tag)
+        flags = pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), fill_value=False)
+        return self.ids(pack(flags.to_numpy()))
 
     def overlap(self, members: Sequence[Words]) -> list[list[int]]:
         """How many customers each two sets have in common; on the diagonal how many each has."""
@@ -158,11 +165,23 @@ class Segments:
                 self._opened[file] = OpenedSnapshot(file, Bitmaps(target), as_of, self._ask)
             return self._opened[file]
 
+    def days(self, connection: Connection) -> list[date]:
+        """The days of which there is a snapshot with customers, in order: what retention took away is none."""
+        version = published_versions(connection).get(SNAPSHOT_TABLE)
+        with self._lock:
+            return [] if version is None else sorted(self._files_at(version))
+
     def _files_at(self, version: int) -> dict[date, Path]:
         """The file of each day; a version never changes, and reading the table's log takes longer than a count."""
         if self._version != version:
             files = self._tables.files(SNAPSHOT_TABLE, version)
-            self._files = {date.fromisoformat(file.parent.name): file for file in files}
+            found = {date.fromisoformat(file.parent.name): file for file in files}
+            if len(found) < len(files):
+                raise WarehouseError(
+                    "a day's snapshot lies in several files",
+                    next_step="this is a fault of Lingque: please report it with the command you ran",
+                )
+            self._files = found
             self._version = version
         return self._files
 

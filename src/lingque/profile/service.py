@@ -197,6 +197,10 @@ class Profile:
 
     def values_of(self, connection: Connection, as_of: date, customer_id: int) -> dict[str, Any]:
         """Every tag of one customer in the published snapshot of that day. Raises `NotFoundError` where it has none."""
+        report = self.find_snapshot(connection, as_of)
+        ready = self.answering.daily_values(report.run_id, customer_id)
+        if ready is not None:
+            return dict(ready)
         bucket = int(bucket_of(np.array([customer_id], dtype=np.int64), buckets=self._buckets)[0])
         found = self._published(connection, "customer", as_of, bucket=bucket, customer_id=customer_id).to_pylist()
         if not found:
@@ -204,8 +208,7 @@ class Profile:
                 f"customer {customer_id} is not in the snapshot as of {as_of}",
                 next_step="choose a day on which the customer was one",
             )
-        names = self.find_snapshot(connection, as_of).closures
-        return {name: value for name, value in found[0].items() if name in names}
+        return {name: value for name, value in found[0].items() if name in report.closures}
 
     def labels(self, catalog: Catalog, tag: Tag, as_of: date, *, known_by: Instant) -> pa.Table:
         """`customer_id` and the label, from everything known by that moment. For measuring and learning only."""

@@ -20,7 +20,10 @@ from pathlib import Path
 from lingque.core.errors import BusyError, WarehouseError
 
 _PAUSE_SECONDS = 0.001
+_LONGEST_PAUSE = 20
 _COUNTER = struct.Struct("<q")
+_LAST, _PRESENT = 0, _COUNTER.size
+"""Where in the file the last number given stands, and the one whose turn it is."""
 _KNOWN = hasattr(fcntl, "F_OFD_SETLK")
 """Locks that belong to an open file and not to a process, so that threads queue too; not every system has them."""
 
@@ -44,7 +47,10 @@ class Turns:
             number = self._number(file, until)
             # bytes below the own one are held by those who came before and have not left
             while number > 1 and not _locked(file, fcntl.F_RDLCK, 1, number - 1):
-                _pause(until)
+                # whoever comes much later looks less often
+                ahead = number - _read(file, _PRESENT)
+                _pause(until, seconds=_PAUSE_SECONDS * min(max(ahead, 1), _LONGEST_PAUSE))
+            _write(file, _PRESENT, number)
             yield
 
     def _opened(self) -> FileIO:
@@ -61,17 +67,25 @@ class Turns:
         """The next number, and its lock."""
         while not _locked(file, fcntl.F_WRLCK, 0, 1):
             _pause(until)
-        file.seek(0)
-        before = file.read(_COUNTER.size) or b""
-        number = (_COUNTER.unpack(before)[0] if len(before) == _COUNTER.size else 0) + 1
+        number = _read(file, _LAST) + 1
         if not _locked(file, fcntl.F_WRLCK, number, 1):
             raise BusyError(
                 f"the queue file {self._path.name} was changed by hand", next_step="delete it while nobody writes"
             )
-        file.seek(0)
-        file.write(_COUNTER.pack(number))
+        _write(file, _LAST, number)
         _locked(file, fcntl.F_UNLCK, 0, 1)
         return number
+
+
+def _read(file: FileIO, place: int) -> int:
+    file.seek(place)
+    found = file.read(_COUNTER.size) or b""
+    return int(_COUNTER.unpack(found)[0]) if len(found) == _COUNTER.size else 0
+
+
+def _write(file: FileIO, place: int, number: int) -> None:
+    file.seek(place)
+    file.write(_COUNTER.pack(number))
 
 
 def _locked(file: FileIO, kind: int, start: int, length: int) -> bool:
@@ -82,10 +96,10 @@ def _locked(file: FileIO, kind: int, start: int, length: int) -> bool:
     return True
 
 
-def _pause(until: float) -> None:
+def _pause(until: float, *, seconds: float = _PAUSE_SECONDS) -> None:
     if time.monotonic() > until:
         raise BusyError(
             "the control database is held by another process",
             next_step="wait for it to finish, or see which process holds it",
         )
-    time.sleep(_PAUSE_SECONDS)
+    time.sleep(seconds)

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lingque.warehouse.parquet import write_parquet
+
 
 class Unwanted(Protocol):
     """Which rows are to go: the columns that it looks at, of those that there are, and a flag per row."""
@@ -80,11 +82,15 @@ def rewrite(file: Path, target: Path, unwanted: Unwanted) -> int:
     """Write the file again without those rows and return how many are left; with none left there is no file."""
     half = target.with_suffix(".half")
     left = 0
-    with pq.ParquetWriter(half, pq.read_schema(file), compression="zstd", compression_level=1) as writer:
+
+    def kept() -> Iterator[pa.Table]:
+        nonlocal left
         for rows, flags in _flagged(file, unwanted, values=True):
             kept = rows.filter(pc.invert(flags))
             left += kept.num_rows
-            writer.write_table(kept)
+            yield kept
+
+    write_parquet(half, kept())
     if left:
         half.replace(target)
     else:

@@ -31,10 +31,10 @@ from lingque.core.errors import WarehouseError
 from lingque.core.ids import RunId
 from lingque.warehouse.compacting import BASE, OfDays, days_in, may_hold
 from lingque.warehouse.erasing import Unwanted, rewrite, rows_of
+from lingque.warehouse.parquet import write_parquet
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
-ROWS_PER_GROUP = 131_072
 BESIDE = ".bits"
 """What is made from a data file and lies beside it under its name has this ending, and goes with it."""
 
@@ -100,6 +100,8 @@ class DeltaTables:
                 raise ValueError(f"{one.table} and {target.table} cannot be committed in one transaction")
             _check(its_rows, one)
         schema = pa.unify_schemas([its_rows.schema for _, its_rows in slices], promote_options="permissive")
+        # what is never null in one file may be in another
+        schema = pa.schema([field.with_nullable(True) for field in schema])
         table = self._open(target.table)
         if table is not None and table.transaction_version(run_id) == table.version():
             return int(table.version())  # this run committed here and died before it could publish
@@ -181,6 +183,12 @@ class DeltaTables:
     def slices(self, table: str, version: int) -> list[str]:
         """The names of the slices that have rows at that version, in their order."""
         return sorted({unquote(name).partition("/")[0] for name in _active(self._at(table, version))})
+
+    def never_null(self, table: str, version: int) -> list[str]:
+        """The columns that every file of that version declares so."""
+        files = self.files(table, version)
+        declared = [{field.name for field in pq.read_schema(file) if not field.nullable} for file in files]
+        return sorted(set.intersection(*declared)) if declared else []
 
     def schema(self, table: str, version: int) -> pa.Schema:
         """The columns of that version: what a table without a file has too."""
@@ -316,7 +324,7 @@ def _write_file(folder: Path, name: str, rows: Rows, now: int) -> AddAction:
         if isinstance(rows, SortedFile):
             rows.path.replace(path)
         else:
-            pq.write_table(rows, half, compression="zstd", row_group_size=ROWS_PER_GROUP)
+            write_parquet(half, [rows], required=[n for n in rows.column_names if not rows.column(n).null_count])
             half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)

@@ -125,6 +125,8 @@ EVERYTHING = """\
 tag: hobby
 label: {zh: 爱好, en: Hobby}
 family: relationship
+meaning: {zh: 客户说起过的爱好。, en: "What the customer likes, as told."}
+reveals: [location]
 manual: {type: text, allowed: [golf, 茶艺], valid_days: 30, classes: [personal], purposes: [marketing]}
 ---
 tag: since_shop

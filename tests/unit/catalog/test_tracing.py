@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_catalog import EVERYTHING, Workspace
 
+from lingque.catalog.definitions import KINDS as DEFINED
 from lingque.catalog.definitions import OfferDefinition
 from lingque.catalog.lineage import lineage_of_offer
 from lingque.catalog.model import Catalog, Use
@@ -16,7 +18,9 @@ from lingque.catalog.tracing import User, column, thing_named, under, users_of, 
 from lingque.catalog.withdrawing import withdrawn_in_use
 from lingque.catalog.yaml_files import read_definitions
 from lingque.core.errors import NotFoundError
-from lingque.entry.show_lineage import ROLES
+from lingque.core.registries import DataClass
+from lingque.entry.api.lineage import ThingAnswer
+from lingque.entry.show_lineage import KINDS, ROLES
 
 AMOUNT = column("transactions", "amount")
 
@@ -54,6 +58,7 @@ def test_an_offer_is_traced_by_what_chooses_it_and_not_by_what_the_law_looks_at(
 
 def test_every_field_that_names_something_has_a_name_for_people(whole: Workspace) -> None:
     catalog = whole.build()
+    assert {"column", *DEFINED} <= set(KINDS) == set(get_args(ThingAnswer.model_fields["kind"].annotation))
     roles = {use.role for uses in catalog.uses.values() for use in uses}
     assert roles <= set(ROLES)
     named = ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds", "excludes", "needs")
@@ -124,6 +129,23 @@ def test_ways_are_the_shortest_there_are(below: list[set[tuple[str, str]]]) -> N
             for use in uses[key]:
                 far.setdefault(use.of, distance + 1)
     assert {thing: len(way) - 1 for thing, way in ways_down(uses, top).items()} == far
+
+
+# classes
+
+
+def test_what_a_value_reveals_is_inherited_and_takes_nothing_away(whole: Workspace) -> None:
+    before = whole.build().lineages
+    assert before["hobby"].classes == DataClass.PERSONAL | DataClass.LOCATION
+    whole.change("definitions/tags.yaml", "tag: spending\n", "tag: spending\nreveals: [health]\n")
+    after = whole.build().lineages
+    for name in ("spending", "spends"):
+        assert after[name].classes == before[name].classes | DataClass.HEALTH
+        assert after[name].columns == before[name].columns
+    assert after["bookings"] == before["bookings"]
+    whole.change("definitions/tags.yaml", "reveals: [health]", "reveals: [identifier]")
+    (problem,) = whole.problems()
+    assert "identifiers belong to the contract of kind party" in problem.allowed
 
 
 # purposes

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lingque.catalog.expressions.tree import of_nothing
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, TEXT
 from lingque.catalog.model import AggregateTag
 from lingque.profile.kernel.columns import TextAnswers
@@ -75,7 +74,5 @@ def walked(
     plan = plan_of(tags[0].contract, tags)
     walker = Walker(plan=plan, at=AT, calendar=CALENDAR, cache=cache, answers=ANSWERS)
     table, parts = table_of(in_files(facts, seed))
-    found = {row["customer_id"]: row for row in walker.walk(table, LINKED, parts=parts).to_pylist()}
-    by_kernel = [tag for kernel in plan.kernels for tag in kernel.tags]
-    nothing = {tag.name: of_nothing(tag.value) for tag in by_kernel}
-    return {customer: found.get(customer, nothing) for customer in POPULATION}
+    found = walker.walk(table, LINKED, customers=np.array(POPULATION, np.int64), parts=parts)
+    return {row["customer_id"]: row for row in found.to_pylist()}

@@ -59,6 +59,15 @@ def test_events_of_the_future_are_not_counted() -> None:
     assert walked(TAGS, rows, COMPILED)[1]["tag_0"] == 0
 
 
+def test_a_window_longer_than_the_history_holds_all_of_it() -> None:
+    of = ("count(*)", "sum(visits)", "first(visits)", "count_periods(month, count(*) > 0)")
+    tags = tags_of("event", *({"value": value, "window": "20 years"} for value in of))
+    rows = [row_of(event_time=AT.moment - ago * DAY, row_key=ago, visits=ago) for ago in (1, 100)]
+    found = walked(tags, rows, COMPILED)
+    assert [found[1][tag.name] for tag in tags] == [2, 101, 100, 2]
+    assert [found[3][tag.name] for tag in tags] == [0, 0, None, 0]
+
+
 def test_no_rows_at_all_are_no_customers() -> None:
     table, _ = table_of([])
     walker = Walker(plan=plan_of(TAGS[0].contract, TAGS), at=AT, calendar=CALENDAR, cache=COMPILED, answers=ANSWERS)
@@ -66,13 +75,13 @@ def test_no_rows_at_all_are_no_customers() -> None:
 
 
 def test_a_party_out_of_the_order_of_time_is_refused() -> None:
-    rows = Rows(party=_of(1, 1), time=_of(2, 1), known=_of(0, 0), key=None, parts=(0,))
+    rows = rows_of(_of(1, 1), _of(2, 1), _of(0, 0), parts=(0,))
     with pytest.raises(WarehouseError, match="rows of sales are not in the order of time"):
         segments_of(rows, NOBODY, table="sales")
 
 
 def test_another_file_begins_anew() -> None:
-    rows = Rows(party=_of(1, 1), time=_of(2, 1), known=_of(0, 0), key=None, parts=(0, 1))
+    rows = rows_of(_of(1, 1), _of(2, 1), _of(0, 0), parts=(0, 1))
     found = segments_of(rows, NOBODY, table="sales")
     assert (found.starts.tolist(), found.stops.tolist()) == ([0, 1], [1, 2])  # the newest first
     assert found.again.tolist() == []
@@ -91,7 +100,7 @@ def test_each_customer_s_rows_are_walked_from_the_newest_each_once(files: list[l
             time.append(one[1])
             known.append(one[2])
     keys = np.arange(len(party), dtype=np.int64)
-    rows_ = Rows(party=_of(*party), time=_of(*time), known=_of(*known), key=keys, parts=tuple(parts))
+    rows_ = rows_of(_of(*party), _of(*time), _of(*known), parts=tuple(parts))
     found = segments_of(rows_, links, table="sales")
     place = np.concatenate([keys, found.again])
     walked_rows: list[int] = []
@@ -108,3 +117,8 @@ def test_each_customer_s_rows_are_walked_from_the_newest_each_once(files: list[l
 
 def _of(*values: int) -> Int64s:
     return np.array(values, np.int64)
+
+
+def rows_of(party: Int64s, time: Int64s, known: Int64s, *, parts: tuple[int, ...]) -> Rows:
+    others = {"known_at": known, "row_key": np.arange(len(party), dtype=np.int64)}
+    return Rows(party=party, time=time, parts=parts, more=others.get)

@@ -58,6 +58,11 @@ def test_most_of_what_is_made_up_has_a_kernel() -> None:
 
 WHERE = {"where": "(city like 'a%' or visits > 0) and not (amount = cny(0))"}
 OPERANDS = ("visits", "amount", "city", "born", "active")
+CHOICES = (
+    "city = 'a'", "city = 'b'", "city in ('aa', 'c')", "city = 'a' and active", "city = 'b' and active",
+    "active and city in ('c')", "city in ('a', 'b')",
+)  # fmt: skip
+"""At most one of the first three is true of a row, and of the next three; the last overlaps."""
 COMMON = [
     *(
         {"value": f"{name}({of})", "window": "1 month"} | WHERE
@@ -78,6 +83,19 @@ COMMON = [
     {"value": "sum(years_between(born, as_of))", "window": "next 2 days"},
     {"value": "max(coalesce(visits, 7) + 1)", "window": "last 2 calendar months"},
     {"value": "last(coalesce(city, 'none'))", "window": "1 month"},
+    {"value": "stddev(visits)", "window": "1 month"},
+    {"value": "stddev(amount)", "window": "ever"} | WHERE,
+    *({"value": f"top({of}, {weight})", "window": "3 days"} for of in OPERANDS[2:4] for weight in OPERANDS[:2]),
+    {"value": "max(least(visits, 3) + greatest(abs(visits), 1))", "window": "1 month"},
+    {"value": "sum(round(amount / cny(3)) + floor(visits * 0.5) - ceil(visits / 3))", "window": "1 month"},
+    {"value": "min(cast(visits * 1.7 as integer) + cast(active as integer))", "window": "1 month"},
+    {"value": "max(cast(amount as number))", "window": "1 month"},
+    *(
+        {"value": f"{name}(visits)", "where": where, "window": window}
+        for name in ("sum", "count", "max")
+        for where in CHOICES
+        for window in ("3 days", "1 month")
+    ),
 ]
 OF_TIME = [
     {"value": "recency()", "window": "1 month"},
@@ -85,6 +103,7 @@ OF_TIME = [
     {"value": "trend(sum(amount))", "window": "3 days"},
     {"value": "every(day, sum(visits) >= 0 and count(*) > 0)", "window": "3 days"},
     {"value": "count_periods(week, max(amount) > cny(0.01))", "window": "14 days"},
+    {"value": "every(day, max(visits) > 0 or count_distinct(active) = 2)", "window": "3 days"},
     {"value": "not_followed(visits = 0, visits > 0, 2 days)", "window": "6 months"},
     {"value": "sum(amount)", "window": "since city = 'a'"},
     {"value": "count(*)", "window": "since visits > 1"},
@@ -156,11 +175,31 @@ def test_a_calculation_that_does_not_fit_names_the_tag(value: str) -> None:
 
 def test_what_has_no_kernel_is_left_to_sql_with_the_reason() -> None:
     definitions = [
-        {"value": "stddev(amount)", "window": "1 day"},
-        {"value": "top(city, amount)", "window": "1 day"},
-        {"value": "max(abs(visits))", "window": "1 day"},
+        {"value": "stddev(visits / 3)", "window": "1 day"},
+        {"value": "top(active)", "window": "1 day"},
+        {"value": "max(cast(city as integer))", "window": "1 day"},
         {"value": "count(*)", "window": "1 day"},
     ]
     plan = plan_of(tags_of("event", definitions[0])[0].contract, tags_of("event", *definitions))
-    assert [reason for _, reason in plan.by_sql] == ["stddev()", "top() by weight", "abs()"]
+    assert [reason for _, reason in plan.by_sql] == [
+        "stddev() of numbers, the last digits of which depend on the order of rows",
+        "the commonest of true and false",
+        "cast() of a text",
+    ]
     assert [tag.name for kernel in plan.kernels for tag in kernel.tags] == ["tag_3"]
+
+
+def test_a_changed_tag_changes_its_own_kernel_only() -> None:
+    def digests(last: str) -> list[str]:
+        definitions = [
+            {"value": "count(*)", "where": f"visits > {number}", "window": f"{days} days"}
+            for number in range(20)
+            for days in (7, 30, 90, 180, 365)
+        ]
+        definitions[-1]["window"] = last
+        tags = tags_of("event", *definitions)
+        return [kernel.digest for kernel in plan_of(tags[0].contract, tags).kernels]
+
+    before, after = digests("365 days"), digests("400 days")
+    assert len(before) == len(after) == 2
+    assert len(set(before) & set(after)) == 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from lingque.catalog.definitions.shared import (
     ALL_PURPOSES,
@@ -22,6 +22,16 @@ from lingque.catalog.definitions.shared import (
 from lingque.core.registries import DataClass, Purpose
 
 
+def _no_identifier(classes: tuple[DataClassName, ...]) -> tuple[DataClassName, ...]:
+    if "identifier" in classes:
+        raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
+    return classes
+
+
+StatedClasses = Annotated[tuple[DataClassName, ...], AfterValidator(_no_identifier)]
+"""Of which classes of data something is that people or files say of customers, and no column."""
+
+
 class ManualValues(Definition):
     """What values people or files may give a tag, and for how long each is good."""
 
@@ -29,7 +39,7 @@ class ManualValues(Definition):
     currency: Currency | None = None
     allowed: tuple[str, ...] = Field(default=(), description="the texts that it may be; none: any")
     valid_days: int | None = Field(default=None, ge=1, description="days after which a value is taken back")
-    classes: tuple[DataClassName, ...] = ("personal",)
+    classes: StatedClasses = ("personal",)
     purposes: tuple[PurposeName, ...] = ALL_PURPOSES
 
     @model_validator(mode="after")
@@ -38,8 +48,6 @@ class ManualValues(Definition):
             raise ValueError("a tag of type money has a currency, and no other has one")
         if self.allowed and self.type != "text":
             raise ValueError("'allowed' goes with type text")
-        if "identifier" in self.classes:
-            raise ValueError("identifiers belong to the contract of kind party, and never to a tag")
         return self
 
     @property
@@ -127,7 +135,8 @@ class ModelDefinition(Definition):
 
 class ListDefinition(Definition):
     """A list of customers, uploaded or delivered. `exclude` keeps its members from being contacted;
-    `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only."""
+    `audience` only tells who is on it. The reason of a `secret` list is shown to compliance only. `classes` and
+    `purposes` are those of what its members were chosen by: a tag on the list inherits them."""
 
     list: Name
     label: LabelText
@@ -135,9 +144,19 @@ class ListDefinition(Definition):
     effect: Literal["exclude", "audience"]
     secret: bool = False
     valid_days: int | None = Field(default=None, ge=1, description="days after which a member is taken off")
+    classes: StatedClasses = ("personal",)
+    purposes: tuple[PurposeName, ...] = ALL_PURPOSES
 
     @model_validator(mode="after")
     def _secret(self) -> Self:
         if self.secret and self.effect != "exclude":
             raise ValueError("only a list that excludes can be secret")
         return self
+
+    @property
+    def data_classes(self) -> DataClass:
+        return classes_of(self.classes)
+
+    @property
+    def purpose_set(self) -> frozenset[Purpose]:
+        return purposes_of(self.purposes)

@@ -12,6 +12,7 @@ from lingque.bootstrap import Application
 from lingque.entry.api import (
     campaigns,
     consent_imports,
+    customer_360,
     customers,
     data,
     decide,
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     people.router,
     customers.router,
+    customer_360.router,
     reveals.router,
     consent_imports.router,
     campaigns.router,

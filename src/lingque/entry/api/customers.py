@@ -20,6 +20,7 @@ from lingque.entry.api.problems import refusal_response
 from lingque.entry.api.sessions import Done
 from lingque.entry.api.shapes import Comment, Day, Request
 from lingque.flow.customers import (
+    CustomerCard,
     Said,
     preference_link,
     record_consent,
@@ -81,6 +82,18 @@ class CustomerAnswer(BaseModel):
     refuses_automated: bool
     refused_tags: list[str]
     statements: list[StatementAnswer] = Field(description="in the order in which they count")
+
+    @classmethod
+    def of(cls, card: CustomerCard) -> CustomerAnswer:
+        return cls(
+            customer_id=str(card.customer_id),
+            branch=card.home.branch,
+            manager=card.home.manager,
+            identifiers=card.identifiers,
+            refuses_automated=card.preferences.refuses_automated,
+            refused_tags=sorted(card.preferences.refused_tags),
+            statements=[StatementAnswer.of(one) for one in card.said],
+        )
 
 
 class RevealRequest(Request):
@@ -151,17 +164,7 @@ class LegalBasisRequest(Request):
 def get_customer(customer_id: CustomerNumber, workspace: Workspace, caller: Caller) -> CustomerAnswer | Response:
     """403 OUTSIDE_SCOPE for a customer of somebody else, there or not."""
     card = show_customer(workspace.services, CustomerId(customer_id), caller)
-    if isinstance(card, Refusal):
-        return refusal_response(card)
-    return CustomerAnswer(
-        customer_id=str(customer_id),
-        branch=card.home.branch,
-        manager=card.home.manager,
-        identifiers=card.identifiers,
-        refuses_automated=card.preferences.refuses_automated,
-        refused_tags=sorted(card.preferences.refused_tags),
-        statements=[StatementAnswer.of(one) for one in card.said],
-    )
+    return refusal_response(card) if isinstance(card, Refusal) else CustomerAnswer.of(card)
 
 
 @router.put(

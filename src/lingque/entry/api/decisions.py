@@ -61,6 +61,16 @@ class MessageAnswer(BaseModel):
     reason: ReasonAnswer | None
     at: datetime
 
+    @classmethod
+    def of(cls, one: MessageFate) -> MessageAnswer:
+        return cls(
+            channel=one.channel,
+            offer=one.offer,
+            status=one.status,
+            reason=None if one.reason is None else ReasonAnswer.of(one.reason),
+            at=datetime_of(one.at),
+        )
+
 
 class StoryAnswer(BaseModel):
     """Why this customer, why this offer, why not another, and what came of it."""
@@ -109,7 +119,7 @@ def _story(story: Story, catalog: Catalog) -> StoryAnswer:
         decided_at=datetime_of(story.decided_at),
         tags=[tag_value(name, value, catalog) for name, value in story.tags.items()],
         candidates=[_candidate(one, story.currency) for one in story.weighed],
-        messages=[_message(one) for one in story.messages],
+        messages=[MessageAnswer.of(one) for one in story.messages],
     )
 
 
@@ -134,14 +144,4 @@ def _candidate(one: Weighed, currency: str) -> CandidateAnswer:
         value_basis=one.value_basis,
         cost=Amount(minor=one.cost, currency=currency),
         value=Amount(minor=one.value, currency=currency),
-    )
-
-
-def _message(one: MessageFate) -> MessageAnswer:
-    return MessageAnswer(
-        channel=one.channel,
-        offer=one.offer,
-        status=one.status,
-        reason=None if one.reason is None else ReasonAnswer.of(one.reason),
-        at=datetime_of(one.at),
     )

@@ -22,7 +22,7 @@ router = guarded_router("lineage")
 class ThingAnswer(BaseModel):
     """A definition, or a column by `table.column`."""
 
-    kind: Literal["column", "contract", "source", "tag", "model", "list", "offer", "campaign", "placement"]
+    kind: Literal["column", "contract", "source", "tag", "model", "list", "offer", "cap", "campaign", "placement"]
     name: str
     label: Labelled
 

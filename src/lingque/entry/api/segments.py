@@ -1,17 +1,22 @@
-"""Segments: counts as one types, the list, overlaps. Numbers only, never who."""
+"""Segments: counts as one types, the list, overlaps, who came and went, who can be reached. Numbers only, never who."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Annotated
 
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from lingque.catalog.definitions.shared import NAME, PurposeName
 from lingque.core.reasons import Refusal
+from lingque.core.registries import Purpose
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.problems import refusal_response
-from lingque.entry.api.shapes import Day, Labelled, Request
+from lingque.entry.api.shapes import Day, Labelled, Name, Request
+from lingque.flow.reach import Reach, Waterfall, reach_of
+from lingque.flow.segment_history import History, Move, segment_history
 from lingque.flow.segments import Counted, Overlap, SegmentShown, count_segment, list_segments, overlap_of
 from lingque.profile.segments import MOST_COMPARED
 
@@ -128,3 +133,125 @@ def put_overlap(body: OverlapRequest, workspace: Workspace, caller: Caller) -> O
     """Raises what a count does."""
     found = overlap_of(workspace.services, body.expressions, caller, as_of=body.as_of)
     return refusal_response(found) if isinstance(found, Refusal) else OverlapAnswer.of(found)
+
+
+SegmentName = Annotated[str, Path(pattern=NAME, description="name of the segment")]
+SinceQuery = Annotated[Day | None, Query(description="the first day; null: the earliest snapshot")]
+UntilQuery = Annotated[Day | None, Query(description="the last day; null: the newest snapshot")]
+
+
+class CauseAnswer(BaseModel):
+    """A condition of the segment: for how many who entered it had not been true, and who left no longer is."""
+
+    text: str
+    entered: int
+    left: int
+
+
+class MoveAnswer(BaseModel):
+    """From one stored snapshot to the next."""
+
+    first: date
+    then: date
+    members: int
+    entered: int
+    left: int
+    new: int = Field(description="of those who entered: were no customers before")
+    gone: int = Field(description="of those who left: are customers no longer")
+    causes: list[CauseAnswer]
+
+    @classmethod
+    def of(cls, move: Move) -> MoveAnswer:
+        return cls(
+            first=move.first,
+            then=move.then,
+            members=move.members,
+            entered=move.entered,
+            left=move.left,
+            new=move.new,
+            gone=move.gone,
+            causes=[CauseAnswer(text=one.text, entered=one.entered, left=one.left) for one in move.causes],
+        )
+
+
+class HistoryAnswer(BaseModel):
+    """Who came and who went, as numbers."""
+
+    segment: str
+    moves: list[MoveAnswer]
+    unlike: list[date] = Field(description="days whose snapshot has the segment by another definition: passed over")
+
+    @classmethod
+    def of(cls, found: History) -> HistoryAnswer:
+        moves = [MoveAnswer.of(move) for move in found.moves]
+        return cls(segment=found.segment, moves=moves, unlike=list(found.unlike))
+
+
+class ReachRequest(Request):
+    """With what, and for what."""
+
+    offers: Annotated[list[Name], Field(min_length=1, max_length=50)]
+    as_of: Day | None = Field(default=None, description="the day of the snapshot; null: the newest")
+    purpose: PurposeName = "marketing"
+    route_by: Name | None = Field(default=None, description="the tag that says who makes the calls")
+
+
+class StepAnswer(BaseModel):
+    """How many are left after a step."""
+
+    step: str
+    label: Labelled
+    left: int
+
+
+class WaterfallAnswer(BaseModel):
+    """Step by step; `channel` is null where any channel will do."""
+
+    channel: str | None
+    steps: list[StepAnswer]
+
+    @classmethod
+    def of(cls, found: Waterfall) -> WaterfallAnswer:
+        return cls(
+            channel=found.channel or None,
+            steps=[StepAnswer(step=step.value, label=Labelled.of(step.label), left=left) for step, left in found.left],
+        )
+
+
+class ReachAnswer(BaseModel):
+    """How many of a segment could be reached with one of the offers."""
+
+    segment: str
+    as_of: date
+    customers: int = Field(description="in the snapshot")
+    waterfalls: list[WaterfallAnswer] = Field(description="of any channel, then of each")
+
+    @classmethod
+    def of(cls, found: Reach) -> ReachAnswer:
+        waterfalls = [WaterfallAnswer.of(one) for one in (found.any_channel, *found.channels)]
+        return cls(segment=found.segment, as_of=found.as_of, customers=found.customers, waterfalls=waterfalls)
+
+
+@router.get(
+    "/segments/{name}/history", operation_id="get_segment_history", summary="Who entered and left a segment, and why",
+    response_model=HistoryAnswer,
+)  # fmt: skip
+def get_history(
+    name: SegmentName, workspace: Workspace, caller: Caller, since: SinceQuery = None, until: UntilQuery = None
+) -> HistoryAnswer | Response:
+    """404 where fewer than two snapshots have the segment as it is defined now."""
+    found = segment_history(workspace.services, name, caller, since=since, until=until)
+    return refusal_response(found) if isinstance(found, Refusal) else HistoryAnswer.of(found)
+
+
+@router.put(
+    "/segments/{name}/reach", operation_id="get_segment_reach", summary="How many of a segment could be reached",
+    response_model=ReachAnswer,
+)  # fmt: skip
+def put_reach(name: SegmentName, body: ReachRequest, workspace: Workspace, caller: Caller) -> ReachAnswer | Response:
+    """Asked of the judges that a plan asks, at this moment; nothing is written."""
+    found = reach_of(
+        workspace.services, name, body.offers, caller, as_of=body.as_of, purpose=Purpose[body.purpose.upper()],
+        route_by=body.route_by,
+    )  # fmt: skip
+    return refusal_response(found) if isinstance(found, Refusal) else ReachAnswer.of(found)

@@ -11,9 +11,11 @@ from lingque.entry.cli.application import app
 from lingque.entry.cli.backup import backup_app
 from lingque.entry.cli.campaign import campaign_app
 from lingque.entry.cli.consents import consents_app
+from lingque.entry.cli.customers import customers_app
 from lingque.entry.cli.data import quality_app, quarantine_app
 from lingque.entry.cli.decisions import decisions_app
 from lingque.entry.cli.definitions import apply_command, approve_command, diff_command, export_command
+from lingque.entry.cli.finding import cluster_command, look_alike_command
 from lingque.entry.cli.keeping import audit_app, vault_app
 from lingque.entry.cli.lineage import gallery_command, lineage_command, used_command
 from lingque.entry.cli.lists import lists_app
@@ -48,8 +50,11 @@ tags_app.command("set")(set_command)
 tags_app.command("unset")(unset)
 tags_app.command("import")(import_command)
 app.add_typer(tags_app)
+segments_app.command("cluster")(cluster_command)
+segments_app.command("look-alike")(look_alike_command)
 app.add_typer(segments_app)
 app.add_typer(lists_app)
+app.add_typer(customers_app)
 app.add_typer(models_app)
 app.add_typer(campaign_app)
 app.add_typer(decisions_app)

@@ -31,7 +31,7 @@ def lineage_command(
     """
     with opened(workspace, user) as session:
         catalog = catalog_of(session.application.services)
-        console.print(show_lineage.lineage(catalog, name, session.language), soft_wrap=True)
+        console.print(show_lineage.lineage(catalog, name, session.language))
         if svg is not None:
             svg.write_text(draw_lineage(catalog, name, session.language), encoding="utf-8")
             session.say(zh=f"✓ {svg}", en=f"✓ {svg}")

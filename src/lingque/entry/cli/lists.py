@@ -22,6 +22,7 @@ from lingque.govern.lists import CustomerLists, MatchReport
 lists_app = typer.Typer(name="lists", help="Who is to be kept out, and whom to ask.", no_args_is_help=True)
 
 ROWS_NAMED = 20
+LONGEST_REASON = 200
 
 NameArgument = Annotated[str, typer.Argument(help="The list.")]
 FileArgument = Annotated[Path, typer.Argument(help="A CSV file with a header.")]
@@ -40,6 +41,7 @@ def upload(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day on which they are off the list again. Default: never."),
     ] = None,
+    reason: Annotated[str, typer.Option(help="Why they are put on it; stays on record, so no personal data.")] = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Put the customers of a file on a list. Numbers that nobody knows are reported by row, never by value.
@@ -55,9 +57,19 @@ def upload(
     with opened(workspace, user) as session, session.application.writing() as services:
         source = CustomerFile(path=file, column=column, system=system)
         day = None if expires is None else expires.date()
-        done = upload_list(services, _lists(session.application), name, source, session.actor, expires_on=day)
-        print_report(accepted(done, session.language), session.language, Label(zh="新加入名单", en="newly on the list"),
+        if len(reason) > LONGEST_REASON:
+            raise typer.BadParameter(f"{LONGEST_REASON} characters at most", param_hint="--reason")
+        done = upload_list(
+            services, _lists(session.application), name, source, session.actor, expires_on=day, reason=reason
+        )
+        report = accepted(done, session.language)
+        print_report(report, session.language, Label(zh="新加入名单", en="newly on the list"),
                Label(zh="原已在名单", en="on it already"))  # fmt: skip
+        if report.all_unknown:
+            session.say(
+                zh=f"{system} 系统从未送来过其中任何一个客户号：列或系统是否选错，或名单属于其他银行？",
+                en=f"{system} never delivered any of these numbers: another column or system, or another bank's list?",
+            )
 
 
 @lists_app.command("remove")
@@ -155,11 +167,11 @@ def _effect(entry: ListShown) -> Label:
 
 
 def _acts(entry: ListShown, language: Language) -> Table:
-    head = ("时间 (UTC)", "操作人", "来源", "加入", "仍在") if language == "zh" else (
-        "when (UTC)", "by", "origin", "put on", "still on"
+    head = ("时间 (UTC)", "操作人", "来源", "原因", "加入", "仍在") if language == "zh" else (
+        "when (UTC)", "by", "origin", "reason", "put on", "still on"
     )  # fmt: skip
-    made = show.table(*head, right=head[3:])
+    made = show.table(*head, right=head[4:])
     for act in entry.acts:
         moment = f"{datetime_of(act.added_at):%Y-%m-%d %H:%M}"
-        made.add_row(moment, act.added_by, act.origin, f"{act.put_on:,}", f"{act.still_on:,}")
+        made.add_row(moment, act.added_by, act.origin, act.reason, f"{act.put_on:,}", f"{act.still_on:,}")
     return made

@@ -123,7 +123,7 @@ def _true(true: int, customers: int) -> str:
 
 
 def _purposes(purposes: frozenset[Purpose], language: Language) -> str:
-    return ", ".join(one.label.in_language(language) for one in sorted(purposes)) or "—"
+    return ("、" if language == "zh" else ", ").join(one.label.in_language(language) for one in sorted(purposes)) or "—"
 
 
 def _definition(tag: Tag) -> Iterator[tuple[str, str]]:
@@ -148,6 +148,8 @@ def _plot(tag: Tag, spread: Distribution, customers: int, language: Language) ->
         spread = _in_whole_numbers(spread)
         if len(spread.edges) < _BARS:
             return bars(_counted(spread, language), title)
+    if len(spread.edges) == 1:
+        return bars(_on_both_sides(tag, spread, language), title)
     reached, steps = 0.0, []
     for edge, share in zip(spread.edges, spread.shares, strict=False):
         reached += share / known
@@ -155,14 +157,14 @@ def _plot(tag: Tag, spread: Distribution, customers: int, language: Language) ->
     middle = next((edge for share, edge in steps if share >= 0.5), None)
     words = WORDS["median"].in_language(language)
     said = "" if middle is None or len(steps) < 3 else f"{words} {_value(middle, tag.type, language)}"
-    ends = [_value(steps[0][1], tag.type, language) if len(steps) > 1 else "", _value(steps[-1][1], tag.type, language)]
+    ends = [_value(steps[0][1], tag.type, language), _value(steps[-1][1], tag.type, language)]
     return stairs(steps, ends, said, title, from_zero=tag.type.kind is not Kind.DATE)
 
 
 def _named(tag: Tag, spread: Distribution, customers: int, language: Language) -> list[Share]:
     """Of texts and truths: the commonest by name, what few have together."""
-    none, rest = spread.shares[-1], spread.shares[-2]
-    words = {name: WORDS[name].in_language(language) for name in ("true", "false", "rest", "none")}
+    rest = spread.shares[-2]
+    words = {name: WORDS[name].in_language(language) for name in ("true", "false", "rest")}
     if tag.type.kind is Kind.BOOLEAN:
         of = dict(zip(spread.values, spread.shares, strict=False))
         found = [
@@ -177,7 +179,7 @@ def _named(tag: Tag, spread: Distribution, customers: int, language: Language) -
         found = [Share(name=_short(value), share=share) for value, share in shown]
         if rest > 1e-9:
             found.append(Share(name=words["rest"], share=rest, tone="rest"))
-    return [*found, Share(name=words["none"], share=none, tone="none")] if none else found
+    return [*found, *_without(spread, language)]
 
 
 def _in_whole_numbers(spread: Distribution) -> Distribution:
@@ -190,6 +192,18 @@ def _in_whole_numbers(spread: Distribution) -> Distribution:
     )
 
 
+def _on_both_sides(tag: Tag, spread: Distribution, language: Language) -> list[Share]:
+    """Of a value that most have, such as nothing at all: who has that or less, and who has more."""
+    edge = _value(spread.edges[0], tag.type, language)
+    found = [Share(name=f"≤ {edge}", share=spread.shares[0]), Share(name=f"> {edge}", share=spread.shares[1])]
+    return [*(one for one in found if one.share), *_without(spread, language)]
+
+
+def _without(spread: Distribution, language: Language) -> list[Share]:
+    none = spread.shares[-1]
+    return [Share(name=WORDS["none"].in_language(language), share=none, tone="none")] if none else []
+
+
 def _counted(spread: Distribution, language: Language) -> list[Share]:
     """Of whole numbers with few steps: each by its own bar."""
     edges = [round(edge) for edge in spread.edges]
@@ -197,9 +211,7 @@ def _counted(spread: Distribution, language: Language) -> list[Share]:
     names += [str(edge) if edge - before == 1 else f"{before + 1}–{edge}" for before, edge in pairwise(edges)]
     names.append(f"> {edges[-1]}")
     found = [Share(name=name, share=share) for name, share in zip(names, spread.shares, strict=False)]
-    none = spread.shares[-1]
-    named = WORDS["none"].in_language(language)
-    return [*(one for one in found if one.share), *([Share(name=named, share=none, tone="none")] if none else [])]
+    return [*(one for one in found if one.share), *_without(spread, language)]
 
 
 def _value(value: float, kind: Type, language: Language) -> str:

@@ -2,7 +2,9 @@
 
 plan       which tags a kernel can compute, and which go together into one
 row_code   the text of what is asked of one row
-measuring  the text of what is kept while walking, and of a tag's value at the border of its window
+measuring  the text of what is kept while walking
+choosing   which of that stands side by side in arrays, because a row goes to one of several places
+settling   the text of a tag's value at the border of its window
 source     the text of the whole function
 compiled   text to machine code, kept on disk by its digest
 columns    Arrow columns as the arrays that the function reads

@@ -49,6 +49,13 @@ def divided(total, count):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
+def rounded(number):  # type: ignore[no-untyped-def]
+    """The nearest whole number, half away from zero."""
+    whole = np.trunc(number)
+    return whole + np.copysign(1.0, number) if abs(number - whole) >= 0.5 else whole
+
+
+@njit(nogil=True)
 def fits(high, low):  # type: ignore[no-untyped-def]
     """Does `high` × 2³² + `low` fit into 64 bits?"""
     top = high + (low >> 32)
@@ -83,6 +90,71 @@ def mean(high, low, count):  # type: ignore[no-untyped-def]
     if 2 * (rest % count) >= count:
         quotient += np.uint64(1)
     return -np.int64(quotient) if negative else np.int64(quotient)
+
+
+@njit(nogil=True)
+def squared(value):  # type: ignore[no-untyped-def]
+    """Its square in words of 32 bits, from the least on; a word may have two bits more."""
+    m = magnitude(value)
+    a, b = m >> np.uint64(32), m & np.uint64(LOW)
+    low, mixed, high = b * b, a * b, a * a
+    return (
+        np.int64(low & np.uint64(LOW)),
+        np.int64((low >> np.uint64(32)) + np.uint64(2) * (mixed & np.uint64(LOW))),
+        np.int64(np.uint64(2) * (mixed >> np.uint64(32)) + (high & np.uint64(LOW))),
+        np.int64(high >> np.uint64(32)),
+    )
+
+
+@njit(nogil=True)
+def spread(count, w, x, y, z, high, low):  # type: ignore[no-untyped-def]
+    """`count` × Σx² − (Σx)², exactly and then as a number; −1 where `count` × Σx² does not fit into 128 bits.
+
+    Σx² is w + x × 2³² + y × 2⁶⁴ + z × 2⁹⁶, Σx is `high` × 2³² + `low`; `count` is below 2³¹.
+    """
+    left, right, total = np.zeros(8, np.int64), np.zeros(8, np.int64), np.zeros(3, np.uint64)
+    x += w >> 32
+    y += x >> 32
+    z += y >> 32
+    carry = np.int64(0)
+    for place, word in enumerate((w & LOW, x & LOW, y & LOW, z & LOW, z >> 32)):
+        product = word * count + carry
+        left[place] = product & LOW
+        carry = product >> 32
+    left[5] = carry
+    if left[5] != 0 or left[4] != 0 or left[3] >= 2147483648:
+        return -1.0
+    top, bottom = high + (low >> 32), low & LOW
+    if top < 0:  # negate the two words together
+        top, bottom = ~top, LOW - bottom + 1
+        top, bottom = top + (bottom >> 32), bottom & LOW
+    total[0], total[1], total[2] = np.uint64(bottom), np.uint64(top & LOW), np.uint64(top >> 32)
+    for i in range(3):
+        for j in range(3):
+            one = total[i] * total[j]
+            right[i + j] += np.int64(one & np.uint64(LOW))
+            right[i + j + 1] += np.int64(one >> np.uint64(32))
+    carry = np.int64(0)
+    for place in range(8):
+        rest = left[place] - right[place] + carry
+        left[place] = rest & LOW
+        carry = rest >> 32
+    found = 0.0
+    for place in range(7, -1, -1):
+        found = found * 4294967296.0 + left[place]
+    return found
+
+
+@njit(nogil=True)
+def heaviest(codes, count, high, low):  # type: ignore[no-untyped-def]
+    """Of the first `count` codes the one whose `high` × 2³² + `low` is greatest, of equals the least; 0 of none."""
+    best, top, bottom = np.int64(0), np.int64(0), np.int64(0)
+    for place in range(count):
+        code = codes[place]
+        t, b = high[code] + (low[code] >> 32), low[code] & LOW
+        if place == 0 or t > top or (t == top and (b > bottom or (b == bottom and code < best))):
+            best, top, bottom = code, t, b
+    return best
 
 
 @njit(nogil=True)

@@ -144,24 +144,24 @@ class Columns:
 
     def _whole(self, name: str, kind: Kind) -> pa.Array:
         """The column as one array, what is read again behind the rest."""
+        return _one(self._column(name, kind).cast(_ARROW[kind]))
+
+    def _column(self, name: str, kind: Kind) -> pa.ChunkedArray:
         if name not in self._table.column_names:
-            return pa.nulls(len(self._ones), _ARROW[kind])
+            return pa.chunked_array([pa.nulls(len(self._ones), _ARROW[kind])])
         column = self._table.column(name)
         if self._again is not None:
             column = pa.chunked_array([*column.chunks, *column.take(self._again).chunks], column.type)
-        if pa.types.is_dictionary(column.type):
-            column = column.unify_dictionaries()
-        elif kind is not Kind.TEXT:
-            column = column.cast(_ARROW[kind])
-        return _one(column)
+        return column
 
     def _column_code(self, name: str, *, ordered: bool, kind: Kind = Kind.TEXT) -> Coded:
         if (name, ordered) not in self._codes:
             if ordered:
                 self._codes[name, True] = self._column_code(name, ordered=False, kind=kind).in_order()
             else:
-                whole = self._whole(name, kind)
-                self._codes[name, False] = _coded(whole)
+                column = self._column(name, kind)
+                texts = pa.types.is_dictionary(column.type)
+                self._codes[name, False] = _coded(_one(column.unify_dictionaries() if texts else column))
         return self._codes[name, ordered]
 
     def _code(self, node: Node, *, ordered: bool) -> Coded:

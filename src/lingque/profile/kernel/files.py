@@ -6,7 +6,7 @@ read without the rest. Several files together are one base with later days behin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +19,8 @@ from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s, bucket_of
 from lingque.profile.kernel.segments import Links
 
-ROWS_AT_ONCE = 3_000_000
-"""Of one table, in each of the workers: some 300 MB with twenty columns."""
+ROWS_AT_ONCE = 2_500_000
+"""Of one table, in each of the workers: some 250 MB with twenty columns."""
 CUSTOMERS_AT_ONCE = 250_000
 
 Buckets = tuple[int, int]
@@ -29,9 +29,23 @@ Buckets = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
+    """`known_until`: per group the latest moment at which something of it became known, where that is told."""
+
     path: Path
     metadata: pq.FileMetaData
     groups: tuple[Buckets, ...]
+    known_until: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """The rows of some buckets: the columns that were asked for, where each file's rows begin, by when all of them were
+    known (None: nobody says), and more columns of the same rows."""
+
+    rows: pa.Table
+    parts: tuple[int, ...]
+    known_until: int | None
+    more: Callable[[Sequence[str]], pa.Table]
 
 
 class TableFiles:
@@ -70,51 +84,76 @@ class TableFiles:
         self._moved = pa.concat_tables(found, promote_options="permissive") if found else None
         self._links = links if found else None
 
-    def read(self, wanted: Buckets, columns: Sequence[str]) -> tuple[pa.Table, tuple[int, ...]]:
-        """The rows of those buckets, and where each file's begin. `WarehouseError` where a file is not in order."""
+    def read(self, wanted: Buckets, columns: Sequence[str]) -> Piece:
+        """The rows of those buckets. `WarehouseError` where a file is not in order."""
         tables: list[pa.Table] = []
         parts: list[int] = []
         count = 0
-        for rows in self._of(wanted, [*columns, "bucket"]):
+        for rows in self._of(wanted, columns):
             if rows.num_rows:
-                tables.append(rows.drop_columns(["bucket"]))
+                tables.append(rows)
                 parts.append(count)
                 count += rows.num_rows
-        if not tables:
-            return pa.table({name: pa.array([], pa.int64()) for name in columns}), ()
-        return pa.concat_tables(tables, promote_options="permissive"), tuple(parts)
+        return Piece(
+            rows=pa.concat_tables(tables, promote_options="permissive")
+            if tables
+            else pa.table({name: pa.array([], pa.int64()) for name in columns}),
+            parts=tuple(parts),
+            known_until=self._known_until(wanted),
+            more=lambda names: self.read(wanted, names).rows,
+        )
 
-    def _of(self, wanted: Buckets, columns: list[str]) -> Iterator[pa.Table]:
+    def _of(self, wanted: Buckets, columns: Sequence[str]) -> Iterator[pa.Table]:
         for file in self._files:
-            groups = [n for n, (first, after) in enumerate(file.groups) if first < wanted[1] and after > wanted[0]]
+            groups = _groups_of(file, wanted)
             if groups:
-                yield self._at_home(self._cut(self._group(file, groups, columns), wanted, file.path))
+                first, after = self._cut(file, groups, wanted)
+                rows = self._group(file, groups, columns).slice(first, after - first)
+                yield self._at_home(rows, file, groups, first)
         if self._moved is not None:
             buckets = self._moved.column("bucket").to_numpy()
             here = np.flatnonzero((buckets >= wanted[0]) & (buckets < wanted[1]))
             for row in here:  # each is a part of its own: they stand in no order
                 yield self._moved.slice(row, 1).select([n for n in columns if n in self._moved.column_names])
 
-    def _cut(self, rows: pa.Table, wanted: Buckets, path: Path) -> pa.Table:
-        buckets = rows.column("bucket").to_numpy()
-        if bool(np.any(buckets[1:] < buckets[:-1])):
-            raise WarehouseError(
-                f"{path.name} of {self.table} is not in the order of buckets",
-                next_step="this is a fault of Lingque: please report it with the command you ran",
-            )
-        first, after = np.searchsorted(buckets, wanted)
-        return rows.slice(first, after - first)
+    def _cut(self, file: _File, groups: Sequence[int], wanted: Buckets) -> tuple[int, int]:
+        """Which rows of these groups are wanted. Where all of a group is, nothing is read to find out."""
+        first, after, passed = -1, 0, 0
+        for number in groups:
+            begin, end = 0, file.metadata.row_group(number).num_rows
+            if file.groups[number][0] < wanted[0] or file.groups[number][1] > wanted[1]:
+                buckets = self._group(file, [number], ["bucket"]).column("bucket").to_numpy()
+                if bool(np.any(buckets[1:] < buckets[:-1])):
+                    raise WarehouseError(
+                        f"{file.path.name} of {self.table} is not in the order of buckets",
+                        next_step="this is a fault of Lingque: please report it with the command you ran",
+                    )
+                begin, end = (int(place) for place in np.searchsorted(buckets, wanted))
+            if begin < end:
+                first = passed + begin if first < 0 else first
+                after = passed + end
+            passed += file.metadata.row_group(number).num_rows
+        return max(first, 0), after
 
-    def _at_home(self, rows: pa.Table) -> pa.Table:
+    def _at_home(self, rows: pa.Table, file: _File, groups: Sequence[int], first: int) -> pa.Table:
+        """Without those who stand in another bucket than their customer's, where there are any."""
         if self._links is None:
             return rows
-        at_home = self._home(rows, self._links) == rows.column("bucket").to_numpy()
+        where = self._group(file, groups, ["party_id", "bucket"]).slice(first, rows.num_rows)
+        at_home = self._home(where, self._links) == where.column("bucket").to_numpy()
         return rows if bool(np.all(at_home)) else rows.filter(pa.array(at_home))
 
-    def _group(self, file: _File, groups: list[int], columns: Sequence[str]) -> pa.Table:
+    def _known_until(self, wanted: Buckets) -> int | None:
+        if self._moved is not None:
+            return None
+        moments = [file.known_until[number] for file in self._files for number in _groups_of(file, wanted)]
+        known = [moment for moment in moments if moment is not None]
+        return max(known, default=0) if len(known) == len(moments) else None
+
+    def _group(self, file: _File, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
         with pq.ParquetFile(file.path, metadata=file.metadata, memory_map=True, read_dictionary=self._texts) as opened:
             names = set(file.metadata.schema.to_arrow_schema().names)
-            return opened.read_row_groups(groups, columns=[c for c in columns if c in names], use_threads=False)
+            return opened.read_row_groups(list(groups), columns=[c for c in columns if c in names], use_threads=False)
 
     def _home(self, rows: pa.Table, links: Links) -> Int64s:
         customers = links.customers_of(rows.column("party_id").to_numpy())
@@ -122,18 +161,29 @@ class TableFiles:
 
     def _opened(self, path: Path) -> _File:
         metadata = pq.read_metadata(path)
-        place = metadata.schema.to_arrow_schema().names.index("bucket")
-        groups = []
-        for number in range(metadata.num_row_groups):
-            statistics = metadata.row_group(number).column(place).statistics
-            known = statistics is not None and statistics.has_min_max
-            groups.append((int(statistics.min), int(statistics.max) + 1) if known else (0, self._buckets))
-        return _File(path=path, metadata=metadata, groups=tuple(groups))
+        buckets = [(0, self._buckets) if one is None else (one[0], one[1] + 1) for one in _bounds(metadata, "bucket")]
+        if any(second[0] < first[0] or second[1] < first[1] for first, second in pairwise(buckets)):
+            raise WarehouseError(
+                f"{path.name} of {self.table} is not in the order of buckets",
+                next_step="this is a fault of Lingque: please report it with the command you ran",
+            )
+        known = tuple(None if one is None else one[1] for one in _bounds(metadata, "known_at"))
+        return _File(path=path, metadata=metadata, groups=tuple(buckets), known_until=known)
+
+
+def _groups_of(file: _File, wanted: Buckets) -> list[int]:
+    return [n for n, (first, after) in enumerate(file.groups) if first < wanted[1] and after > wanted[0]]
+
+
+def _bounds(metadata: pq.FileMetaData, column: str) -> list[tuple[int, int] | None]:
+    """Per group the least and the greatest value, where the file tells them."""
+    place = metadata.schema.to_arrow_schema().names.index(column)
+    every = [metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups)]
+    return [None if one is None or not one.has_min_max else (int(one.min), int(one.max)) for one in every]
 
 
 def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
-    """Ranges of buckets that fit into memory, in order."""
-    wanted = max(-(-rows // ROWS_AT_ONCE), -(-customers // CUSTOMERS_AT_ONCE), 1)
-    count = min(buckets, wanted)
-    edges = [number * buckets // count for number in range(count + 1)]
+    """Ranges of as many buckets as fit into memory, in order."""
+    most = min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1))
+    edges = [*range(0, buckets, max(most, 1)), buckets]
     return list(pairwise(edges))

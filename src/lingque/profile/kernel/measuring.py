@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from lingque.catalog.expressions.tree import (
-    Aggregate,
     Name,
     Node,
     NotFollowed,
@@ -19,7 +18,7 @@ from lingque.catalog.expressions.tree import (
     walk,
 )
 from lingque.catalog.expressions.types import Kind
-from lingque.profile.kernel.logic import FALSE, TRUE, both
+from lingque.profile.kernel.logic import FALSE, TRUE
 from lingque.profile.kernel.needs import Needs, UnsupportedError, shape
 from lingque.profile.kernel.row_code import RowCode
 
@@ -38,11 +37,18 @@ class Gate:
 
 @dataclass(kw_only=True)
 class Kept:
-    """What one thing that is kept needs: how it begins, and what a row does to it."""
+    """What one thing that is kept needs: how it begins, and what a row does to it, under its name or another.
+
+    `adds_up`: it is whole numbers to which rows add.
+    """
 
     name: str
     begin: list[str]
-    step: Callable[[RowCode], None]
+    step: Callable[[str, RowCode], None]
+    adds_up: bool
+
+    def begins(self, name: str) -> list[str]:
+        return [one.format(name) for one in self.begin]
 
 
 @dataclass(kw_only=True)
@@ -114,7 +120,10 @@ class Measuring:
         return self._keep(block, ("false", shape(condition)), ["{0} = 0"], step)
 
     def total(self, block: Block, operand: Node) -> str:
-        """Exactly: `<name>h` × 2³² + `<name>l`. Of numbers: `<name>h` and what rounding lost of it, `<name>l`."""
+        """Exactly: `<name>h` × 2³² + `<name>l`. Of numbers: `<name>h` and what rounding lost of it, `<name>l`.
+
+        What fits into 32 bits goes into `l` alone, which holds 2³¹ of them; of the rest `h` takes the upper part.
+        """
 
         def step(name: str, row: RowCode) -> None:
             value = row.value(operand)
@@ -126,9 +135,13 @@ class Measuring:
                     f"{name}h = {name}t",
                 ]
             else:
-                high = row.kept(("high", shape(operand)), f"{value} >> 32")
-                low = row.kept(("low", shape(operand)), f"{value} & 4294967295")
-                lines = [f"{name}h += {high}", f"{name}l += {low}"]
+                high = row.kept(("high", shape(operand)), f"({value} >> 32) + (({value} >> 31) & 1)")
+                lines = [
+                    f"{name}l += {value}",
+                    f"if {high} != 0:",
+                    f"    {name}h += {high}",
+                    f"    {name}l -= {high} << 32",
+                ]
             _if(row, row.known(operand), *lines)
 
         zero = "0.0" if operand.type.kind is Kind.NUMBER else "0"
@@ -176,22 +189,16 @@ class Measuring:
         return self._keep(block, "oldest time", ["{0}v = 0", "{0}k = False"], step)
 
     def distinct(self, block: Block, operand: Node) -> str:
-        """A stamp per code says for which customer it was last seen: nothing is cleared between customers."""
         if block.gate.period is not None:
             raise UnsupportedError("count_distinct() per period")
         code = self._code(operand)
 
         def step(name: str, row: RowCode) -> None:
-            _if(
-                row,
-                f"d{code}[r] < sizes[{code}] and {name}s[d{code}[r]] != c + 1",
-                f"{name}s[d{code}[r]] = c + 1",
-                f"{name} += 1",
-            )
+            known, times = self._seen(block, code, row)
+            row.line(f"if {known} and {times} == 1:")
+            row.line(f"    {name} += 1")
 
-        name = self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
-        self._stamp(code, f"{name}s")
-        return name
+        return self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
 
     def top(self, block: Block, operand: Node) -> str:
         """Which code occurs most often, of equals the least: counts only grow, so the best so far is the best."""
@@ -201,23 +208,73 @@ class Measuring:
         self.ordered.add(code)
 
         def step(name: str, row: RowCode) -> None:
-            row.line(f"{name}i = np.int64(d{code}[r])")
-            row.line(f"if {name}i < sizes[{code}]:")
-            row.line(f"    if {name}s[{name}i] != c + 1:")
-            row.line(f"        {name}s[{name}i] = c + 1")
-            row.line(f"        {name}y[{name}i] = 0")
-            row.line(f"    {name}y[{name}i] += 1")
-            row.line(f"    {name}n = {name}y[{name}i]")
-            row.line(f"    if {name}n > {name}b or ({name}n == {name}b and {name}i < {name}v):")
-            row.line(f"        {name}b = {name}n")
-            row.line(f"        {name}v = {name}i")
-            row.line(f"        {name}k = True")
+            known, times = self._seen(block, code, row)
+            value = row.kept(("code", code), _code_of(code))
+            row.line(f"if {known} and ({times} > {name}b or ({times} == {name}b and {value} < {name}v)):")
+            row.line(f"    {name}b = {times}")
+            row.line(f"    {name}v = {value}")
+            row.line(f"    {name}k = True")
 
         begins = ["{0}b = 0", "{0}v = 0", "{0}k = False"]
-        name = self._keep(block, ("top", shape(operand)), begins, step)
-        self._stamp(code, f"{name}s")
-        self._stamp(code, f"{name}y")
+        return self._keep(block, ("top", shape(operand)), begins, step)
+
+    def heaviest(self, block: Block, operand: Node, weight: Node) -> str:
+        """The total weight of each code, and which there are: a weight may be less than nothing, so which is the
+        heaviest is found at the border."""
+        if block.gate.period is not None:
+            raise UnsupportedError("top() per period")
+        code = self._code(operand)
+        self.ordered.add(code)
+
+        def step(name: str, row: RowCode) -> None:
+            known, times = self._seen(block, code, row)
+            value = row.kept(("code", code), _code_of(code))
+            weighs, heavy = row.known(weight), row.value(weight)
+            row.line(f"if {known}:")
+            row.line(f"    if {times} == 1:")
+            row.line(f"        {name}z[np.uint64({name}n)] = {value}")
+            row.line(f"        {name}h[np.uint64({value})] = 0")
+            row.line(f"        {name}l[np.uint64({value})] = 0")
+            row.line(f"        {name}n += 1")
+            row.line(f"    if {weighs}:")
+            row.line(f"        {name}h[np.uint64({value})] += {heavy} >> 32")
+            row.line(f"        {name}l[np.uint64({value})] += {heavy} & 4294967295")
+
+        name = self._keep(block, ("heaviest", shape(operand), shape(weight)), ["{0}n = 0"], step)
+        for array in (f"{name}z", f"{name}h", f"{name}l"):
+            if (code, array) not in self.stamps:
+                self.stamps.append((code, array))
         return name
+
+    def squares(self, block: Block, operand: Node) -> str:
+        """The sum of squares exactly, in four words of 32 bits: `<name>w` + `<name>x` × 2³² + …"""
+
+        def step(name: str, row: RowCode) -> None:
+            parts = row.kept(("squared", shape(operand)), f"squared({row.value(operand)})")
+            lines = [f"{name}{word} += {parts}[{place}]" for place, word in enumerate("wxyz")]
+            _if(row, row.known(operand), *lines)
+
+        return self._keep(block, ("squares", shape(operand)), [f"{{0}}{word} = 0" for word in "wxyz"], step)
+
+    def _seen(self, block: Block, code: int, row: RowCode) -> tuple[str, str]:
+        """Has the row such a value, and the how manieth of the customer's it is then, in this block.
+
+        Nothing is cleared between customers: each counts on from where the rows of those before it ended (`passed`),
+        and what is less was another's.
+        """
+        known = row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
+        value = row.kept(("code", code), _code_of(code))
+        key = ("seen", block.check, code)
+        times = row.found(key)
+        if times is None:
+            name = f"y{code}_{len(self.stamps)}"
+            self.stamps.append((code, name))
+            times = row.named(key)
+            row.line(f"if {known}:")
+            row.line(f"    {times} = max({name}[np.uint64({value})], passed) + 1")
+            row.line(f"    {name}[np.uint64({value})] = {times}")
+            row.line(f"    {times} -= passed")
+        return known, times
 
     def not_followed(self, block: Block, measure: NotFollowed) -> str:
         span = measure.days * HOURS_24
@@ -235,13 +292,11 @@ class Measuring:
         if found is None:
             self._count += 1
             name = f"a{self._count}"
-            found = Kept(name=name, begin=[one.format(name) for one in begin], step=lambda row: step(name, row))
+            kind = key[0] if isinstance(key, tuple) else key
+            adds_up = kind in ("count", "present", "true", "false", "total") and not begin[0].endswith("0.0")
+            found = Kept(name=name, begin=begin, step=step, adds_up=adds_up)
             block.kept[key] = found
         return found.name
-
-    def _stamp(self, code: int, name: str) -> None:
-        if (code, name) not in self.stamps:
-            self.stamps.append((code, name))
 
     def _code(self, operand: Node) -> int:
         """The place of the code of a column, or of a text worked out of one column of texts."""
@@ -265,14 +320,18 @@ def _value(measuring: Measuring, row: RowCode, operand: Node, *, ordered: bool =
     code = measuring._code(operand)
     if ordered:
         measuring.ordered.add(code)
-    return row.kept(("code", code), f"np.int64(d{code}[r])")
+    return row.kept(("code", code), _code_of(code))
+
+
+def _code_of(code: int) -> str:
+    return f"np.int64(d{code}[q])"
 
 
 def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
     if operand.type.kind is not Kind.TEXT:
         return row.known(operand)
     code = measuring._code(operand)
-    return row.kept(("coded", code), f"d{code}[r] < sizes[{code}]")
+    return row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
 
 
 def _not(known: str, flag: str) -> str:
@@ -287,112 +346,3 @@ def _if(row: RowCode, condition: str, *lines: str) -> None:
         row.line(f"if {condition}:")
     for line in lines:
         row.line(pad + line)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settled:
-    """What a measure is at a border: text of the value, and of whether it is known."""
-
-    value: str
-    known: str
-
-
-class Settling(RowCode):
-    """What is asked at a border: an expression whose leaves are aggregates of one block."""
-
-    def __init__(self, measuring: Measuring, block: Block, tag: str, *, indent: int) -> None:
-        super().__init__(measuring.needs, indent=indent, check=measuring.check(tag))
-        self._measuring, self._block = measuring, block
-
-    def aggregate(self, node: Aggregate) -> Settled:
-        """The value of one aggregate of the block."""
-        keep, block, x = self._measuring, self._block, node.operand
-        if x is None:
-            return self._of_rows(node)
-        match node.function:
-            case "count" | "count_distinct":
-                return self._counted(node.function, x)
-            case "sum":
-                return self._sum(keep.total(block, x), x)
-            case "avg":
-                return self._avg(keep.total(block, x), keep.present(block, x), x)
-            case "any" | "all" | "share":
-                return self._of_truth(node.function, keep.trues(block, x), keep.falses(block, x))
-            case _:
-                name = self._one_of_them(node, x)
-                return Settled(value=f"{name}v", known=f"{name}k")
-
-    def _one_of_them(self, node: Aggregate, x: Node) -> str:
-        """The name of what is kept where the value of one row is wanted."""
-        keep, block = self._measuring, self._block
-        match node.function:
-            case "min" | "max":
-                return keep.extreme(block, x, least=node.function == "min")
-            case "first":
-                return keep.oldest(block, x)
-            case "last":
-                return keep.newest(block, x)
-            case "top" if node.weight is None:
-                return keep.top(block, x)
-            case _:
-                raise UnsupportedError("top() by weight" if node.weight is not None else f"{node.function}()")
-
-    def _counted(self, function: str, x: Node) -> Settled:
-        keep, block = self._measuring, self._block
-        if function == "count":
-            return Settled(value=keep.present(block, x), known=TRUE)
-        if x.type.kind is Kind.BOOLEAN:
-            true, false = keep.trues(block, x), keep.falses(block, x)
-            return Settled(value=f"((1 if {true} > 0 else 0) + (1 if {false} > 0 else 0))", known=TRUE)
-        return Settled(value=keep.distinct(block, x), known=TRUE)
-
-    def _of_rows(self, node: Aggregate) -> Settled:
-        if node.function == "count":
-            return Settled(value=self._measuring.count(self._block), known=TRUE)
-        keep = self._measuring.newest_time if node.function == "recency" else self._measuring.oldest_time
-        name = keep(self._block)
-        if self._block.gate.period is not None:
-            raise UnsupportedError(f"{node.function}() per period")
-        return Settled(value=f"{name}v", known=f"{name}k")
-
-    def _sum(self, name: str, x: Node) -> Settled:
-        if x.type.kind is Kind.NUMBER:
-            return Settled(value=f"({name}h + {name}l)", known=TRUE)
-        self.line(f"if not fits({name}h, {name}l):")
-        self.line(f"    failed[{self.check}] = 1")
-        return Settled(value=f"joined({name}h, {name}l)", known=TRUE)
-
-    def _avg(self, name: str, count: str, x: Node) -> Settled:
-        known = f"({count} > 0)"
-        match x.type.kind:
-            case Kind.NUMBER:
-                value = f"({name}h + {name}l) / {count}"
-            case Kind.MONEY:
-                value = f"mean({name}h, {name}l, {count})"
-            case _:
-                value = f"as_number({name}h, {name}l) / {count}"
-        zero = "0" if x.type.kind is Kind.MONEY else "0.0"
-        return Settled(value=f"({value} if {count} > 0 else {zero})", known=known)
-
-    def _of_truth(self, function: str, true: str, false: str) -> Settled:
-        known = f"({true} + {false} > 0)"
-        match function:
-            case "any":
-                return Settled(value=f"(1 if {true} > 0 else 0)", known=known)
-            case "all":
-                return Settled(value=f"(1 if {false} == 0 else 0)", known=known)
-            case _:
-                return Settled(value=f"({true} / ({true} + {false}) if {true} + {false} > 0 else 0.0)", known=known)
-
-    def _truth(self, node: Node, *, wanted: bool) -> str:
-        if isinstance(node, Aggregate):
-            found = self.aggregate(node)
-            value = self.kept(("settled", shape(node)), found.value)
-            return both(found.known, f"({value} {'!=' if wanted else '=='} 0)")
-        return super()._truth(node, wanted=wanted)
-
-    def _value(self, node: Node) -> str:
-        return self.aggregate(node).value if isinstance(node, Aggregate) else super()._value(node)
-
-    def _known(self, node: Node) -> str:
-        return self.aggregate(node).known if isinstance(node, Aggregate) else super()._known(node)

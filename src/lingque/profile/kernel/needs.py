@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lingque.catalog.expressions.tree import Name, Node, names_in, walk
+from lingque.catalog.expressions.tree import Aggregate, Name, Node, names_in, walk
 from lingque.catalog.expressions.types import Kind
 
 
@@ -71,6 +71,8 @@ def _place(known: list[Any], node: Node) -> int:
 def tested_column(node: Node) -> str | None:
     """The one column of texts that a condition is about, where there is one and nothing else is asked."""
     names = [part for part in walk(node) if isinstance(part, Name)]
+    if any(isinstance(part, Aggregate) for part in walk(node)):
+        return None  # it is of many rows
     if node.type.kind is not Kind.BOOLEAN or isinstance(node, Name) or not names:
         return None
     return names[0].name if len(names_in(node)) == 1 and names[0].type.kind is Kind.TEXT else None

@@ -17,6 +17,7 @@ from lingque.catalog.expressions.tree import (
     Binary,
     Call,
     Case,
+    Cast,
     Coalesce,
     Constant,
     Name,
@@ -27,12 +28,15 @@ from lingque.catalog.expressions.tree import (
     fixed_day,
 )
 from lingque.catalog.expressions.types import BOOLEAN, Kind
+from lingque.core.money import EXPONENTS
 from lingque.profile.kernel.logic import FALSE, TRUE, both, chosen, either, negated
 from lingque.profile.kernel.needs import Needs, UnsupportedError, shape, tested_column
 
 _COMPARED = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _BADLY = {"+": "added_badly", "-": "taken_badly", "*": "multiplied_badly"}
 _OF_DAYS = {"years_between": "full_years", "year": "year_of", "month": "month_of", "day": "day_of"}
+_ROUNDED = {"round": "rounded", "floor": "np.floor", "ceil": "np.ceil"}
+_INSIDE = "((-9223372036854775808.0 <= {0}) & ({0} < 9223372036854775808.0))"
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -50,15 +54,20 @@ class RowCode:
         self._outer = outer
         self._names: dict[Hashable, str] = {}
 
-    def inside(self, *, check: int) -> RowCode:
-        return RowCode(self.needs, indent=self.indent + 1, outer=self, check=check)
+    def inside(self, *, check: int, asked: str) -> RowCode:
+        """A block within this one; where nothing is asked, this one goes on to know what it did."""
+        if asked:
+            return RowCode(self.needs, indent=self.indent + 1, outer=self, check=check)
+        inner = RowCode(self.needs, indent=self.indent, outer=self, check=check)
+        inner._names = self._names
+        return inner
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
 
     def kept(self, key: Hashable, text: str) -> str:
         """The variable that holds the expression, written where it is first asked for."""
-        found = self._found(key)
+        found = self.found(key)
         if found is None:
             if text in (TRUE, FALSE) or text.isidentifier():
                 found = text
@@ -68,26 +77,32 @@ class RowCode:
             self._names[key] = found
         return found
 
-    def _found(self, key: Hashable) -> str | None:
-        return self._names.get(key) or (self._outer._found(key) if self._outer else None)
+    def named(self, key: Hashable) -> str:
+        """A new variable for it, which the caller writes."""
+        self._names[key] = self.needs.fresh()
+        return self._names[key]
+
+    def found(self, key: Hashable) -> str | None:
+        """The variable that holds it, where it was written before."""
+        return self._names.get(key) or (self._outer.found(key) if self._outer else None)
 
     # Conditions
 
     def true(self, node: Node) -> str:
         """Is the condition true of the row?"""
         key = ("true", shape(node))
-        return self._found(key) or self.kept(key, self._truth(node, wanted=True))
+        return self.found(key) or self.kept(key, self._truth(node, wanted=True))
 
     def false(self, node: Node) -> str:
         """Is it false?"""
         key = ("false", shape(node))
-        return self._found(key) or self.kept(key, self._truth(node, wanted=False))
+        return self.found(key) or self.kept(key, self._truth(node, wanted=False))
 
     def _truth(self, node: Node, *, wanted: bool) -> str:
         column = tested_column(node)
         if column is not None:
             text, test = self.needs.test(column, node)
-            return f"(t{text}[c{text}[r], {test}] == {1 if wanted else 0})"
+            return f"(t{text}[np.uint32(c{text}[q]), {test}] == {1 if wanted else 0})"
         match node:
             case Constant():
                 return TRUE if node.value is wanted else FALSE
@@ -167,12 +182,12 @@ class RowCode:
     def value(self, node: Node) -> str:
         """What the value is; anything where it is not known."""
         key = ("value", shape(node))
-        return self._found(key) or self.kept(key, self._value(node))
+        return self.found(key) or self.kept(key, self._value(node))
 
     def known(self, node: Node) -> str:
         """Is the value not null?"""
         key = ("known", shape(node))
-        return self._found(key) or self.kept(key, self._known(node))
+        return self.found(key) or self.kept(key, self._known(node))
 
     def _value(self, node: Node) -> str:
         if node.type.kind is Kind.TEXT:
@@ -192,10 +207,61 @@ class RowCode:
                 return self._first(node)
             case _ if node.type.kind is Kind.BOOLEAN:
                 return f"(1 if {self.true(node)} else 0)"
-            case Call() if node.function in _OF_DAYS:
-                return f"{_OF_DAYS[node.function]}({', '.join(self.value(one) for one in node.arguments)})"
             case _:
-                raise UnsupportedError(_called(node))
+                return self._called(node)
+
+    def _called(self, node: Node) -> str:
+        match node:
+            case Call():
+                return self._function(node)
+            case Cast():
+                return self._converted(node)
+            case _:
+                raise UnsupportedError(type(node).__name__.lower())
+
+    def _function(self, node: Call) -> str:
+        values = [self.value(one) for one in node.arguments]
+        match node.function:
+            case "least" | "greatest":
+                return self._outermost(node)
+            case "abs":
+                if node.type.kind is not Kind.NUMBER:
+                    self._refuse(self.known(node.arguments[0]), f"{values[0]} < -9223372036854775807")
+                return f"abs({values[0]})"
+            case "round" | "floor" | "ceil":
+                return values[0] if node.type.kind is Kind.INTEGER else f"{_ROUNDED[node.function]}({values[0]})"
+            case _:
+                return f"{_OF_DAYS[node.function]}({', '.join(values)})"
+
+    def _outermost(self, node: Call) -> str:
+        """The least or the greatest of those that are known."""
+        sign = "<" if node.function == "least" else ">"
+        result, known = self._as(node, node.arguments[0]), self.known(node.arguments[0])
+        for one in node.arguments[1:]:
+            value, also = self._as(node, one), self.known(one)
+            better = both(also, either(negated(known), f"({value} {sign} {result})"))
+            result = self.kept(("outer", shape(node), shape(one)), chosen(better, value, result))
+            known = either(known, also)
+        return result
+
+    def _converted(self, node: Cast) -> str:
+        if node.operand.type.kind is Kind.TEXT:
+            raise UnsupportedError("cast() of a text")
+        value = self.value(node.operand)
+        match node.operand.type.kind, node.type.kind:
+            case Kind.NUMBER, Kind.INTEGER:
+                # what does not fit is nothing; no number out of range may reach the conversion
+                return f"(np.int64(np.trunc({value})) if {_INSIDE.format(value)} else 0)"
+            case Kind.MONEY, Kind.NUMBER:
+                return f"(float({value}) / {10.0 ** EXPONENTS[node.operand.type.currency]!r})"
+            case Kind.INTEGER | Kind.BOOLEAN, Kind.NUMBER:
+                return f"float({value})"
+            case (Kind.BOOLEAN, Kind.INTEGER):
+                return value
+            case source, target if source is target:
+                return value
+            case _:
+                raise UnsupportedError(f"cast() of a {node.operand.type.kind.value}")
 
     def _calculated(self, node: Node) -> str:
         match node:
@@ -218,22 +284,27 @@ class RowCode:
                 return self._column_known(node)
             case _ if node.type.kind is Kind.BOOLEAN:
                 return either(self.true(node), self.false(node))
+            case _:
+                return self._known_of(node)
+
+    def _known_of(self, node: Node) -> str:
+        match node:
             case Case():
                 result = self.known(node.otherwise)
                 for when, then in reversed(node.branches):
                     result = chosen(self.true(when), self.known(then), result)
                 return result
-            case Coalesce():
+            case Coalesce() | Call(function="least" | "greatest"):
                 result = FALSE
-                for choice in node.choices:
-                    result = either(result, self.known(choice))
+                for part in node.parts:
+                    result = either(result, self.known(part))
                 return result
-            case AsOf() | Shifted() | Unary() | Binary():
-                return self._parts_known(node)
-            case Call() if node.function in _OF_DAYS:
+            case Cast() if (node.operand.type.kind, node.type.kind) == (Kind.NUMBER, Kind.INTEGER):
+                return both(self.known(node.operand), _INSIDE.format(self.value(node.operand)))
+            case AsOf() | Shifted() | Unary() | Binary() | Call() | Cast():
                 return self._parts_known(node)
             case _:
-                raise UnsupportedError(_called(node))
+                raise UnsupportedError(type(node).__name__.lower())
 
     def _parts_known(self, node: Node) -> str:
         result = TRUE
@@ -247,11 +318,11 @@ class RowCode:
         if node.type.kind is Kind.TEXT:
             return self.true(Unary(operator="is not null", operand=node, type=BOOLEAN, position=node.position))
         place = self.needs.number(node)
-        return f"(k{place}[r] != 0)" if node.name in self.needs.nullable else TRUE
+        return f"(k{place}[q] != 0)" if node.name in self.needs.nullable else TRUE
 
     def _column(self, node: Name) -> str:
         place = self.needs.number(node)
-        return f"x{place}[r]" if node.type.kind is Kind.NUMBER else f"np.int64(x{place}[r])"
+        return f"x{place}[q]" if node.type.kind is Kind.NUMBER else f"np.int64(x{place}[q])"
 
     def _as(self, node: Node, part: Node) -> str:
         """A whole number beside numbers becomes one."""
@@ -296,10 +367,6 @@ class RowCode:
     def _refuse(self, known: str, badly: str) -> None:
         self.line(f"if {both(known, f'({badly})')}:")
         self.line(f"    failed[{self.check}] = 1")
-
-
-def _called(node: Node) -> str:
-    return f"{node.function}()" if isinstance(node, Call) else type(node).__name__.lower()
 
 
 def _literal(value: Any) -> str:

@@ -7,6 +7,7 @@ overlap in time (late rows, parties found to be one person) the customer's rows 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,26 +44,44 @@ class Links:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Where the rows stand: `party`, `time`, `known` and (where the order of equal moments matters) `key` of each, and
-    where each file's rows begin (`parts`, from 0)."""
+    """Where the rows stand: `party` and `time` of each, and where each file's rows begin (`parts`, from 0). `more`
+    reads other columns, `known_at` and `row_key`: only where moments are equal, or segments overlap, they matter."""
 
     party: Int64s
     time: Int64s
-    known: Int64s
-    key: Int64s | None
     parts: tuple[int, ...]
+    more: Callable[[str], Int64s | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """Customers in ascending order; the segments of customer `i` are `first[i]` … `first[i + 1]`, each with rows
-    `starts` … `stops`. `again`: rows that are read once more, in this order, behind all others."""
+    """Customers, ascending as `segments_of` gives them; customer `i` has the segments `first[i]` … `first[i + 1]`, each
+    with rows `starts` … `stops`. `again`: rows that are read once more, in this order, behind all others."""
 
     customers: Int64s
     first: Int64s
     starts: Int64s
     stops: Int64s
     again: Int64s
+
+    def of(self, customers: Int64s) -> Segments:
+        """The segments of these customers, in their order; some may have none."""
+        places = np.minimum(np.searchsorted(self.customers, customers), max(len(self.customers) - 1, 0))
+        counts = np.zeros(len(customers), np.int64)
+        begins = np.zeros(len(customers), np.int64)
+        if len(self.customers):
+            there = self.customers[places] == customers
+            begins = self.first[places]
+            counts = np.where(there, self.first[places + 1] - begins, 0)
+        first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        chosen = np.repeat(begins - first[:-1], counts) + np.arange(first[-1])
+        return Segments(
+            customers=customers,
+            first=first,
+            starts=self.starts[chosen],
+            stops=self.stops[chosen],
+            again=self.again,
+        )
 
 
 def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
@@ -80,7 +99,10 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
             next_step="this is a fault of Lingque: please report it with the command you ran",
         )
     # one system tells late what happened at one moment: then the order of the file is not that of knowledge
-    late = (rows.time[1:] == rows.time[:-1]) & (rows.known[1:] < rows.known[:-1]) & ~begins[1:]
+    late = (rows.time[1:] == rows.time[:-1]) & ~begins[1:]
+    if bool(np.any(late)):
+        known = _known(rows)
+        late &= known[1:] < known[:-1]
     starts = np.flatnonzero(begins)
     customers = links.customers_of(rows.party[starts])
     stops = np.append(starts[1:], count)
@@ -95,12 +117,19 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     return _grouped(customers, starts, stops, again=np.empty(0, np.int64))
 
 
+def _known(rows: Rows) -> Int64s:
+    known = rows.more("known_at")
+    if known is None:
+        raise TypeError("every row has a moment at which it was known")
+    return known
+
+
 def _put_in_order(rows: Rows, customers: Int64s, starts: Int64s, stops: Int64s, mixed: Int64s) -> Segments:
     of_mixed = np.isin(customers, mixed)
     again = np.concatenate([np.arange(a, b) for a, b in zip(starts[of_mixed], stops[of_mixed], strict=True)])
     whose = np.repeat(customers[of_mixed], (stops - starts)[of_mixed])
-    keys = (rows.known[again], rows.time[again], whose)
-    order = np.lexsort(keys if rows.key is None else (rows.key[again], *keys))
+    keys, key = (_known(rows)[again], rows.time[again], whose), rows.more("row_key")
+    order = np.lexsort(keys if key is None else (key[again], *keys))
     again, whose = again[order], whose[order]
     edges = np.flatnonzero(np.concatenate([[True], whose[1:] != whose[:-1]]))
     beyond = len(rows.party)

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from importlib.resources import files
 
 from lingque.catalog.expressions.tree import Aggregate, NotFollowed, PerPeriod, Trend, of_nothing
 from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag
 from lingque.core.clock import AnyWindow
+from lingque.profile.kernel.choosing import Family, families_of, placed
 from lingque.profile.kernel.logic import TRUE
-from lingque.profile.kernel.measuring import Block, Gate, Measuring, Settled, Settling
+from lingque.profile.kernel.measuring import Block, Gate, Kept, Measuring
 from lingque.profile.kernel.needs import Needs, UnsupportedError
 from lingque.profile.kernel.plan import Border, Kernel, Period, Slot, Span
 from lingque.profile.kernel.row_code import RowCode
+from lingque.profile.kernel.settling import Settled, Settling
 
 _HEAD = """\
 import numpy as np
 
 from lingque.profile.kernel.arithmetic import (
-    added_badly, as_number, day_of, divided, fits, full_years, joined, mean, month_of, multiplied_badly, taken_badly,
-    year_of,
+    added_badly, as_number, day_of, divided, fits, full_years, heaviest, joined, mean, month_of, multiplied_badly,
+    rounded, spread, squared, taken_badly, year_of,
 )
 
 
 def kernel({arguments}):
+{allocate}
+    passed = np.int64(0)
+    rows = np.int64(0)
     for c in range(first.shape[0] - 1):
+        passed = rows
 {begin}
         s = first[c]
         last = first[c + 1]
@@ -40,10 +46,12 @@ def kernel({arguments}):
         for w in range(begins.shape[0]):
             begin = begins[w]
             while more:
-                t = time[r]
+                q = np.uint64(r)  # of a place without a sign nobody asks whether it counts from the end
+                t = time[q]
                 if t < begin:
                     break
-                if t < latest and (all_known or known[r] <= known_by):
+                if t < latest and (all_known or known[q] <= known_by):
+                    rows += 1
 {step}
                 r -= 1
                 if r < low:
@@ -106,23 +114,34 @@ class _Writer:
         self.slots: list[Slot] = []
         self.settling: dict[int, list[str]] = {}
         self.begins: list[str] = []
+        self.families: list[Family] = []
+        self.places: dict[str, tuple[str, int]] = {}
         self._per_period: dict[int, list[str]] = {}
 
     def kernel(self) -> Kernel:
         for tag in self.tags:
             self._tag(tag)
+        self.families = families_of(self.measuring.blocks.values())
+        self.places = {name: place for family in self.families for name, place in family.places().items()}
         step = self._step()
         begin = [
-            line for block in self.measuring.blocks.values() for kept in block.kept.values() for line in kept.begin
+            line
+            for block in self.measuring.blocks.values()
+            for kept in block.kept.values()
+            if kept.name not in self.places
+            for line in kept.begins(kept.name)
         ]
+        begin += [line for family in self.families for line in family.begin()]
+        allocate = [line for family in self.families for line in family.allocation(self.needs)]
         for place in range(len(self.measuring.sinces)):
             begin += [f"o{place} = True", f"f{place} = False"]
         columns = arguments(self.needs, self.measuring.stamps)
         text = _HEAD.format(
             arguments=", ".join([*COMMON, *(name for name, _ in columns)]),
+            allocate="\n".join(" " * 4 + line for line in allocate),
             begin="\n".join(" " * 8 + line for line in [*begin, *self.begins]) or " " * 8 + "pass",
             step="\n".join(step) or " " * 20 + "pass",
-            settle="\n".join(self._settle()),
+            settle="\n".join(placed(self._settle(), self.places)),
         )
         types = ", ".join(kind for _, kind in columns)
         digest = hashlib.sha256(f"{code_version()}\n{types}\n{text}".encode()).hexdigest()[:32]
@@ -239,22 +258,22 @@ class _Writer:
         row = RowCode(self.needs, indent=5)
         lines: list[str] = []
         gates = [f"(t < ends[{place}])" if len(self.ends) > 1 else TRUE for place in range(len(self.ends))]
+        parts: list[tuple[str, int, Callable[[RowCode], None]]] = []
+        for family in self.families:
+            asked = self._asked(family.gate, gates, [row.true(one) for one in family.rest])
+            parts.append((asked, family.members[0][1].check, partial(family.step, needs=self.needs)))
         for block in self.measuring.blocks.values():
-            conditions = [gates[block.gate.end]]
-            if block.gate.since is not None:
-                conditions.append(f"o{block.gate.since}")
-            conditions.append(row.true(block.where))
-            asked = " and ".join(one for one in conditions if one != TRUE)
-            inner = (
-                row.inside(check=block.check) if asked else RowCode(self.needs, indent=5, outer=row, check=block.check)
-            )
-            for kept in block.kept.values():
-                kept.step(inner)
-            if not inner.lines:
-                continue
-            row.lines += ([" " * 20 + f"if {asked}:"] if asked else []) + inner.lines
+            left = [kept for kept in block.kept.values() if kept.name not in self.places]
+            if left:
+                asked = self._asked(block.gate, gates, [row.true(block.where)])
+                parts.append((asked, block.check, partial(_each, left)))
+        for asked, check, step in sorted(parts, key=lambda part: part[0] != ""):
+            inner = row.inside(check=check, asked=asked)
+            step(inner)
+            if inner.lines:
+                row.lines += ([" " * 20 + f"if {asked}:"] if asked else []) + inner.lines
         for place, condition in enumerate(self.measuring.sinces):
-            inner = row.inside(check=0)
+            inner = row.inside(check=0, asked="it is not yet found")
             true = inner.true(condition)
             at_as_of = gates[self.ends.index(None)]
             head = f"o{place}" if at_as_of == TRUE else f"o{place} and {at_as_of}"
@@ -266,6 +285,11 @@ class _Writer:
         lines += row.lines
         return lines
 
+    def _asked(self, gate: Gate, gates: Sequence[str], conditions: Sequence[str]) -> str:
+        """What has to be true of a row, as text; nothing where it is of every row."""
+        since = TRUE if gate.since is None else f"o{gate.since}"
+        return " and ".join(one for one in (gates[gate.end], since, *conditions) if one != TRUE)
+
     def _settle(self) -> list[str]:
         lines: list[str] = []
         for place, border in enumerate(self.borders):
@@ -276,8 +300,13 @@ class _Writer:
             lines += self._per_period[place]
             for block in self.measuring.blocks.values():
                 if block.gate.period == place:
-                    lines += [" " * 16 + line for kept in block.kept.values() for line in kept.begin]
+                    lines += [" " * 16 + line for kept in block.kept.values() for line in kept.begins(kept.name)]
         return lines
+
+
+def _each(kept: Sequence[Kept], row: RowCode) -> None:
+    for one in kept:
+        one.step(one.name, row)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -46,21 +47,38 @@ class Walker:
             names |= dict.fromkeys(kernel.needs.tests)
         return tuple(names)
 
-    def walk(self, table: pa.Table, links: Links, *, parts: tuple[int, ...] = (0,)) -> pa.Table:
-        """`customer_id` (ascending) and each tag, for every customer with rows here.
+    def walk(
+        self,
+        table: pa.Table,
+        links: Links,
+        *,
+        customers: Int64s | None = None,
+        parts: tuple[int, ...] = (0,),
+        known_until: int | None = None,
+        more: Callable[[Sequence[str]], pa.Table] | None = None,
+    ) -> pa.Table:
+        """`customer_id` and each tag: of these customers in their order, or of all with rows here in ascending order.
 
-        `parts`: where the rows of each file begin. Within one they stand by customer and time. Raises `WarehouseError`
-        where they do not, and where a value does not fit into 64 bits.
+        `parts`: where the rows of each file begin. Within one they stand by customer and time. `known_until`: by when
+        everything here was known; `more` gives columns that `table` does not have: `known_at` and `row_key` are needed
+        of few tables. Raises `WarehouseError` where rows are not in order, and where a value does not fit into 64 bits.
         """
-        rows = Rows(
-            party=_integers(table, "party_id"),
-            time=_integers(table, "event_time"),
-            known=_integers(table, "known_at"),
-            key=_integers(table, "row_key") if "row_key" in table.column_names else None,
-            parts=parts,
-        )
+        read: dict[str, Int64s | None] = {}
+
+        def other(name: str) -> Int64s | None:
+            if name not in read:
+                source = table if more is None or name in table.column_names else more([name])
+                read[name] = _integers(source, name) if name in source.column_names else None
+            return read[name]
+
+        rows = Rows(party=_integers(table, "party_id"), time=_integers(table, "event_time"), parts=parts, more=other)
         found = segments_of(rows, links, table=self.plan.contract.contract)
-        time, known = (_followed(array, found.again) for array in (rows.time, rows.known))
+        if customers is not None:
+            found = found.of(customers)
+        time = _followed(rows.time, found.again)
+        known = None if known_until is not None and known_until <= self.at.known_by else other("known_at")
+        if known is not None:
+            known = _followed(known, found.again)
         columns = Columns(table, again=found.again, as_of=self.at.as_of, answers=self.answers)
         made: dict[str, pa.Array] = {"customer_id": pa.array(found.customers)}
         for kernel in self.plan.kernels:
@@ -68,7 +86,7 @@ class Walker:
         return pa.table(made)
 
     def _run(
-        self, kernel: Kernel, found: Segments, columns: Columns, time: Int64s, known: Int64s
+        self, kernel: Kernel, found: Segments, columns: Columns, time: Int64s, known: Int64s | None
     ) -> dict[str, pa.Array]:
         arguments, codes = columns.arguments(kernel)
         moments = kernel.moments(self.at, self.calendar)
@@ -80,7 +98,8 @@ class Walker:
         have = {real: np.zeros(array.shape, np.uint8) for real, array in values.items()}
         failed = np.zeros(len(kernel.checks) + 1, np.int64)
         self.cache.compiled(kernel)(
-            found.first, found.starts, found.stops, time, known, False, self.at.known_by, max(moments.ends),
+            found.first, found.starts, found.stops, time, time if known is None else known, known is None,
+            self.at.known_by, max(moments.ends),
             moments.begins, moments.which, moments.ends, moments.days,
             np.array([len(code.values) for code in codes], np.int64),
             values[False], values[True], have[False], have[True], failed, *arguments,
@@ -104,11 +123,11 @@ class Walker:
             known = known & also & (earlier != 0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = values.astype(np.float64) / earlier.astype(np.float64)
-            return pa.array(values, pa.float64(), mask=~known)
+            return _array(values, known, pa.float64())
         if slot.code is not None:
             return _decoded(codes[slot.code], values, known)
         if isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure"):
-            return pa.array(days_until(self.at.as_of, values, self.calendar), pa.int64(), mask=~known)
+            return _array(days_until(self.at.as_of, values, self.calendar), known, pa.int64())
         return _typed(values, known, tag.type.kind)
 
 
@@ -125,22 +144,26 @@ def days_until(as_of: date, instants: Int64s, calendar: BusinessCalendar) -> Int
 def _typed(values: NDArray[Any], known: NDArray[np.bool_], kind: Kind) -> pa.Array:
     match kind:
         case Kind.BOOLEAN:
-            return pa.array(values != 0, pa.bool_(), mask=~known)
+            return _array(values != 0, known, pa.bool_())
         case Kind.DATE:
-            return pa.array(values.astype(np.int32), pa.int32(), mask=~known).cast(pa.date32())
+            return _array(values.astype(np.int32), known, pa.int32()).cast(pa.date32())
         case Kind.NUMBER:
-            return pa.array(values, pa.float64(), mask=~known)
+            return _array(values, known, pa.float64())
         case _:
-            return pa.array(values, pa.int64(), mask=~known)
+            return _array(values, known, pa.int64())
+
+
+def _array(values: NDArray[Any], known: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
+    """Without a copy where everything is known."""
+    return pa.array(values, kind) if bool(known.all()) else pa.array(values, kind, mask=~known)
 
 
 def _decoded(code: Coded, values: Int64s, known: NDArray[np.bool_]) -> pa.Array:
-    return pc.take(code.values, pa.array(values, pa.int64(), mask=~known))
+    return pc.take(code.values, _array(values, known, pa.int64()))
 
 
 def _integers(table: pa.Table, name: str) -> Int64s:
-    column = table.column(name)
-    return np.ascontiguousarray(column.to_numpy(), np.int64)
+    return np.ascontiguousarray(table.column(name).to_numpy(), np.int64)
 
 
 def _followed(array: Int64s, again: Int64s) -> Int64s:

@@ -1,0 +1,57 @@
+"""Files as they are written: what can be left unread, and that nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lingque.warehouse import parquet
+from lingque.warehouse.parquet import write_parquet
+
+
+def table(count: int, *, buckets: int = 3) -> pa.Table:
+    numbers = np.arange(count, dtype=np.int64)
+    held = {"party_id": numbers * 7, "note": pa.array([f"n{number % 5}" for number in numbers])}
+    return pa.table(
+        {
+            "bucket": (numbers * buckets // max(count, 1)).astype(np.int32), "event_time": numbers * 1_000_003,
+            "ratio": np.sqrt(numbers), "known": pa.array([number % 3 == 0 or None for number in numbers]),
+            "day": pa.array([date(2026, 1, 1)] * count), "text": pa.array([None if n % 2 else "b" for n in numbers]),
+            "_held": pa.StructArray.from_arrays([pa.array(one) for one in held.values()], list(held)),
+        }
+    )  # fmt: skip
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    rows = table(10_000)
+    write_parquet(tmp_path / "a.parquet", [rows.slice(0, 1), rows.slice(1)], required=["bucket", "event_time"])
+    again = pq.read_table(tmp_path / "a.parquet")
+    assert again.cast(rows.schema).equals(rows)
+    assert [field.nullable for field in again.schema][:3] == [False, False, True]
+    encodings = pq.read_metadata(tmp_path / "a.parquet").row_group(0).column(1).encodings
+    assert "DELTA_BINARY_PACKED" in encodings
+
+
+def test_no_rows_are_a_file_too(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", [table(0)])
+    assert pq.read_table(tmp_path / "a.parquet").schema.names == table(0).schema.names
+
+
+def test_a_group_ends_with_a_bucket_where_that_leaves_it_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MOST_ROWS_PER_GROUP", 1_000)
+    write_parquet(tmp_path / "a.parquet", [table(2_100)])  # seven hundred rows in each bucket
+    metadata = pq.read_metadata(tmp_path / "a.parquet")
+    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [700, 700, 700]
+    write_parquet(tmp_path / "b.parquet", [table(2_100, buckets=1)])
+    metadata = pq.read_metadata(tmp_path / "b.parquet")
+    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1_000, 1_000, 100]
+
+
+def test_a_required_column_that_is_null_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="text"):
+        write_parquet(tmp_path / "a.parquet", [table(10)], required=["text"])
