@@ -52,8 +52,6 @@ ROLES: dict[str, Label] = {
     "also_measure": Label(zh="其他指标", en="further outcome"),
     "route_by": Label(zh="派工依据", en="routing"),
     "offers": Label(zh="产品", en="offer"),
-    "open": Label(zh="非个性化展示", en="shown to everybody"),
-    "leads": Label(zh="优先规则", en="lead"),
 }
 
 
