@@ -23,6 +23,7 @@ from lingque.deliver.customer_rows import DeliverRows
 from lingque.deliver.moves import Moves
 from lingque.deliver.outbox import Outbox
 from lingque.deliver.receipts import Receipts
+from lingque.deliver.slots import SlotRows
 from lingque.flow.keeping import seal_by_itself
 from lingque.flow.services import Places, RightsTerms, Services
 from lingque.flow.settling import SettledTogether
@@ -38,6 +39,7 @@ from lingque.govern.rights.people import GovernRows
 from lingque.govern.rotation import KeyRotation
 from lingque.govern.sealing import AuditSealer
 from lingque.govern.sessions import SessionLimits
+from lingque.govern.slot_tokens import SlotTokens
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.customer_rows import IngestRows
@@ -230,6 +232,7 @@ def assemble(
             audit=audit,
             clock=clock,
         ),
+        slot_tokens=SlotTokens(vault),
         vault=vault,
         rotation=KeyRotation(keyring, database, audit),
         sealer=AuditSealer(database, keyring, clock),
@@ -240,6 +243,7 @@ def assemble(
             DeliverRows(),
             OfferRows(),
             JournalRows(held=DECISION_TABLE in settings.rights.legal_hold),
+            SlotRows(),
         ),
         rights=RightsTerms(
             deadline_days=settings.rights.deadline_days,

@@ -11,6 +11,7 @@ from lingque.catalog.building.closures import closures_of, uses_of
 from lingque.catalog.building.contracts import check_contracts, check_sources
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.building.models import check_models
+from lingque.catalog.building.placements import read_placements
 from lingque.catalog.building.proposals import check_campaigns, read_offers
 from lingque.catalog.building.purposes import check_purposes
 from lingque.catalog.building.tags import read_tags
@@ -42,6 +43,7 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
     check_models(draft)
     offers = read_offers(draft)
     check_campaigns(draft)
+    placements = read_placements(draft, offers)
     uses = uses_of(draft)
     check_purposes(draft, uses)
     if draft.problems:
@@ -55,6 +57,7 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
         offers=offers,
         caps=draft.of(CapDefinition),
         campaigns=draft.of(CampaignDefinition),
+        placements=placements,
         lineages=lineages,
         closures=closures_of(draft, uses),
         uses=uses,

@@ -14,6 +14,7 @@ from lingque.catalog.definitions import (
     ManualValues,
     ModelDefinition,
     OfferDefinition,
+    PlacementDefinition,
     SourceDefinition,
     TagDefinition,
 )
@@ -181,6 +182,35 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Led:
+    """Which offers of a placement come first: `offers` where `condition` holds, or those about what `topic` says."""
+
+    led_by: str
+    condition: Node | None
+    offers: frozenset[str]
+    topic: str | None
+
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The tags by which it is known whether it holds."""
+        return frozenset({self.topic} if self.topic else ()) | (names_in(self.condition) if self.condition else set())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A placement whose leads have been read."""
+
+    name: str
+    definition: PlacementDefinition
+    leads: tuple[Led, ...]
+
+    @property
+    def led_by(self) -> frozenset[str]:
+        """The tags that its leads look at."""
+        return frozenset[str]().union(*(lead.looks_at for lead in self.leads))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lineage:
     """What something is built on: source columns, hence data classes (union) and purposes (intersection)."""
 
@@ -218,12 +248,16 @@ class Catalog:
     offers: Mapping[str, Offer]
     caps: Mapping[str, CapDefinition]
     campaigns: Mapping[str, CampaignDefinition]
+    placements: Mapping[str, Placement]
     lineages: Mapping[str, Lineage]
     closures: Mapping[Key, str]
     uses: Mapping[Key, tuple[Use, ...]]
 
     def campaign(self, name: str) -> CampaignDefinition:
         return self.campaigns.get(name) or _missing("campaign", name, list(self.campaigns))
+
+    def placement(self, name: str) -> Placement:
+        return self.placements.get(name) or _missing("placement", name, list(self.placements))
 
     def tag(self, name: str) -> Tag:
         return self.tags.get(name) or _missing("tag", name, list(self.tags))

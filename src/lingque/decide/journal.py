@@ -81,16 +81,18 @@ class DecisionJournal:
         placement: str,
         closures: Mapping[str, str],
         tags: Sequence[Mapping[str, Any]],
+        rows: Sequence[int] | None = None,
     ) -> list[int]:
         """Write the decisions down, in the caller's transaction, and return the entries' numbers. Answer after its
         commit.
 
         `placement` is what asked; `closures` name each offer as it is defined; `tags` what was looked at, per customer.
+        `rows`: of these customers only, by their places; their numbers come in that order.
         """
         menu_id = self._menu_id(connection, decisions.menu, closures)
         shared = context_record(decisions) | {"placement": placement}
         numbers: list[int] = []
-        for row, customer in enumerate(decisions.requests.customer_ids.tolist()):
+        for row in range(len(decisions.requests)) if rows is None else rows:
             header = shared | {
                 "chosen": int(decisions.chosen[row]),
                 "held_out": bool(decisions.held_out[row]),
@@ -100,7 +102,7 @@ class DecisionJournal:
                 "tags": {name: _plain(value) for name, value in tags[row].items()},
             }
             values = {
-                "customer_id": customer,
+                "customer_id": int(decisions.requests.customer_ids[row]),
                 "decided_at": decisions.context.moment,
                 "menu_id": menu_id,
                 "packed": zlib.compress(canonical_json(header).encode() + b"\n" + _packed(decisions, row), 1),

@@ -81,6 +81,12 @@ CHANNEL_LABELS: dict[str, Label] = {
     "email": Label(zh="邮件", en="e-mail"),
     "sms": Label(zh="短信", en="text message"),
     "rm_call": Label(zh="客户经理", en="relationship manager"),
+    "app": Label(zh="手机银行", en="app"),
+    "web": Label(zh="网上银行", en="web"),
+    "stm": Label(zh="智能柜员机", en="smart teller machine"),
+    "lobby": Label(zh="厅堂屏幕", en="lobby screen"),
+    "tablet": Label(zh="网点平板", en="tablet in the branch"),
+    "chat": Label(zh="在线客服", en="chat"),
 }
 
 

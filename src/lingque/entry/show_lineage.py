@@ -71,6 +71,8 @@ def label_of(catalog: Catalog, thing: Thing) -> Label:
             return catalog.offers[name].label
         case "campaign":
             return catalog.campaigns[name].label.label()
+        case "placement":
+            return catalog.placements[name].definition.label.label()
         case _:
             return Label(zh=name, en=name)
 

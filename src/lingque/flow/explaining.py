@@ -160,6 +160,13 @@ def _tags(services: Services, connection: Connection, row: Mapping[str, Any]) ->
         return {}  # the snapshot was purged: what it said is not told any more
 
 
+def _purpose_of(catalog: Catalog, name: str) -> Purpose:
+    """Of the campaign or the placement for which it was decided; of one that is gone, what most are for."""
+    placement = catalog.placements.get(name)
+    definition = catalog.campaigns.get(name) if placement is None else placement.definition
+    return Purpose.MARKETING if definition is None else Purpose[definition.purpose.upper()]
+
+
 def _option(
     services: Services,
     connection: Connection,
@@ -171,8 +178,7 @@ def _option(
     hide: bool,
 ) -> Option:
     offer = catalog.offers.get(row["offer"])
-    campaign = catalog.campaigns.get(row["campaign"])
-    purpose = Purpose.MARKETING if campaign is None else Purpose[campaign.purpose.upper()]
+    purpose = _purpose_of(catalog, row["campaign"])
     reasons = [Reason(number) for number in row["reasons"]]
     shown = list(dict.fromkeys(reason.for_customer if hide else reason for reason in reasons))
     topic = None if offer is None else offer.definition.topic

@@ -4,7 +4,7 @@ tags of the customers it is about. All clocks ask by this."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import Connection
@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from lingque.catalog.model import Catalog, Offer
 from lingque.core.clock import Instant, Window, shift
 from lingque.core.hashing import Int64s
+from lingque.core.reasons import Reason
 from lingque.core.registries import DataClass, Purpose
 from lingque.decide.contracts import NO_PAST, Happening, Left, Past, limits_of
 from lingque.decide.history import Happened, happened_with, past_of
 from lingque.decide.menu import Candidate, ChannelTerms, Menu
-from lingque.decide.pressure.caps import ContactKind, Now
+from lingque.decide.pressure.caps import ContactKind, Now, caps_on
 from lingque.decide.pressure.ledger import capped
 from lingque.decide.stocks import left_of_offers
 from lingque.deliver.history import offers_made
@@ -24,7 +25,7 @@ from lingque.engage.contracts import ChannelPlan
 from lingque.engage.service import contacts_since
 from lingque.flow.grounds import grounds_of
 from lingque.flow.services import Services
-from lingque.govern.contracts import Flags, PermitAsk, PermitSet
+from lingque.govern.contracts import Flags, Grounds, PermitAsk, PermitSet
 
 FEW = 1_000
 """Beyond so many customers what happened with an offer is read whole."""
@@ -63,6 +64,22 @@ class Questions:
     def permits(self, ids: Int64s, asks: Iterable[PermitAsk]) -> list[PermitSet]:
         return [self.services.permits.permit_set(self.connection, ids, ask) for ask in asks]
 
+    def permits_alike(self, ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
+        """As `permits`: what differs in tags only is asked about once, as long as nobody deleted any of the tags."""
+        groups: dict[PermitAsk, list[int]] = {}
+        for place, ask in enumerate(asks):
+            groups.setdefault(replace(ask, grounds=Grounds(automated=ask.grounds.automated)), []).append(place)
+        found: dict[int, PermitSet] = {}
+        for alike, places in groups.items():
+            tags = frozenset[str]().union(*(asks[place].grounds.tags for place in places))
+            grounds = Grounds(automated=alike.grounds.automated, tags=tags)
+            (together,) = self.permits(ids, [replace(alike, grounds=grounds)])
+            if Reason.TAG_REFUSED in together.refusals:
+                found.update(zip(places, self.permits(ids, [asks[place] for place in places]), strict=True))
+            else:
+                found.update(dict.fromkeys(places, together))
+        return [found[place] for place in range(len(asks))]
+
     def reachable(self, ids: Int64s, channels: Sequence[str]) -> Flags:
         """(channels, n)"""
         addresses = self.services.addresses
@@ -73,7 +90,15 @@ class Questions:
         """(caps, n)"""
         now = Now(instant=self.moment, calendar=self.services.calendar)
         kinds = [ContactKind(channel=channel, topic=topic, purpose=self.purpose) for channel, topic in caps]
-        rows = [capped(self.connection, ids, kind, self.catalog.caps.values(), now) for kind in kinds]
+        rows: list[Flags] = []
+        known: dict[frozenset[str], Flags] = {}
+        for kind in kinds:
+            counting = caps_on(kind, self.catalog.caps.values())
+            # kinds that count against the same caps are asked about once
+            names = frozenset(cap.cap for cap in counting)
+            if names not in known:
+                known[names] = capped(self.connection, ids, kind, counting, now)
+            rows.append(known[names])
         return np.array(rows, dtype=np.bool_).reshape(len(caps), len(ids))
 
     def recent(self, ids: Int64s, channels: Sequence[str], terms: Sequence[ChannelPlan]) -> Int64s | None:

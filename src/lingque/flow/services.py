@@ -21,6 +21,7 @@ from lingque.govern.preferences import PreferenceLinks
 from lingque.govern.register import Register
 from lingque.govern.rotation import KeyRotation
 from lingque.govern.sealing import AuditSealer
+from lingque.govern.slot_tokens import SlotTokens
 from lingque.govern.vault import Vault
 from lingque.ingest.arrivals import Arrivals
 from lingque.ingest.service import Ingest
@@ -98,6 +99,7 @@ class Services:
     segments: Segments
     open_outbox: Callable[[], Outbox]
     receipts: Receipts
+    slot_tokens: SlotTokens
     vault: Vault
     rotation: KeyRotation
     sealer: AuditSealer

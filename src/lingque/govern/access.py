@@ -94,6 +94,7 @@ PERMISSIONS: dict[Role, dict[Action, frozenset[ScopeKind]]] = {
         Action.READ_USERS: _BANK,
     },
     Role.AUDIT_ADMINISTRATOR: {Action.READ_USERS: _BANK, Action.CHECK_AUDIT: _BANK},
+    Role.CHANNEL_SYSTEM: {Action.ASK_DECISION: _BANK},
 }
 
 ADMINISTRATORS = frozenset({Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR})

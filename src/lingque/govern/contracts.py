@@ -37,6 +37,7 @@ class Role(StrEnum):
     SYSTEM_ADMINISTRATOR = "system_administrator"
     SECURITY_ADMINISTRATOR = "security_administrator"
     AUDIT_ADMINISTRATOR = "audit_administrator"
+    CHANNEL_SYSTEM = "channel_system"
 
 
 class Action(StrEnum):
@@ -75,6 +76,7 @@ class Action(StrEnum):
     APPROVE_REVEALS = "approve_reveals"
     COUNT_SEGMENTS = "count_segments"
     READ_DEFINITIONS = "read_definitions"
+    ASK_DECISION = "ask_decision"
 
 
 class ScopeKind(StrEnum):

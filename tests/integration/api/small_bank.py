@@ -28,6 +28,8 @@ USERS = {
     "carl": frozenset({Role.COMPLIANCE_OFFICER}),
     "hua": frozenset({Role.CONSUMER_PROTECTION_REVIEWER}),
     "ann": frozenset({Role.ANALYST, Role.OPERATOR}),
+    "app": frozenset({Role.CHANNEL_SYSTEM}),
+    "teller": frozenset({Role.CHANNEL_SYSTEM, Role.CAMPAIGN_MANAGER}),
     "root": frozenset({Role.SYSTEM_ADMINISTRATOR}),
     "sam": frozenset({Role.SECURITY_ADMINISTRATOR}),
 }
@@ -132,6 +134,32 @@ response: 0.2
 creatives:
   email:
     zh: {subject: 优享卡, body: 了解一下优享卡。}
+  app:
+    zh: {body: 优享卡}
+    en: {body: Card Plus}
+---
+offer: branch_hours
+label: {zh: 网点时间, en: Branch hours}
+regime: service
+kind: content
+valid_from: 2026-01-01
+valid_to: 2027-01-01
+currency: CNY
+margin: 1.00
+response: 0.1
+creatives:
+  app:
+    zh: {body: 网点营业时间}
+---
+placement: app_home
+label: {zh: 首页, en: Home}
+channel: app
+purpose: service
+offers: [card_plus]
+open: [branch_hours]
+show: 2
+hold_out: 0
+deadline_ms: 10000
 ---
 campaign: card_plus_spring
 label: {zh: 春季优享卡, en: Card Plus in spring}

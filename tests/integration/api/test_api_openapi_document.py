@@ -71,6 +71,8 @@ def who_may(path: str) -> str:
         return "root"
     if path.endswith("/reviews"):
         return "hua"
+    if path.startswith("/v1/decide"):
+        return "app"
     return "mia" if "/campaigns" in path else "ann"
 
 
@@ -153,6 +155,8 @@ def test_operation_ids_are_the_names_of_what_is_done(document: dict[str, Any]) -
         "GET /healthz": "get_health",
         "GET /readyz": "get_readiness",
         "GET /v1/me": "get_me",
+        "POST /v1/decide": "ask_decision",
+        "PUT /v1/decide/responses": "respond_to_decision",
         "GET /v1/campaigns": "list_campaigns",
         "GET /v1/campaigns/{name}/waves": "list_waves",
         "GET /v1/campaigns/{name}": "get_campaign",
@@ -246,7 +250,7 @@ def test_errors_are_documented_as_problems_and_guarded_routes_as_such(document: 
             guarded = path.startswith("/v1/")
             assert ("security" in operation) is guarded
             names = {parameter["name"] for parameter in operation.get("parameters", [])}
-            assert ("Idempotency-Key" in names) is (guarded and method == "post")
+            assert ("Idempotency-Key" in names) is (guarded and method == "post" and path != "/v1/decide")
             for status, answer in operation["responses"].items():
                 if status.startswith(("4", "5")) and "text/html" not in answer["content"]:
                     (described,) = answer["content"].values()

@@ -68,6 +68,7 @@ TABLE: dict[str, dict[str, str]] = {
     "approve_consents": {"compliance_officer": "b"},
     "approve_reveals": {"compliance_officer": "b"},
     "count_segments": {"campaign_manager": "b", "analyst": "b"},
+    "ask_decision": {"channel_system": "b"},
     "read_definitions": {
         "campaign_manager": "b",
         "compliance_officer": "b",
@@ -157,6 +158,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "run_campaign": ("POST", "/v1/campaigns/card_plus_spring/moves", {"move": "close"}),
     "halt_campaign": ("POST", "/v1/campaigns/card_plus_spring/moves", {"move": "pause"}),
     "read_campaign": ("GET", "/v1/campaigns", None),
+    "ask_decision": ("PUT", "/v1/decide/responses", {"token": "none", "response": "shown"}),
     "add_user": ("POST", "/v1/users", {"name": "mia", "person": "p"}),
     "read_users": ("GET", "/v1/users", None),
     "grant_roles": ("PUT", "/v1/users/nobody/roles", {"roles": []}),

@@ -10,6 +10,7 @@ from lingque.catalog.definitions import (
     CampaignDefinition,
     ModelDefinition,
     OfferDefinition,
+    PlacementDefinition,
     SourceDefinition,
     TagDefinition,
 )
@@ -53,14 +54,9 @@ def _named_by(draft: Draft, definition: AnyDefinition) -> Iterator[Use]:
         case OfferDefinition():
             yield from _under_offer(draft, definition)
         case CampaignDefinition():
-            for field in ("segment", "outcome", "route_by"):
-                yield from _tag(field, getattr(definition, field))
-            yield from _tags("also_measure", *definition.also_measure)
-            for channel, use in definition.channels.items():
-                if use.fatigue is not None and use.fatigue.tag is not None:
-                    yield Use(of=("tag", use.fatigue.tag), field=("channels", channel, "fatigue", "tag"))
-            for number, offer in enumerate(definition.offers):
-                yield Use(of=("offer", offer), field=("offers", number))
+            yield from _under_campaign(definition)
+        case PlacementDefinition():
+            yield from _under_placement(definition)
 
 
 def _tag(field: str, name: str | None) -> Iterator[Use]:
@@ -88,6 +84,30 @@ def _under_offer(draft: Draft, definition: OfferDefinition) -> Iterator[Use]:
     for field in ("excludes", "needs", "supersedes"):
         for name in getattr(definition, field):
             yield from _tag(field, offers[name].holds if name in offers else None)
+
+
+def _under_campaign(definition: CampaignDefinition) -> Iterator[Use]:
+    for field in ("segment", "outcome", "route_by"):
+        yield from _tag(field, getattr(definition, field))
+    yield from _tags("also_measure", *definition.also_measure)
+    for channel, use in definition.channels.items():
+        if use.fatigue is not None and use.fatigue.tag is not None:
+            yield Use(of=("tag", use.fatigue.tag), field=("channels", channel, "fatigue", "tag"))
+    for number, offer in enumerate(definition.offers):
+        yield Use(of=("offer", offer), field=("offers", number))
+
+
+def _under_placement(definition: PlacementDefinition) -> Iterator[Use]:
+    for field in ("offers", "open"):
+        for number, offer in enumerate(getattr(definition, field)):
+            yield Use(of=("offer", offer), field=(field, number))
+    for number, lead in enumerate(definition.leads):
+        for name in sorted(columns_of(lead.when)) if lead.when is not None else ():
+            yield Use(of=("tag", name), field=("leads", number, "when"))
+        if lead.topic is not None:
+            yield Use(of=("tag", lead.topic), field=("leads", number, "topic"))
+    if definition.fatigue is not None and definition.fatigue.tag is not None:
+        yield Use(of=("tag", definition.fatigue.tag), field=("fatigue", "tag"))
 
 
 def _under_tag(draft: Draft, definition: TagDefinition) -> Iterator[Use]:

@@ -62,7 +62,7 @@ def _check_tags_of_offer(draft: Draft, entry: Located, definition: OfferDefiniti
         if name is not None:
             draft.need_tag(
                 entry, *path, name=name, wanted=f"{kind} tag of what is known on the day",
-                fits=_known_on_the_day(kind, definition.currency),
+                fits=known_on_the_day(kind, definition.currency),
             )  # fmt: skip
 
 
@@ -95,8 +95,8 @@ def _check_relations(
         )  # fmt: skip
 
 
-def _known_on_the_day(kind: Kind, currency: str | None = None) -> Callable[[Tag], bool]:
-    """Of money, an amount of that currency."""
+def known_on_the_day(kind: Kind, currency: str | None = None) -> Callable[[Tag], bool]:
+    """A tag of that kind that does not look forward; of money, an amount of that currency."""
     wanted = currency if kind is Kind.MONEY else None
     return lambda tag: tag.type.kind is kind and not tag.looks_forward and wanted in (None, tag.type.currency)
 
@@ -119,7 +119,7 @@ def check_campaigns(draft: Draft) -> None:
         if campaign.route_by is not None:
             draft.need_tag(
                 entry, "route_by", name=campaign.route_by, wanted="text tag of what is known on the day",
-                fits=_known_on_the_day(Kind.TEXT),
+                fits=known_on_the_day(Kind.TEXT),
             )  # fmt: skip
         _check_offers(draft, entry, campaign)
 
@@ -130,46 +130,57 @@ def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) ->
         if name not in defined:
             draft.problem(entry, "offers", found=f"there is no offer '{name}'", allowed=nearest(name, list(defined)))
     chosen = {name: defined[name] for name in campaign.offers if name in defined}
-    currencies = sorted({offer.currency for offer in chosen.values()})
-    if len(currencies) > 1:
-        draft.problem(entry, "offers", found="offers in several currencies", allowed="one campaign has one currency")
-    for channel, use in campaign.channels.items():
-        if currencies and not _has_digits(use.contact_cost, currencies[0]):
-            draft.problem(
-                entry, "channels", channel, "contact_cost",
-                found=f"{use.contact_cost} is not an amount of {currencies[0]}",
-                allowed="use no more digits than the currency has",
-            )  # fmt: skip
-    _check_benefits(draft, entry, chosen)
-    _check_fatigue(draft, entry, campaign, currencies)
+    currency = check_currency(draft, entry, chosen)
+    check_benefits(draft, entry, chosen)
+    if currency is not None:
+        for channel, use in campaign.channels.items():
+            check_amount(draft, entry, "channels", channel, "contact_cost", amount=use.contact_cost, currency=currency)
+        _check_fatigue(draft, entry, campaign, currency)
     _check_creatives(draft, entry, campaign, chosen)
 
 
-def _check_benefits(draft: Draft, entry: Located, chosen: Mapping[str, OfferDefinition]) -> None:
+def check_currency(draft: Draft, entry: Located, chosen: Mapping[str, OfferDefinition]) -> str | None:
+    """The first of their currencies, which is to be the only one; None where there is none."""
+    currencies = sorted({offer.currency for offer in chosen.values()})
+    if len(currencies) > 1:
+        draft.problem(
+            entry, "offers", found="offers in several currencies", allowed="what is compared has one currency"
+        )
+    return currencies[0] if currencies else None
+
+
+def check_amount(draft: Draft, entry: Located, *path: str, amount: Decimal, currency: str) -> None:
+    """It has no more digits than its currency."""
+    if not _has_digits(amount, currency):
+        draft.problem(
+            entry, *path, found=f"{amount} is not an amount of {currency}",
+            allowed="use no more digits than the currency has",
+        )  # fmt: skip
+
+
+def check_benefits(draft: Draft, entry: Located, chosen: Mapping[str, OfferDefinition]) -> None:
+    """No benefit stands beside a deposit."""
     benefits = [name for name, offer in chosen.items() if offer.kind == "benefit"]
     deposits = [name for name, offer in chosen.items() if offer.regime == "deposit"]
     if benefits and deposits:
         draft.problem(
             entry, "offers", found=f"the benefit '{benefits[0]}' stands beside the deposit '{deposits[0]}'",
-            allowed="no benefit attracts deposits (银保监办发〔2018〕48号): make two campaigns",
+            allowed="no benefit attracts deposits (银保监办发〔2018〕48号): keep them apart",
         )  # fmt: skip
 
 
-def _check_fatigue(draft: Draft, entry: Located, campaign: CampaignDefinition, currencies: list[str]) -> None:
+def _check_fatigue(draft: Draft, entry: Located, campaign: CampaignDefinition, currency: str) -> None:
     for channel, use in campaign.channels.items():
-        if use.fatigue is None or not currencies:
+        if use.fatigue is None:
             continue
         if use.fatigue.tag is not None:
             draft.need_tag(
                 entry, "channels", channel, "fatigue", "tag", name=use.fatigue.tag,
-                wanted="money tag of what is known on the day", fits=_known_on_the_day(Kind.MONEY, currencies[0]),
+                wanted="money tag of what is known on the day", fits=known_on_the_day(Kind.MONEY, currency),
             )  # fmt: skip
-        elif not _has_digits(use.fatigue.per_contact or Decimal(0), currencies[0]):
-            draft.problem(
-                entry, "channels", channel, "fatigue", "per_contact",
-                found=f"{use.fatigue.per_contact} is not an amount of {currencies[0]}",
-                allowed="use no more digits than the currency has",
-            )  # fmt: skip
+        else:
+            amount = use.fatigue.per_contact or Decimal(0)
+            check_amount(draft, entry, "channels", channel, "fatigue", "per_contact", amount=amount, currency=currency)
 
 
 def _check_creatives(

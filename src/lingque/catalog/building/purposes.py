@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lingque.catalog.building.draft import Draft
-from lingque.catalog.definitions import CampaignDefinition, ModelDefinition
+from lingque.catalog.definitions import CampaignDefinition, ModelDefinition, PlacementDefinition
 from lingque.catalog.model import Key, ManualTag, Use
 from lingque.catalog.tracing import Thing, goes_into, told, ways_down
 from lingque.core.registries import Purpose
@@ -15,13 +15,13 @@ _ANALYSED = frozenset({"outcome", "also_measure"})
 
 
 def check_purposes(draft: Draft, uses: Mapping[Key, tuple[Use, ...]]) -> None:
-    """Of every model and campaign, each tag and offer that it names."""
+    """Of every model, campaign and placement, each tag and offer that it names."""
     for key in draft.at:
         definition = draft.at[key].definition
         if isinstance(definition, ModelDefinition):
             for use in uses[key]:
                 _check(draft, key, use, uses, Purpose.ANALYTICS, "a model needs data that may serve analytics")
-        elif isinstance(definition, CampaignDefinition):
+        elif isinstance(definition, CampaignDefinition | PlacementDefinition):
             purpose = Purpose[definition.purpose.upper()]
             for use in uses[key]:
                 if use.role in _ANALYSED:

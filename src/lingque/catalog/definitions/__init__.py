@@ -9,6 +9,7 @@ from __future__ import annotations
 from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition
 from lingque.catalog.definitions.contracts import Column, DataContract
 from lingque.catalog.definitions.offers import OfferDefinition
+from lingque.catalog.definitions.placements import PlacementDefinition
 from lingque.catalog.definitions.sources import FileRead, SourceDefinition, TableRead
 from lingque.catalog.definitions.tags import ListDefinition, ManualValues, ModelDefinition, TagDefinition
 
@@ -24,6 +25,7 @@ __all__ = [
     "ManualValues",
     "ModelDefinition",
     "OfferDefinition",
+    "PlacementDefinition",
     "SourceDefinition",
     "TableRead",
     "TagDefinition",
@@ -40,6 +42,7 @@ AnyDefinition = (
     | OfferDefinition
     | CapDefinition
     | CampaignDefinition
+    | PlacementDefinition
 )
 
 KINDS: dict[str, type[AnyDefinition]] = {
@@ -51,6 +54,7 @@ KINDS: dict[str, type[AnyDefinition]] = {
     "offer": OfferDefinition,
     "cap": CapDefinition,
     "campaign": CampaignDefinition,
+    "placement": PlacementDefinition,
 }
 
 

@@ -15,6 +15,7 @@ from lingque.catalog.definitions.shared import (
     Name,
     PeriodText,
     PurposeName,
+    SlotName,
     WindowText,
     purposes_of,
 )
@@ -105,7 +106,9 @@ class CapDefinition(Definition):
 
     cap: Name
     label: LabelText
-    channels: tuple[ChannelName, ...] = Field(default=(), description="which channels count together; none named: all")
+    channels: tuple[ChannelName | SlotName, ...] = Field(
+        default=(), description="which channels count together; none named: all"
+    )
     topics: tuple[Name, ...] = Field(default=(), description="which topics count together; none named: all")
     purpose: PurposeName | tuple[PurposeName, ...] = Field(
         default="marketing", description="the purpose whose contacts count, or several that count together"

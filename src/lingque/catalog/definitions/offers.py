@@ -8,7 +8,15 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lingque.catalog.definitions.shared import ChannelName, Currency, Definition, LabelText, Name, WindowText
+from lingque.catalog.definitions.shared import (
+    ChannelName,
+    Currency,
+    Definition,
+    LabelText,
+    Name,
+    SlotName,
+    WindowText,
+)
 from lingque.core.clock import Window
 from lingque.core.labels import Language
 from lingque.core.money import Money
@@ -19,7 +27,7 @@ Regime = Literal["deposit", "loan", "wealth", "fund", "insurance", "service"]
 
 class Creative(Definition):
     """The words of an offer on one channel in one language: a mail with its subject, a text message, or what a
-    relationship manager says."""
+    relationship manager says, or what a screen shows."""
 
     subject: str = Field(default="", max_length=200, pattern=r"^[^\r\n]*$")
     body: str = Field(min_length=1)
@@ -109,7 +117,7 @@ class OfferDefinition(Definition):
     missing_score: Literal["assume", "refuse"] = Field(
         default="assume", description="what happens to whom has no score: 'response' stands in, or no offer is made"
     )
-    creatives: dict[ChannelName, dict[Language, Creative]] = Field(min_length=1)
+    creatives: dict[ChannelName | SlotName, dict[Language, Creative]] = Field(min_length=1)
 
     @property
     def valued_by(self) -> frozenset[str]:

@@ -57,6 +57,9 @@ DataClassName = Literal[
     "personal", "financial", "credit_bureau", "health", "location", "biometric", "minor", "identifier"
 ]
 ChannelName = Literal["email", "sms", "rm_call"]
+"""On which the bank comes to the customer."""
+SlotName = Literal["app", "web", "stm", "lobby", "tablet", "chat"]
+"""On which the customer comes to the bank: app, web, smart teller machine, lobby screen, tablet in the branch, chat."""
 ALL_PURPOSES: tuple[PurposeName, ...] = ("service", "marketing", "risk", "sharing", "analytics")
 
 

@@ -15,6 +15,7 @@ from lingque.entry.api import (
     customer_360,
     customers,
     data,
+    decide,
     decisions,
     definitions,
     document,
@@ -36,14 +37,18 @@ from lingque.entry.api import (
     sessions,
     tags,
 )
+from lingque.entry.api.asked_together import AskedTogether
 from lingque.entry.api.authentication import Authenticator, KeysAndSessions
 from lingque.entry.api.guarded import GuardedRoute
 from lingque.entry.api.once import AnswersOnce
 from lingque.entry.api.problems import answer_errors
 from lingque.entry.api.sign_in_limit import SignInLimit
 from lingque.entry.api.wrapping import AccessLog, BodyLimit, LastResort, SecurityHeaders
+from lingque.flow.asking import Asking
 
 ROUTERS: tuple[APIRouter, ...] = (
+    decide.asked_router,  # asked most often: found first
+    decide.router,
     document.router,
     health.router,
     me.router,
@@ -98,6 +103,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
     )
     app.state.sign_in_limit = SignInLimit(services.clock, failures=application.settings.access.failures_per_minute)
     app.state.answers = AnswersOnce(application.services.database, application.services.clock)
+    app.state.asked_together = AskedTogether(services, Asking(services), app.state.authenticator)
     answer_errors(app)
     for router in ROUTERS:
         refuse_unguarded(router.routes)

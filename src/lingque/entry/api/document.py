@@ -13,6 +13,8 @@ from lingque.entry.api.problems import Problem, problem_described
 
 PATH = "/openapi.json"
 SCHEME = "api_key"
+ASKED_ANEW = "x-asked-anew"
+"""Marks a command that is another one each time: it takes no idempotency key."""
 _REFERENCE = "#/components/schemas/{model}"
 
 _OF_ALL = {
@@ -77,7 +79,7 @@ def _complete(operation: dict[str, Any], *, guarded: bool, method: str) -> None:
     if guarded:
         operation["security"] = [{SCHEME: []}]
         shared |= _OF_GUARDED
-        if method == "post":
+        if method == "post" and not operation.pop(ASKED_ANEW, False):
             shared |= _OF_COMMANDS
             operation.setdefault("parameters", []).append(_key_parameter())
             responses["200"]["headers"] = {

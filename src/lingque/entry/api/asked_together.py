@@ -1,0 +1,168 @@
+"""Requests that come while others are being answered are answered together: one look at the register, one decision over
+all of them, one transaction.
+
+Nobody waits longer than asked for: a caller who is known already is then given what everybody is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lingque.core.errors import NotFoundError
+from lingque.core.hashing import digest_of
+from lingque.core.reasons import Refusal
+from lingque.entry.api.authentication import Authenticator
+from lingque.flow.asking import Asking
+from lingque.flow.services import Services
+from lingque.flow.showing import Answer, Part, Visit
+from lingque.flow.traces import traced
+from lingque.govern.access import refused
+from lingque.govern.contracts import Action, Principal
+
+MOST = 64
+"""Of one transaction: the first of them waits for the last."""
+KNOWN_FOR = 60.0
+"""Seconds for which a caller who was known may be shown what everybody is, while the register does not answer."""
+_WHO = ("authorization", "cookie", "x-request-token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`principal` None: nobody we know."""
+
+    principal: Principal | None
+    answer: Answer | NotFoundError | Refusal | None
+
+
+@dataclass(kw_only=True, eq=False)
+class _Waiting:
+    who: str
+    headers: Mapping[str, str]
+    visit: Visit
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Outcome]
+    given_up: bool = False
+
+
+@dataclass
+class AskedTogether:
+    """Of one process. `ends_at` of visits counts by `time.monotonic`."""
+
+    services: Services
+    asking: Asking
+    authenticator: Authenticator
+    _queue: deque[_Waiting] = field(default_factory=deque)
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _working: bool = False
+    _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)
+
+    async def ask(self, headers: Mapping[str, str], visit: Visit) -> Outcome:
+        """The answer, in time for whoever was known lately; raises what is a fault of ours."""
+        loop = asyncio.get_running_loop()
+        who = digest_of([headers.get(name, "") for name in _WHO])
+        waiting = _Waiting(who=who, headers=headers, visit=visit, loop=loop, future=loop.create_future())
+        visit = waiting.visit = _watched(waiting)
+        with self._changing:
+            self._queue.append(waiting)
+            begins, self._working = not self._working, True
+        if begins:
+            loop.run_in_executor(None, self._work)
+        left = visit.ends_at - time.monotonic()
+        known = self._known.get(who)
+        if known is None or time.monotonic() - known[1] > KNOWN_FOR:
+            return await waiting.future
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting.future), max(left, 0.0))
+        except TimeoutError:
+            waiting.given_up = True
+            principal = known[0]
+            refusal = _refusal(principal, visit)
+            return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
+
+    def _work(self) -> None:
+        """In a thread of its own, until nobody waits."""
+        while True:
+            with self._changing:
+                batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+                if not batch:
+                    self._working = False
+                    return
+            try:
+                outcomes = self._carry_out(batch)
+            except Exception as error:
+                # each of those who wait is told; whoever came meanwhile has somebody else work for them
+                _tell(batch, [error] * len(batch))
+                with self._changing:
+                    self._working = bool(self._queue)
+                    others = self._queue[0].loop if self._queue else None
+                if others is not None:
+                    others.call_soon_threadsafe(others.run_in_executor, None, self._work)
+                raise
+            _tell(batch, outcomes)
+
+    def _carry_out(self, batch: Sequence[_Waiting]) -> list[Outcome]:
+        headers = {one.who: one.headers for one in batch}
+        principals = {who: self.authenticator.principal("POST", told) for who, told in headers.items()}
+        now = time.monotonic()
+        self._known = {who: seen for who, seen in self._known.items() if now - seen[1] <= KNOWN_FOR} | {
+            who: (one, now) for who, one in principals.items() if one is not None
+        }
+        outcomes: dict[int, Outcome] = {}
+        asked: list[int] = []
+        for place, one in enumerate(batch):
+            principal = principals[one.who]
+            refusal = None if principal is None else _refusal(principal, one.visit)
+            if principal is None or refusal is not None:
+                if principal is not None and refusal is not None:
+                    refusal = traced(self.services, refusal, principal, "ask_decision", "decision")
+                outcomes[place] = Outcome(principal=principal, answer=refusal)
+            else:
+                asked.append(place)
+        answers = self.asking.answer([batch[place].visit for place in asked]) if asked else []
+        for place, answer in zip(asked, answers, strict=True):
+            outcomes[place] = Outcome(principal=principals[batch[place].who], answer=answer)
+        return [outcomes[place] for place in range(len(batch))]
+
+
+def _watched(waiting: _Waiting) -> Visit:
+    visit = waiting.visit
+    return Visit(
+        customer_id=visit.customer_id,
+        placements=visit.placements,
+        ends_at=visit.ends_at,
+        language=visit.language,
+        explain=visit.explain,
+        given_up=lambda: waiting.given_up,
+    )
+
+
+def _refusal(principal: Principal, visit: Visit) -> Refusal | None:
+    """Reasons are for whoever may look at customers anyway."""
+    refusal = refused(principal, Action.ASK_DECISION)
+    return refused(principal, Action.READ_CUSTOMER) if refusal is None and visit.explain else refusal
+
+
+def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome | Exception]) -> None:
+    """Wake everybody, with one call per event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome | Exception]]] = {}
+    for one, outcome in zip(batch, outcomes, strict=True):
+        by_loop.setdefault(one.loop, []).append((one.future, outcome))
+    for loop, told in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_set_all, told)
+
+
+def _set_all(told: Sequence[tuple[asyncio.Future[Any], Outcome | Exception]]) -> None:
+    for future, outcome in told:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

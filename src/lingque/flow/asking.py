@@ -1,0 +1,346 @@
+"""Placements asked on behalf of somebody who is here: row → leave → decision → reservation → journal → answer.
+
+Who asks at once is decided about together and written in one transaction; an answer is given after its commit. What
+nobody may be looked at for, and what could not be found out in time, is answered with what the placement shows to
+everybody: that path looks at nobody, and nothing of it is reserved or journalled.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from lingque.catalog.repository import definitions, load_catalog
+from lingque.core.clock import Instant
+from lingque.core.errors import LingqueError, NotFoundError
+from lingque.core.hashing import Int64s
+from lingque.core.ids import CustomerId
+from lingque.decide.allocation.prices import prices_in_force
+from lingque.decide.contracts import Context, Left, PlannedContact, Requests, limits_of
+from lingque.decide.decision import decide
+from lingque.decide.decisions import Decisions
+from lingque.decide.facts import TagRows
+from lingque.decide.journal import DecisionJournal
+from lingque.decide.menu import Menu
+from lingque.decide.pressure.caps import Now
+from lingque.decide.pressure.ledger import ContactPressure, lock, reserve
+from lingque.decide.stocks import OfferStocks, Promise, reserve_offers
+from lingque.flow.placing import Place
+from lingque.flow.proposing import Questions, offered, what_is_left
+from lingque.flow.services import Services
+from lingque.flow.settling import SettledTogether
+from lingque.flow.showing import Answer, Part, Seat, Visit, blank, open_order, shown_to_everybody
+
+_MINUTE = 60_000_000
+_ROUNDS = 3
+"""How often somebody is decided about again whose reservation others overtook."""
+_DOWN = (LingqueError, DBAPIError)
+
+
+class Asking:
+    """Made once per process; used from one thread at a time. `numbers` names contacts, `timer` counts seconds."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        numbers: Callable[[], int] = lambda: secrets.randbits(62) + 1,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._services = services
+        self._numbers = numbers
+        self._timer = timer
+        self._journal = DecisionJournal()
+        self._ledger = SettledTogether(ContactPressure(services.clock), OfferStocks())
+        self._ordered_at = -1
+        self._version: int | None = None
+        self._places: Mapping[str, Place] = {}
+
+    def answer(self, visits: Sequence[Visit]) -> list[Answer | NotFoundError]:
+        """One answer per visit, in order; `NotFoundError` for a placement that is not there.
+
+        A visit whose time (`Visit.ends_at`, by the timer) is over before anything was written gets what is shown to
+        everybody. Raises what is no part's failure but a fault.
+        """
+        now = self._services.clock.now()
+        answers: dict[int, Answer | NotFoundError] = {}
+        for round_ in _in_rounds(visits):
+            found = self._answer([visits[place] for place in round_], now)
+            answers.update(zip(round_, found, strict=True))
+        return [answers[place] for place in range(len(visits))]
+
+    def deadline_of(self, placements: Sequence[str]) -> int | None:
+        """In how many milliseconds the most urgent of them answers; None where none of them is known yet."""
+        stated = [self._places[name].placement.definition.deadline_ms for name in placements if name in self._places]
+        return min(stated, default=None)
+
+    def at_once(self, visit: Visit, part: Part) -> Answer | NotFoundError:
+        """What is shown to everybody, from memory alone: for whom waiting took too long. `part`: what kept it."""
+        if self._version is None:
+            return blank(visit, part, self._services.clock.now())
+        try:
+            seats = self._seats(visit)
+        except NotFoundError as error:
+            return error
+        for seat in seats:
+            seat.fall_back(part)
+        return self._answered(seats, self._services.clock.now())
+
+    def _answer(self, visits: Sequence[Visit], now: Instant) -> list[Answer | NotFoundError]:
+        """Of visits of different customers."""
+        down: Part | None = None
+        try:
+            self._bring_up_to_date(now)
+        except _DOWN:
+            down = Part.DATABASE
+            if self._version is None:
+                return [blank(visit, down, now) for visit in visits]
+        seated: list[list[Seat] | NotFoundError] = []
+        for visit in visits:
+            try:
+                seated.append(self._seats(visit))
+            except NotFoundError as error:
+                seated.append(error)
+        seats = [seat for one in seated if not isinstance(one, NotFoundError) for seat in one]
+        known = [seat for seat in seats if seat.visit.customer_id is not None]
+        for seat in known if down is not None else ():
+            seat.fall_back(down or Part.DATABASE)
+        if down is None and known:
+            self._decide_all(known, now)
+        return [one if isinstance(one, NotFoundError) else self._answered(one, now) for one in seated]
+
+    def _decide_all(self, seats: list[Seat], now: Instant) -> None:
+        self._in_time(seats)
+        for seat in _waiting(seats):
+            self._read_row(seat, now)
+        try:
+            with self._services.database.reading() as connection:
+                self._choose(connection, _waiting(seats), now)
+        except _DOWN:
+            _fall_back(_waiting(seats), Part.DATABASE)
+        self._in_time(seats)
+        if not _waiting(seats):
+            return
+        try:
+            with self._services.database.transaction() as connection:
+                self._reserve_all(connection, _waiting(seats), now)
+                numbers = self._write_down(connection, _waiting(seats))
+        except _DOWN:
+            _fall_back(_waiting(seats), Part.JOURNAL)
+            return
+        for seat in _waiting(seats):
+            seat.journalled(numbers[seat])
+
+    def _in_time(self, seats: Iterable[Seat]) -> None:
+        moment = self._timer()
+        _fall_back((seat for seat in seats if moment >= seat.visit.ends_at or seat.visit.given_up()), Part.DEADLINE)
+
+    def _bring_up_to_date(self, now: Instant) -> None:
+        with self._services.database.reading() as connection:
+            newest = connection.execute(select(func.max(definitions.c.definition_id))).scalar()
+            if newest != self._version:
+                catalog = load_catalog(connection)
+                self._places = {name: Place.of(catalog, one) for name, one in catalog.placements.items()}
+                self._version, self._ordered_at = newest, -1
+            if now // _MINUTE != self._ordered_at:
+                today = self._services.calendar.day_of(now)
+                for place in self._places.values():
+                    place.order_open(open_order(connection, place, now), today)
+                self._ordered_at = now // _MINUTE
+
+    def _seats(self, visit: Visit) -> list[Seat]:
+        missing = [name for name in visit.placements if name not in self._places]
+        if missing:
+            raise NotFoundError("there is no such placement", next_step="name one that was applied")
+        return [Seat(visit, self._places[name], self._numbers()) for name in visit.placements]
+
+    def _read_row(self, seat: Seat, now: Instant) -> None:
+        """Somebody who is not known has the same tags as one of whom nothing is known, and takes the same way."""
+        place, customer = seat.place, int(seat.customer)
+        seat.row = dict.fromkeys(place.tags)
+        try:
+            seat.row |= self._services.profile.row_of(customer, now, place.tags)
+        except NotFoundError:
+            try:
+                self._services.profile.row_of(customer, now, ())
+            except NotFoundError:
+                return
+            seat.fall_back(Part.PROFILE)  # the customer is there, and a tag is not: it was defined since
+        except LingqueError:
+            seat.fall_back(Part.PROFILE)
+
+    def _choose(self, connection: Connection, seats: Sequence[Seat], now: Instant) -> None:
+        """Fill every seat, position by position: first what leads name, then anything."""
+        today = self._services.calendar.day_of(now)
+        for seat in seats:
+            seat.begin(seat.place.led(seat.row, today))
+        while True:
+            groups: defaultdict[tuple[str, frozenset[str]], list[Seat]] = defaultdict(list)
+            for seat in seats:
+                offers = seat.wants()
+                if offers is not None:
+                    groups[seat.place.name, offers].append(seat)
+            if not groups:
+                return
+            for (_, offers), group in groups.items():
+                decisions = self._decided(connection, group, offers, now)
+                for row, seat in enumerate(group):
+                    seat.take(decisions, row)
+
+    def _decided(
+        self, connection: Connection, seats: Sequence[Seat], offers: frozenset[str], now: Instant
+    ) -> Decisions:
+        place, services = seats[0].place, self._services
+        menu = place.menu(offers)
+        ids: Int64s = np.array([seat.customer for seat in seats], dtype=np.int64)
+        questions = self._questions(connection, place, now)
+        today = services.calendar.day_of(now)
+        recent = questions.recent(ids, (place.channel,), (place.plan,))
+        requests = Requests(
+            clock="asked",
+            as_of=today,
+            customer_ids=ids,
+            facts=TagRows([seat.row for seat in seats]),
+            permits=questions.permits_alike(ids, place.asks_at(now, menu)),
+            # who is here is reached
+            reachable=np.ones((menu.reaches, len(ids)), dtype=np.bool_),
+            capped=questions.capped(ids, place.caps[: menu.caps]),
+            recent=None if recent is None else recent[: menu.reaches],
+            past=questions.past(ids, menu),
+        )
+        return decide(requests, menu, self._context(connection, seats, menu, now), own=services.policies)
+
+    def _questions(self, connection: Connection, place: Place, now: Instant) -> Questions:
+        return Questions(
+            services=self._services,
+            connection=connection,
+            catalog=place.catalog,
+            segment=None,
+            purpose=place.purpose,
+            data_classes={},
+            moment=now,
+        )
+
+    def _context(self, connection: Connection, seats: Sequence[Seat], menu: Menu, now: Instant) -> Context:
+        definition = seats[0].place.placement.definition
+        prices: Mapping[str, float] = {}
+        if definition.prices is not None:
+            published = prices_in_force(connection, definition.prices, at=now)
+            if published is None:
+                for seat in seats:
+                    seat.miss(Part.PRICES)  # it decides as if nothing were scarce
+            else:
+                prices = published.rows
+        limited = offered(menu)
+        return Context(
+            moment=now,
+            today=self._services.calendar.day_of(now),
+            hold_out=definition.hold_out,
+            salt=f"placement/{definition.placement}",
+            left=what_is_left(connection, limited) if limited else {},
+            prices=prices,
+        )
+
+    def _reserve_all(self, connection: Connection, seats: Sequence[Seat], now: Instant) -> None:
+        """Whom others overtook is decided about again, among what they left."""
+        lock(connection, np.unique([seat.customer for seat in seats]))
+        waiting = seats
+        for _ in range(_ROUNDS):
+            waiting = [seat for seat in waiting if not self._reserved(connection, seat, now)]
+            for seat in waiting:
+                self._release(connection, seat)
+            if not waiting:
+                return
+            self._choose(connection, waiting, now)
+        for seat in waiting:
+            seat.show_nothing()
+
+    def _release(self, connection: Connection, seat: Seat) -> None:
+        for contact in seat.contacts():
+            self._ledger.release(connection, contact.wave_id, contact.customer_id, contact.step)
+
+    def _write_down(self, connection: Connection, seats: Sequence[Seat]) -> dict[Seat, dict[int, int]]:
+        """Per seat the journal's number of each decision, by its place among the seat's own."""
+        made: dict[int, tuple[Decisions, list[tuple[Seat, int, int]]]] = {}
+        for seat in seats:
+            for number, (decisions, row) in enumerate(seat.decided):
+                made.setdefault(id(decisions), (decisions, []))[1].append((seat, number, row))
+        numbers: dict[Seat, dict[int, int]] = {seat: {} for seat in seats}
+        for decisions, parts in made.values():
+            tags: list[Mapping[str, Any]] = [{}] * len(decisions.requests)
+            for seat, _, row in parts:
+                tags[row] = seat.row
+            place = parts[0][0].place
+            rows = [row for _, _, row in parts]
+            written = self._journal.write(
+                connection, decisions, placement=place.name, closures=place.closures, tags=tags, rows=rows
+            )
+            for (seat, number, _), entry in zip(parts, written, strict=True):
+                numbers[seat][number] = entry
+        return numbers
+
+    def _reserved(self, connection: Connection, seat: Seat, now: Instant) -> bool:
+        """All that the seat shows of its own, or nothing that counts."""
+        place, contacts = seat.place, seat.contacts()
+        if not contacts:
+            return True
+        expires_at = Instant(now + place.placement.definition.reserve_minutes * _MINUTE)
+        moment = Now(instant=now, calendar=self._services.calendar)
+        if reserve(connection, contacts, caps=place.catalog.caps.values(), now=moment, expires_at=expires_at):
+            return False
+        for promise in _promises(seat, contacts, expires_at):
+            limits = {promise.offer: limits_of(place.catalog.offers[promise.offer])}
+            if reserve_offers(connection, [promise], limits=limits, now=now):
+                return False
+        return True
+
+    def _answered(self, seats: Sequence[Seat], now: Instant) -> Answer:
+        tokens = self._services.slot_tokens
+        return Answer(at=now, placements=tuple(seat.filled(shown_to_everybody(seat), tokens) for seat in seats))
+
+
+def _promises(seat: Seat, contacts: Sequence[PlannedContact], expires_at: Instant) -> list[Promise]:
+    """Of what can run out."""
+    cost = seat.place.plan.contact_cost
+    return [
+        Promise(
+            wave_id=contact.wave_id,
+            customer_id=contact.customer_id,
+            step=contact.step,
+            offer=offer.name,
+            money=cost + offer.definition.minor(offer.definition.cost),
+            expires_at=expires_at,
+        )
+        for contact, offer in zip(contacts, seat.own_offers(), strict=True)
+        if limits_of(offer) != Left()
+    ]
+
+
+def _waiting(seats: Iterable[Seat]) -> list[Seat]:
+    """Those still to be decided about."""
+    return [seat for seat in seats if not seat.fallen_back]
+
+
+def _fall_back(seats: Iterable[Seat], part: Part) -> None:
+    for seat in seats:
+        seat.fall_back(part)
+
+
+def _in_rounds(visits: Sequence[Visit]) -> list[list[int]]:
+    """Places of visits such that no customer comes twice in a round: the second one sees what the first reserved."""
+    rounds: list[list[int]] = []
+    turns: dict[CustomerId | None, int] = {}
+    for place, visit in enumerate(visits):
+        turn = 0 if visit.customer_id is None else turns.get(visit.customer_id, 0)
+        turns[visit.customer_id] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(place)
+    return rounds
