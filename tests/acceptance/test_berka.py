@@ -212,10 +212,16 @@ def _counted_in_files(folder: Path) -> tuple[int, int]:
             GROUP BY client_id, n
         ),
         loans AS (SELECT client_id, date FROM {table("loan")} JOIN owner USING (account_id)),
+        -- YYMMDD, of women with fifty added to the month; who is under 24 may be a student
+        grown AS (
+            SELECT client_id FROM {table("client")}
+            WHERE CAST(birth_number AS INTEGER) - 5000 * CAST(substr(birth_number, 3, 1) >= '5' AS INTEGER) <= 700330
+        ),
         drawn AS (
             SELECT client_id FROM booked
             WHERE came_in / 3 >= 5000 AND balance >= 10000 AND n % 10 < 6 AND n % 20 <> 3
                 AND client_id NOT IN (SELECT client_id FROM loans WHERE date < '940330')
+                AND client_id IN (SELECT client_id FROM grown)
         )
         SELECT count(*), count(*) FILTER (
             WHERE client_id IN (SELECT client_id FROM loans WHERE date >= '940330' AND date < '960330')

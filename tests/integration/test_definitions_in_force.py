@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 
 from lingque.bootstrap import Application, create_workspace
 from lingque.catalog.differences import FieldChange
+from lingque.catalog.model import Catalog
 from lingque.catalog.repository import definitions
 from lingque.core.errors import ConfigurationError, ConflictError, DefinitionError
 from lingque.core.reasons import Refusal
 from lingque.entry.cli import app
 from lingque.flow import apply
 from lingque.flow.intake import catalog_of, diff, export
+from lingque.flow.services import Services
 from lingque.govern.access import add_user
 
 LIST = "list: complaints\nlabel: {zh: 投诉, en: Complaints}\nowner: min\neffect: exclude\n"
@@ -108,10 +110,14 @@ def test_who_answers_for_a_list_is_somebody(defined_bank: Bank, defined: Applica
 def test_definitions_of_an_older_form_ask_to_be_applied_again(
     defined_bank: Bank, defined: Application, body: dict[str, object], tmp_path: Path
 ) -> None:
-    services = defined.services
-    before = catalog_of(services)
-    with services.database.transaction() as connection:
+    before = catalog_of(defined.services)
+    with defined.services.database.transaction() as connection:
         connection.execute(update(definitions).where(definitions.c.name == "idle_money").values(body=body))
+    with defined_bank.open() as upgraded:
+        are_asked_to_be_applied_again(upgraded.services, before, body, tmp_path)
+
+
+def are_asked_to_be_applied_again(services: Services, before: Catalog, body: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"in an older form .*tag idle_money") as caught:
         catalog_of(services)
     assert "lingque apply" in caught.value.next_step

@@ -226,7 +226,8 @@ def _full_disk_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise _not_written(path, error.strerror or str(error)) from error
+        # Arrow's own words come with the address of its code
+        raise _not_written(path, os.strerror(error.errno) if error.errno else str(error)) from error
 
 
 def _not_written(path: Path, why: str) -> WarehouseError:

@@ -53,7 +53,7 @@ def test_me_tells_roles_and_what_follows_from_them(api: Calling) -> None:
     assert me == {
         "user": "hua",
         "roles": ["consumer_protection_reviewer"],
-        "actions": ["review_campaign", "read_campaign", "delegate"],
+        "actions": ["review_campaign", "read_campaign", "delegate", "read_definitions"],
         "scope": {"kind": "bank", "of": ""},
         "request_token": None,
     }

@@ -145,13 +145,18 @@ def test_every_function_has_an_example() -> None:
 
 def test_the_mapping_page_shows_definitions_that_hold() -> None:
     page = (DOCS / "how-to" / "map-your-files.md").read_text(encoding="utf-8")
-    contract, *sources = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
-    DataContract.model_validate(contract)
-    shown = [SourceDefinition.model_validate(source) for source in sources]
+    blocks = [block for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) for block in yaml.safe_load_all(text)]
+    contracts = [
+        DataContract.model_validate(block) for block in blocks if "contract" in block and "source" not in block
+    ]
+    shown = [SourceDefinition.model_validate(block) for block in blocks if "source" in block]
+    assert len(contracts) + len(shown) == len(blocks)
+    assert contracts
     reads = [read for source in shown for read in source.reads.values()]
     assert {getattr(read, "format", "table") for read in reads} == {"csv", "fixed_width", "jsonl", "parquet", "table"}
-    (mapping,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    assert breaches(mapping) == []
+    mappings = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert mappings
+    assert [breaches(mapping) for mapping in mappings] == [[]] * len(mappings)
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
