@@ -2,7 +2,9 @@
 
 50 offers on 4 channels; a customer may be proposed about 38.6 of the 200 kinds; 500 branches whose staff make the
 calls; values with heavy tails, as wealth has them; one or two contacts each. The costs of channel and offer add up, so
-the budget is nearly a sum of other limits. An offer's budget pays its benefit, a whole number of times.
+the budget is nearly a sum of other limits. An offer's budget pays its benefit; neither it nor
+a branch's hours come to a whole number of contacts. The five offers of the least margin have a minimum volume, which
+nobody would meet unasked.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def draw_instance(customers: int, seed: int, *, branches: int = 500) -> Problem:
         staff=Staff(
             channel="rm_call",
             starts=starts,
-            hours=np.floor(np.diff(starts) * random.uniform(0.02, 0.08, branches)) * 0.5,
+            hours=np.diff(starts) * random.uniform(0.02, 0.08, branches) * 0.5,
             hours_per_contact=0.5,
         ),
         cost_of_kind=costs,
@@ -91,19 +93,24 @@ def _draw_rows(
     random: np.random.Generator, menu: Menu, customers: int, margin: np.ndarray, benefit: Float64s
 ) -> tuple[Row, ...]:
     def share(least: float, most: float) -> float:
-        return float(max(1, int(customers * random.uniform(least, most))))
+        return customers * float(random.uniform(least, most))
 
-    middling = np.argsort(margin)[8:11]
+    stock = [float(max(1, int(share(0.002, 0.04)))) for _ in menu.offers]
+    least = np.argsort(margin)[:5]
+    budgets = [
+        offer_budget(menu, menu.offers[number], share(0.003, 0.03) * benefit[number], each=float(benefit[number]))
+        for number in np.flatnonzero(benefit > 0)[:8]
+    ]
     return (
         *(
             channel_capacity(menu, name, float(int(part * customers)))
             for name, part in (("sms", 0.25), ("push", 0.2), ("email", 0.3))
         ),
-        *(offer_stock(menu, name, share(0.002, 0.04)) for name in menu.offers),
-        *(
-            offer_budget(menu, menu.offers[number], share(0.003, 0.03) * benefit[number], each=float(benefit[number]))
-            for number in np.flatnonzero(benefit > 0)[:8]
-        ),
+        *(offer_stock(menu, name, pieces) for name, pieces in zip(menu.offers, stock, strict=True)),
+        *budgets,
         total_budget(menu, 0.9 * customers),
-        *(minimum_volume(menu, menu.offers[number], float(int(0.0015 * customers))) for number in middling),
+        *(
+            minimum_volume(menu, menu.offers[number], float(np.ceil(random.uniform(0.1, 0.3) * stock[number])))
+            for number in least
+        ),
     )

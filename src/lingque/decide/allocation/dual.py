@@ -22,7 +22,7 @@ from lingque.decide.allocation.problem import Limit, Problem, Row
 
 COARSE_CUSTOMERS, COARSE_ROUNDS = 4_000, 4
 NEWTON_CUSTOMERS, NEWTON_ROUNDS = 60_000, 12
-EVERYBODY_ROUNDS = 14
+EVERYBODY_ROUNDS = 40
 FLOOR_OF_CURVATURE = 1e-4
 """Of the greatest. Costs that are sums of channel and offer make the budget a sum of other rows: there the Hessian
 hardly curves, and an undamped step would go anywhere."""

@@ -88,7 +88,7 @@ class PriceController:
         asked = replace(
             window,
             rows=tuple(
-                replace(row, amount=max(row.sign * left * share, 0.0))
+                replace(row, amount=max(row.sign * left * share, 0.0), shared=True)
                 for row, left in zip(window.rows, self._left, strict=True)
             ),
             staff=None if window.staff is None else window.staff.with_rooms(self._rooms * share),

@@ -23,6 +23,9 @@ from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program, write_program
 from lingque.decide.allocation.undecided import undecided
 
+FURTHER, MOST_FURTHER = 4.0, 1_000
+"""How many more are undecided for each contact by which a row is off, spread over its kinds; and the most per kind."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
@@ -40,7 +43,7 @@ def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> 
         problem.values, problem.kinds, _costs(problem), problem.starts, problem.most, choice,
         prices @ problem.use, prices @ problem.use_of_cost, problem.menu.channel_of, problem.menu.class_of,
         problem.menu.caps, NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_starts,
-        passed.staff_prices, width, max(width // 8, 2),
+        passed.staff_prices, _widths(problem, passed, width), max(width // 8, 2),
     )  # fmt: skip
     customers, entries = pairs[:, 0], pairs[:, 1]
     them = np.unique(customers)
@@ -69,6 +72,20 @@ def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> 
         elastic=True,
     )
     return Core(undecided=them, program=program)
+
+
+def _widths(problem: Problem, passed: Pass, width: int) -> Int64s:
+    """(kinds,) more where a row is far from its limit: so many more have to change to keep it."""
+    use = np.abs(problem.use)
+    uses = use > 0
+    kinds = np.maximum(uses.sum(axis=1), 1)
+    off = np.abs(problem.limits - passed.usage)
+    # what is left of an upper limit calls for nobody
+    off[(passed.usage < problem.limits) & (problem.limits >= 0)] = 0.0
+    contacts = off / np.maximum(use.sum(axis=1) / kinds, 1e-300)
+    more = np.where(uses, (FURTHER * contacts / kinds)[:, None], 0.0).max(axis=0, initial=0.0)
+    widths: Int64s = width + np.minimum(more, MOST_FURTHER).astype(np.int64)
+    return widths
 
 
 def _penalty(problem: Problem, prices: Float64s, entries: Int64s) -> Float64s:

@@ -132,6 +132,8 @@ class Row:
     use: Float64s
     amount: float
     spends: bool = False
+    shared: bool = False
+    """Whether the amount is some customers' share of a limit, of which part of a contact may be meant."""
 
     @property
     def name(self) -> str:
@@ -241,8 +243,20 @@ class Problem:
 
     @cached_property
     def limits(self) -> Float64s:
-        """(rows,) the right-hand sides as ≤."""
-        return np.array([row.sign * row.amount for row in self.rows], dtype=np.float64)
+        """(rows,) the right-hand sides as ≤, as far as whole contacts can use them up.
+
+        Where every contact that counts uses the same, an amount between two whole numbers of contacts is worth no more
+        than the lower (of a minimum, no less than the upper): Chvátal (1973). Without that no bound would be near.
+        """
+        limits = np.array([row.sign * row.amount for row in self.rows], dtype=np.float64)
+        for at, row in enumerate(self.rows):
+            used = np.abs(self.use[at][self.use[at] != 0])
+            if row.shared or not len(used) or self.use_of_cost[at].any() or used.min() < used.max():
+                continue
+            # what is one rounding error short of a whole contact was meant to be one
+            contacts = limits[at] / used[0]
+            limits[at] = np.floor(contacts + 1e-12 * max(abs(contacts), 1.0)) * used[0]
+        return limits
 
     @cached_property
     def use(self) -> Float64s:
@@ -279,7 +293,7 @@ class Problem:
             values=self.values[entries],
             costs=None if self.costs is None else self.costs[entries],
             most=self.most[customers],
-            rows=tuple(replace(row, amount=row.amount * share) for row in self.rows),
+            rows=tuple(replace(row, amount=row.amount * share, shared=row.shared or share != 1) for row in self.rows),
             staff=staff,
         )
 

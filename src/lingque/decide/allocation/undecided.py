@@ -12,17 +12,19 @@ from lingque.decide.allocation.compiled import kernel, part
 @kernel
 def undecided(
     values: Any, kinds: Any, costs: Any, starts: Any, most: Any, choice: Any, price: Any, cost_price: Any,
-    channel_of: Any, class_of: Any, caps: Any, staffed: int, branch_starts: Any, staff_prices: Any, width: int,
+    channel_of: Any, class_of: Any, caps: Any, staffed: int, branch_starts: Any, staff_prices: Any, kind_widths: Any,
     branch_width: int,
 ) -> Any:  # fmt: skip
     """(pairs, 2): customers and entries. Each of several lists keeps those of the least loss."""
+    width = kind_widths.max()
     lists = 2 * len(price) + 2 * len(staff_prices)
     loss = np.full((lists, width), np.inf)
     whose = np.full((lists, width), np.int64(-1))
     which = np.full((lists, width), np.int64(-1))
     worst = np.zeros(lists, dtype=np.int64)
-    widths = np.full(lists, width)
-    widths[2 * len(price) :] = min(branch_width, width)
+    widths = np.full(lists, min(branch_width, width))
+    for kind in range(len(price)):
+        widths[2 * kind : 2 * kind + 2] = kind_widths[kind]
     own_costs = len(costs) > 0
     have = np.zeros(choice.shape[1], dtype=np.int64)
     weight_of = np.zeros(choice.shape[1])

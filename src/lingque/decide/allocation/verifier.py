@@ -7,6 +7,7 @@ more than its bound is a fault of one of the two, and fails.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from lingque.core.hashing import Int64s
 from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.allocation.compiled import kernel
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.problem import Limit, Problem, Row
 
 ROUNDING = 1e-9
 """Relative; what sums of that many float64 may differ by, and no more."""
@@ -128,7 +129,7 @@ def _bound(problem: Problem, certificate: Certificate) -> float:
     paid = 0.0
     for row, report in zip(problem.rows, certificate.limits, strict=True):
         signed = row.sign * report.price
-        paid += signed * row.amount
+        paid += signed * _in_whole_contacts(problem, row)
         if not row.spends:
             price += signed * row.use
         elif problem.cost_of_kind is not None:
@@ -148,6 +149,23 @@ def _bound(problem: Problem, certificate: Certificate) -> float:
         menu.class_of, menu.channel_of, menu.caps,
     )  # fmt: skip
     return paid + float(most)
+
+
+def _in_whole_contacts(problem: Problem, row: Row) -> float:
+    """The part of the amount that can be used where every contact uses the same; of a minimum, what it takes."""
+    used = row.use
+    if row.spends:
+        if problem.cost_of_kind is None:
+            return row.amount
+        used = used * problem.cost_of_kind
+    each = np.unique(used[used > 0])
+    if row.shared or len(each) != 1:
+        return row.amount
+    contacts = row.amount / float(each[0])
+    nearest = round(contacts)
+    if abs(contacts - nearest) > 1e-12 * max(contacts, 1.0):
+        nearest = math.ceil(contacts) if row.limit is Limit.MINIMUM else math.floor(contacts)
+    return nearest * float(each[0])
 
 
 @kernel

@@ -72,7 +72,7 @@ def problems(draw: st.DrawFn, *, customers: int = 4, kinds: int = 4, most: int =
 
 @st.composite
 def _rows(draw: st.DrawFn, menu: Menu) -> tuple[Row, ...]:
-    few = st.integers(0, 3).map(float)
+    few = st.integers(0, 6).map(lambda half: half / 2)
     rows = [channel_capacity(menu, name, draw(few)) for name in menu.channels if draw(st.booleans())]
     rows += [offer_stock(menu, name, draw(few)) for name in menu.offers if draw(st.booleans())]
     if draw(st.booleans()):
@@ -80,7 +80,7 @@ def _rows(draw: st.DrawFn, menu: Menu) -> tuple[Row, ...]:
     if draw(st.booleans()):
         rows.append(offer_budget(menu, menu.offers[0], draw(st.integers(0, 8).map(float))))
     if draw(st.booleans()):
-        rows.append(minimum_volume(menu, menu.offers[-1], draw(st.integers(0, 2).map(float))))
+        rows.append(minimum_volume(menu, menu.offers[-1], draw(st.integers(0, 4).map(lambda half: half / 2))))
     return tuple(rows)
 
 
@@ -167,7 +167,7 @@ def crowd(customers: int, seed: int, *, most: int = 2, branches: int = 5) -> Pro
         channel_capacity(menu, "sms", customers // 4),
         channel_capacity(menu, "push", customers // 5),
         *(offer_stock(menu, name, customers // random.integers(8, 40)) for name in menu.offers[:6]),
-        offer_budget(menu, "offer_4", float(3 * (customers // 50)), each=3.0),
+        offer_budget(menu, "offer_4", 0.0613 * customers, each=3.0),
         total_budget(menu, 1.5 * customers),
         minimum_volume(menu, "offer_7", customers // 60),
     ]
@@ -178,6 +178,6 @@ def crowd(customers: int, seed: int, *, most: int = 2, branches: int = 5) -> Pro
         values=worth_of[there].astype(np.float32),
         most=random.integers(1, most + 1, customers).astype(np.uint8),
         rows=tuple(rows),
-        staff=Staff(channel="rm", starts=starts, hours=np.floor(np.diff(starts) * 0.06)),
+        staff=Staff(channel="rm", starts=starts, hours=np.diff(starts) * 0.0613),
         cost_of_kind=by_kind,
     )

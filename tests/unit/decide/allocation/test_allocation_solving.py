@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from small_problems import best_by_trying, chosen_of, crowd, keeps_all, problems, sets_of, worth
+from small_problems import best_by_trying, chosen_of, crowd, keeps_all, problem_of, problems, sets_of, worth
 
 from lingque.decide.allocation import solver
 from lingque.decide.allocation.baselines import by_priority, by_value, in_chunks
@@ -15,7 +15,7 @@ from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.exact import Exact, solve_exactly
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Limit, Problem
+from lingque.decide.allocation.problem import Limit, Menu, Problem, minimum_volume, offer_budget
 from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
 from lingque.decide.allocation.verifier import verify
 
@@ -91,11 +91,39 @@ def test_a_crowd_is_allocated_within_a_small_certified_gap(seed: int) -> None:
     assert isinstance(found, Allocation)
     verdict = verify(problem, found.choice, found.certificate)
     assert verdict.holds, verdict.faults
-    assert verdict.gap <= 1e-3
+    assert verdict.gap <= 1e-4
     bounds = [one.bound for one in told]
     assert bounds == sorted(bounds, reverse=True)
     assert told[-1].gap is not None
     assert told[-1].gap == pytest.approx(found.certificate.gap, abs=1e-12)
+
+
+def test_a_limit_between_two_whole_contacts_is_worth_the_lower_and_a_minimum_the_upper(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(solver, "SMALL", 0)
+    menu = Menu(offers=("card", "loan"), channels=("sms",))
+    rows = (offer_budget(menu, "card", 8.0, each=3.0), minimum_volume(menu, "loan", 1.2))
+    problem = problem_of(menu, [{0: 10.0, 1: -1.0}] * 9, rows=rows)
+    found = solved(problem)
+    assert found.certificate.objective == pytest.approx(2 * 10.0 - 2 * 1.0)
+    assert found.certificate.gap == pytest.approx(0.0, abs=1e-12)
+    assert verify(problem, found.choice, found.certificate).holds
+    tighter = replace(problem, rows=(offer_budget(menu, "card", 5.9, each=3.0), rows[1]))
+    assert not verify(tighter, found.choice, found.certificate).holds
+
+
+def test_a_minimum_that_nobody_meets_unasked_is_met_at_a_certified_price() -> None:
+    wanted = (minimum_volume(CROWD.menu, name, 60.0) for name in ("offer_6", "offer_7"))
+    others = (row for row in CROWD.rows if row.limit is not Limit.MINIMUM)
+    # worth less than nothing to all but a few
+    kinds = CROWD.menu.offer_of[CROWD.kinds]
+    problem = replace(CROWD, values=np.where(kinds >= 6, CROWD.values - 30, CROWD.values), rows=(*others, *wanted))
+    found = solved(problem)
+    verdict = verify(problem, found.choice, found.certificate)
+    assert verdict.holds, verdict.faults
+    assert verdict.gap <= 1e-5
+    assert all(one.price > 0 for one in found.certificate.limits if one.limit is Limit.MINIMUM)
 
 
 def test_the_same_seed_gives_the_same_choice() -> None:
