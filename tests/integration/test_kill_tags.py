@@ -73,7 +73,7 @@ def expected(bank: Bank) -> dict[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("anew", [False, True], ids=["following", "anew"])
+@pytest.mark.parametrize("anew", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["following", "anew"])
 def test_a_fill_that_is_killed_goes_on(waiting: Bank, tag_workers: Workers, anew: bool) -> None:
     """At the fifth transaction, then at the sixth of what is left, and so on: whoever looks meanwhile sees no half."""
     if anew:

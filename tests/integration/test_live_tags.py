@@ -137,7 +137,7 @@ def made_up(chance: random.Random, numbers: list[str], day: date) -> list[tuple[
     return list(rows.values())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_live_is_what_the_morning_will_say_whatever_is_delivered(bank: Bank, live: Application, seed: int) -> None:
     """New days, late days, days sent again, parties put together and apart; with and without a snapshot between."""
     chance, services, numbers = random.Random(seed), live.services, []  # noqa: S311 - a test

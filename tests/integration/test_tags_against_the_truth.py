@@ -32,6 +32,9 @@ from lingque.twin.population import CHURN_STAGES
 from lingque.twin.presets import parameters_of
 from lingque.twin.systems.all import EXTRACTS
 
+pytestmark = pytest.mark.slow  # a bank of its own, and more than two hundred tags
+
+
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
