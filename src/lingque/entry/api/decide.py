@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import to_json
@@ -20,7 +21,7 @@ from lingque.core.labels import Language
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.slots import Response
 from lingque.entry.api.asked_together import AskedTogether
-from lingque.entry.api.authentication import unknown_caller
+from lingque.entry.api.authentication import Authenticator, unknown_caller
 from lingque.entry.api.document import ASKED_ANEW
 from lingque.entry.api.guarded import PREFIX, Caller, GuardedRoute, Workspace, guarded_router
 from lingque.entry.api.problems import error_response, refusal_response
@@ -41,8 +42,6 @@ class AskedRoute(GuardedRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, HttpResponse]]:
         async def handle(request: Request) -> HttpResponse:
-            if request.query_params:
-                raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", ""), "msg": ""}])
             answer: HttpResponse = await self.endpoint(request)
             return answer
 
@@ -138,9 +137,13 @@ async def ask_decision(request: Request) -> HttpResponse:
     in. Whether a customer is known is never said. Asking again is another decision."""
     received = time.monotonic()
     try:
-        asked = Asked.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+        asked = _understood(request, await request.body())
+    except RequestValidationError:
+        # who calls comes first, here as everywhere
+        authenticator: Authenticator = request.app.state.authenticator
+        if await run_in_threadpool(authenticator.principal, request.method, request.headers) is None:
+            return unknown_caller()
+        raise
     together: AskedTogether = request.app.state.asked_together
     outcome = await together.ask(dict(request.headers), _visit(asked, together, received))
     if outcome.principal is None:
@@ -167,6 +170,15 @@ def respond_to_decision(body: ToldResponse, workspace: Workspace, caller: Caller
     """Once is enough, and telling it again changes nothing. 404 for a token that is none of ours."""
     taken = respond(workspace.services, body.token, Response[body.response.upper()], caller)
     return refusal_response(taken) if isinstance(taken, Refusal) else TakenAnswer(taken=taken)
+
+
+def _understood(request: Request, body: bytes) -> Asked:
+    if request.query_params:
+        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", ""), "msg": ""}])
+    try:
+        return Asked.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
 
 
 def _visit(asked: Asked, together: AskedTogether, received: float) -> Visit:
