@@ -17,12 +17,14 @@ from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import chosen_entries, usage_of
 from lingque.decide.allocation.dual import newton
 from lingque.decide.allocation.local import NOWHERE, choose_in_turn
-from lingque.decide.allocation.passes import Choice
+from lingque.decide.allocation.passes import Choice, run_pass
 from lingque.decide.allocation.problem import Problem, Staff
 
 WINDOW = 40_000
 """Customers remembered. How many there are in all matters, not which share: they must show each branch's marginal
 customers."""
+OF_A_BRANCH = 400
+"""Customers of each branch remembered, on average, where that is more."""
 CURVED_BY = 4_000
 """Customers by whom the curvature is measured, which takes a pass per row."""
 CURVED_EVERY = 10
@@ -79,9 +81,10 @@ class PriceController:
         if not self._expected:
             return
         window = join(self._window)
-        if window.customers > WINDOW:
+        most = max(WINDOW, OF_A_BRANCH * len(self._rooms))
+        if window.customers > most:
             # drawn anew each time, so that those of long ago fade
-            drawn = np.random.default_rng(seed).choice(window.customers, WINDOW, replace=False)
+            drawn = np.random.default_rng(seed).choice(window.customers, most, replace=False)
             window = window.part(np.sort(drawn), share=1.0)
         self._window = [window]
         share = window.customers / self._expected
@@ -102,7 +105,7 @@ class PriceController:
         found = newton(asked, self.prices, rounds=2, goal=1e-5, sample=some, curvature=curvature)
         self._steered += 1
         self._curvature = found.curvature / window.customers
-        self.prices, self.staff_prices = found.rows, found.passed.staff_prices
+        self.prices, self.staff_prices = found.rows, run_pass(asked, found.rows, ahead=True).staff_prices
 
 
 def join(problems: Sequence[Problem]) -> Problem:

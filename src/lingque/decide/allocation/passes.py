@@ -48,8 +48,11 @@ class Pass:
         return self.choice
 
 
-def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False) -> Pass:
-    """Every customer at these prices (rows,), of 0 or more per unit of each row as ≤."""
+def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead: bool = False) -> Pass:
+    """Every customer at these prices (rows,), of 0 or more per unit of each row as ≤.
+
+    `ahead`: the staff's prices are those at which as many *others* would use up the rooms.
+    """
     menu, staff = problem.menu, problem.staff
     price = prices @ problem.use if len(prices) else np.zeros(menu.kinds)
     cost_price = prices @ problem.use_of_cost if len(prices) else np.zeros(menu.kinds)
@@ -66,7 +69,7 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False) -> Pas
         value = choose_for_all(
             problem.values, problem.kinds, costs, problem.starts, problem.most, first, last, price, cost_price,
             menu.channel_of, menu.class_of, menu.caps, problem.most_of_all, staffed, borders, rooms[branches],
-            count, spent, its_prices, choice,
+            count, spent, its_prices, ahead, choice,
         )  # fmt: skip
         staff_prices[branches] = its_prices[: len(branches)]
         return float(value), count, spent

@@ -132,8 +132,7 @@ class Row:
     use: Float64s
     amount: float
     spends: bool = False
-    shared: bool = False
-    """Whether the amount is some customers' share of a limit, of which part of a contact may be meant."""
+    shared: bool = False  # the amount is some customers' share of a limit, and may mean part of a contact
 
     @property
     def name(self) -> str:
@@ -243,19 +242,14 @@ class Problem:
 
     @cached_property
     def limits(self) -> Float64s:
-        """(rows,) the right-hand sides as ≤, as far as whole contacts can use them up.
-
-        Where every contact that counts uses the same, an amount between two whole numbers of contacts is worth no more
-        than the lower (of a minimum, no less than the upper): Chvátal (1973). Without that no bound would be near.
-        """
+        """(rows,) the right-hand sides as ≤; in whole contacts where every contact uses the same (Chvátal 1973)."""
         limits = np.array([row.sign * row.amount for row in self.rows], dtype=np.float64)
         for at, row in enumerate(self.rows):
             used = np.abs(self.use[at][self.use[at] != 0])
-            if row.shared or not len(used) or self.use_of_cost[at].any() or used.min() < used.max():
-                continue
-            # what is one rounding error short of a whole contact was meant to be one
-            contacts = limits[at] / used[0]
-            limits[at] = np.floor(contacts + 1e-12 * max(abs(contacts), 1.0)) * used[0]
+            if not row.shared and len(used) and not self.use_of_cost[at].any() and used.min() == used.max():
+                # what is one rounding error short of a whole contact was meant to be one
+                contacts = limits[at] / used[0]
+                limits[at] = np.floor(contacts + 1e-12 * max(abs(contacts), 1.0)) * used[0]
         return limits
 
     @cached_property

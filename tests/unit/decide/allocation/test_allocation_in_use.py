@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_problems import chosen_of, crowd, keeps_all
+from small_problems import chosen_of, crowd, keeps_all, problem_of
 
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation import infeasible
@@ -14,7 +14,7 @@ from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
 from lingque.decide.allocation.online import PriceController, join
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Limit, Problem, minimum_volume
+from lingque.decide.allocation.problem import Limit, Menu, Problem, Staff, minimum_volume
 from lingque.decide.allocation.sensitivity import STAFF, Point, profit_against
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 
@@ -98,6 +98,20 @@ def test_a_stream_keeps_every_limit_and_steering_earns_more(drift: float) -> Non
     assert staff_kept
     assert steered > 0.95
     assert steered > still - 0.005
+
+
+@pytest.mark.parametrize("rooms", [0.4, 1.0, 2.5, 4.0])
+def test_prices_ahead_let_as_many_others_in_as_there_is_room_for(rooms: float) -> None:
+    branches, each = 4_000, 40
+    gains = np.random.default_rng(3).exponential(size=branches * each)
+    problem = problem_of(Menu(offers=("card",), channels=("rm",)), [{0: float(gain)} for gain in gains])
+    starts = np.arange(branches + 1) * each
+    staff = Staff(channel="rm", starts=starts, hours=np.full(branches, rooms))
+    shared = replace(problem, staff=staff.with_rooms(staff.hours))
+    ahead = run_pass(shared, np.empty(0), ahead=True).staff_prices
+    others = each * float(np.exp(-ahead).mean())
+    assert others == pytest.approx(rooms, rel=0.06)
+    assert (ahead >= run_pass(shared, np.empty(0)).staff_prices).all()
 
 
 def test_parts_that_are_joined_are_the_whole_again() -> None:
