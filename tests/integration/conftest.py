@@ -58,6 +58,14 @@ def _hurry(uri: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of what is the same on every control database, SQLite's half is enough for every day."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("controls") == "postgresql" and item.get_closest_marker("any_database"):
+            item.add_marker(pytest.mark.slow)
+
+
 class Controls:
     """Fresh control databases of one kind, and workspaces that stand on them."""
 

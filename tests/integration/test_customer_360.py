@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from tiny_bank import AS_OF, MIN, PRINCIPALS, Bank, audit_of, customer_no, email_of, name_of, party_of
 from typer.testing import CliRunner
 
@@ -13,6 +14,8 @@ from lingque.entry.cli import app
 from lingque.flow.customer_360 import Customer360, customer_360
 from lingque.flow.services import Services
 from lingque.govern.contracts import Principal, Role, Scope, ScopeKind, Subject
+
+pytestmark = pytest.mark.any_database
 
 WHO = 1
 

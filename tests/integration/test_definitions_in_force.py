@@ -22,6 +22,8 @@ from lingque.flow.intake import catalog_of, diff, export
 from lingque.flow.services import Services
 from lingque.govern.access import add_user
 
+pytestmark = pytest.mark.any_database
+
 LIST = "list: complaints\nlabel: {zh: 投诉, en: Complaints}\nowner: min\neffect: exclude\n"
 
 

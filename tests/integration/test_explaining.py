@@ -24,6 +24,8 @@ from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.services import Services
 from lingque.flow.story import somebody
 
+pytestmark = pytest.mark.any_database
+
 SECRET = """
 list: watched
 label: {zh: 内部名单, en: Watched}

@@ -36,6 +36,8 @@ from lingque.ingest.tables import corrections, quarantine
 from lingque.store.database import Database
 from lingque.store.runs import runs
 
+pytestmark = pytest.mark.any_database
+
 SOURCE = "core_transactions"
 NEXT_DAY = date(2026, 6, 2)
 GOOD = transactions()[:20]

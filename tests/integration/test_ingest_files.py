@@ -26,6 +26,8 @@ from lingque.flow.intake import catalog_of
 from lingque.store.runs import published_versions
 from lingque.warehouse.engine import Session
 
+pytestmark = pytest.mark.any_database
+
 HEADER = ",".join(HEADERS["customers"])
 LINES = [",".join(row) for row in customers()]
 

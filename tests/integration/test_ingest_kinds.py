@@ -20,6 +20,8 @@ from lingque.govern.contracts import ListEntry
 from lingque.ingest.files import deliveries
 from lingque.store.runs import published_versions
 
+pytestmark = pytest.mark.any_database
+
 NEXT_DAY, THIRD_DAY = date(2026, 6, 2), date(2026, 6, 3)
 
 CLICKS = """

@@ -27,6 +27,8 @@ from tiny_bank import (
 from lingque.bootstrap import Application
 from lingque.ingest.tables import quarantine
 
+pytestmark = pytest.mark.any_database
+
 SECRET = "secretive"
 NEW = "KD9999"
 

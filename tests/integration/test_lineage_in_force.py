@@ -24,6 +24,8 @@ from lingque.entry.cli import app
 from lingque.flow import apply, plan_campaign, run_tags
 from lingque.flow.intake import catalog_of, diff
 
+pytestmark = pytest.mark.any_database
+
 of_the_catalog = pytest.mark.parametrize("controls", ["sqlite"], indirect=True, scope="session")
 """What is asked of definitions alone needs no second database; what is decided of customers is asked on both."""
 

@@ -25,6 +25,8 @@ from lingque.govern.lists import MatchReport
 from lingque.profile.manual import Giving, give, given
 from lingque.profile.tables import tag_values
 
+pytestmark = pytest.mark.any_database
+
 if TYPE_CHECKING:
     from conftest import Controls
 

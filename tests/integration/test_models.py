@@ -42,6 +42,8 @@ from lingque.predict.scoring import Scorer
 from lingque.predict.tables import models
 from lingque.store.runs import newest_run
 
+pytestmark = pytest.mark.any_database
+
 if TYPE_CHECKING:
     from conftest import Controls
 

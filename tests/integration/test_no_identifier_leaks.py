@@ -47,6 +47,8 @@ from lingque.flow import run_campaign
 from lingque.predict.tables import models
 from lingque.store.schema import METADATA
 
+pytestmark = pytest.mark.any_database
+
 if TYPE_CHECKING:
     from conftest import Controls
 

@@ -16,6 +16,8 @@ from lingque.govern.api_keys import new_api_key
 from lingque.govern.keyring import SECRETS
 from lingque.store.schema import METADATA
 
+pytestmark = pytest.mark.any_database
+
 WHO = 12
 SMTP_PASSWORD = "correct-horse-battery"
 COMMANDS = (

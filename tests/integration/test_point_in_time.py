@@ -34,6 +34,8 @@ from lingque.ingest.identity import links_as_of, merge, unmerge
 from lingque.profile.contracts import SnapshotReport
 from lingque.store.runs import published_versions
 
+pytestmark = pytest.mark.any_database
+
 LATER = date(2026, 6, 2)
 
 

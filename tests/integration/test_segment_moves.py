@@ -36,6 +36,8 @@ from lingque.flow.segments import Counted, count_segment
 from lingque.govern.lists import history as acts_on
 from lingque.govern.lists import members
 
+pytestmark = pytest.mark.any_database
+
 MORE = """
 tag: paid_lately
 label: {zh: 近期有工资且余额较高, en: Paid lately and rich}

@@ -14,6 +14,8 @@ from lingque.flow import apply, run_tags
 from lingque.flow.segments import Counted, Overlap, count_segment, list_segments, overlap_of
 from lingque.flow.services import Services
 
+pytestmark = pytest.mark.any_database
+
 MORE = """
 tag: rich
 label: {zh: 余额较高, en: More than others}

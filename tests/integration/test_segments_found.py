@@ -17,6 +17,8 @@ from lingque.flow.clusters import Clusters, find_clusters
 from lingque.flow.look_alike import find_look_alikes
 from lingque.flow.segments import Counted, count_segment
 
+pytestmark = pytest.mark.any_database
+
 pytest.importorskip("sklearn")
 ADA = PRINCIPALS["ada"]
 NAME = Label(zh="画像", en="Personas")

@@ -37,6 +37,8 @@ from lingque.govern.contracts import Person, Principal, Role
 from lingque.govern.statements import DecisionRefusal, TagRefusal
 from lingque.govern.tables import subjects
 
+pytestmark = pytest.mark.any_database
+
 MINUTE = 60_000_000
 CARL = Principal(user="carl", person="carl", roles=frozenset({Role.COMPLIANCE_OFFICER}))
 

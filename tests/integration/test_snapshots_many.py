@@ -20,6 +20,8 @@ from lingque.profile.contracts import SnapshotReport
 from lingque.profile.explaining import explained
 from lingque.store.runs import published_versions
 
+pytestmark = pytest.mark.any_database
+
 DAYS = (date(2026, 5, 30), AS_OF)
 
 

@@ -19,6 +19,8 @@ from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables, Slice
 
+pytestmark = pytest.mark.any_database
+
 ORDER = ("bucket", "customer_id")
 
 

@@ -67,7 +67,6 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
     if denied is not None:
         return traced(services, denied, actor, "apply_definitions", "definitions")
     located = read_definitions(services.folder)
-    _refuse_live_without_a_kernel(located)
     with services.database.transaction() as connection:
         _refuse_unknown_owners(located, user_names(connection))
         lacking = not_agreed_on(services, connection, located, actor)
@@ -75,6 +74,7 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
             trace(services, connection, lacking, actor, "apply_definitions", "definitions")
             return lacking
         changes = apply_definitions(connection, located, by=actor.user, at=services.clock.now())
+        _refuse_live_without_a_kernel(located)
         for change in changes:
             services.audit.record(
                 connection,
