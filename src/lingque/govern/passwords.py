@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from sqlalchemy import Connection, select, update
 
 from lingque.core.clock import Instant
@@ -39,8 +41,7 @@ class Passwords:
         self._database = database
         self._slots = BoundedSemaphore(at_once)
         self._hasher = PasswordHasher(memory_cost=memory_kib)
-        # who does not exist takes as long to be refused as who does
-        self._nobody = self._hasher.hash("nobody")
+        self._nobody = _hash_of_nobody(self._hasher)
 
     def set(self, connection: Connection, user: str, password: str) -> Refusal | None:
         """Set it, and lift a lock; or say what it lacks. Raises `NotFoundError`."""
@@ -104,6 +105,14 @@ class Passwords:
             return self._hasher.verify(hashed, password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _hash_of_nobody(hasher: PasswordHasher) -> str:
+    """A hash of no password at all, which takes as long to be compared with as any: who does not exist is refused as
+    slowly as who does. Written down and not computed, since every command would wait for it."""
+    salt, digest = (b64encode(bytes(size)).decode().rstrip("=") for size in (hasher.salt_len, hasher.hash_len))
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"
 
 
 def weakness(password: str, user: str) -> str | None:

@@ -371,3 +371,13 @@ def test_whoever_it_is_one_hash_is_looked_at_and_no_more_at_once_than_memory_is_
         assert isinstance(passwords.check(name, "wrong", at=Instant(0)), Refusal)
     # who is not there, is disabled, or has no password costs what a wrong password costs
     assert looks == [passwords._nobody] * 3
+
+
+def test_nobody_s_hash_costs_what_any_hash_costs(application: Application) -> None:
+    """It is understood, asks for the same work, and goes together with no password."""
+    passwords = Passwords(application.services.database, memory_kib=64)
+    hasher = passwords._hasher
+    assert not hasher.check_needs_rehash(passwords._nobody)
+    assert len(passwords._nobody) == len(hasher.hash("anything"))
+    with pytest.raises(VerifyMismatchError):
+        hasher.verify(passwords._nobody, "nobody")
