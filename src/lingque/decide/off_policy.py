@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from scipy.stats import norm
 
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Float64s
@@ -192,5 +192,5 @@ def _refusal(found: Overlap) -> Refusal | None:
 
 def _estimate(name: EstimatorName, influence: Float64s, confidence: float) -> Estimate:
     value, error = float(influence.mean()), float(influence.std(ddof=1)) / sqrt(len(influence))
-    half = float(norm.ppf((1 + confidence) / 2)) * error
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return Estimate(estimator=name, value=value, error=error, interval=(value - half, value + half))
