@@ -98,7 +98,7 @@ class SingleContacts:
         try:
             with self._database.transaction() as connection:
                 self._carry_out(connection, batch)
-        except Exception as error:
+        except Exception as error:  # whatever it was, those who wait are told, and it goes on up
             for asked in batch:
                 asked.failed = error
             raise
