@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,28 +46,39 @@ class Change:
     what: Literal["new", "changed", "withdrawn"]
 
 
-def apply_definitions(connection: Connection, located: Iterable[Located], *, by: str, at: Instant) -> list[Change]:
+Check = Callable[[Catalog, Sequence[Located]], None]
+"""What later stages ask of a catalog before it may be applied; raises `DefinitionError`."""
+
+
+def nothing_more(_catalog: Catalog, _located: Sequence[Located]) -> None:
+    """Whatever makes a catalog may be applied."""
+
+
+def apply_definitions(
+    connection: Connection, located: Iterable[Located], *, by: str, at: Instant, check: Check = nothing_more
+) -> list[Change]:
     """Make these the definitions in force; what is not among them is withdrawn. Nothing changed writes nothing.
 
-    Raises `DefinitionError` before the first write where they do not make a catalog.
+    Raises `DefinitionError` before the first write where they do not make a catalog, or not one that passes the check.
     """
     versions = {(row.kind, row.name): row.version for row in _newest(connection)}
     changes: list[Change] = []
-    for one in differences(connection, located):
+    for one in differences(connection, located, check=check):
         version = versions.get((one.kind, one.name), 0) + 1
         _write(connection, one, version, by, at)
         changes.append(Change(kind=one.kind, name=one.name, version=version, what=one.what))
     return changes
 
 
-def differences(connection: Connection, located: Iterable[Located]) -> list[Difference]:
-    """What an apply of these would change. Raises `DefinitionError` where they do not make a catalog."""
+def differences(connection: Connection, located: Iterable[Located], *, check: Check = nothing_more) -> list[Difference]:
+    """What an apply of these would change. Raises `DefinitionError` as `apply_definitions` does."""
     entries = list(located)
     bodies = {(row.kind, row.name): row.body for row in _newest(connection) if row.digest != WITHDRAWN}
     try:
         catalog = build_catalog(entries)
     except DefinitionError as error:
         raise withdrawn_in_use(bodies, entries) or error from None
+    check(catalog, entries)
     return compare(bodies, entries, catalog)
 
 

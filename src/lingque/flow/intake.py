@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import CampaignDefinition, DataContract, ListDefinition, TagDefinition
 from lingque.catalog.differences import Difference
 from lingque.catalog.model import Catalog
@@ -52,7 +51,7 @@ def diff(services: Services) -> list[Difference]:
     located = read_definitions(services.folder)
     with services.database.reading() as connection:
         _refuse_unknown_owners(located, user_names(connection))
-        return differences(connection, located)
+        return differences(connection, located, check=_refuse_live_without_a_kernel)
 
 
 def export(services: Services, folder: Path) -> list[Path]:
@@ -73,8 +72,9 @@ def apply(services: Services, actor: Principal) -> list[Change] | Refusal:
         if lacking is not None:
             trace(services, connection, lacking, actor, "apply_definitions", "definitions")
             return lacking
-        changes = apply_definitions(connection, located, by=actor.user, at=services.clock.now())
-        _refuse_live_without_a_kernel(located)
+        changes = apply_definitions(
+            connection, located, by=actor.user, at=services.clock.now(), check=_refuse_live_without_a_kernel
+        )
         for change in changes:
             services.audit.record(
                 connection,
@@ -100,9 +100,9 @@ def _refuse_unknown_owners(located: list[Located], users: list[str]) -> None:
         raise DefinitionError(problems, next_step="name a user, or add one with 'lingque users add'")
 
 
-def _refuse_live_without_a_kernel(located: list[Located]) -> None:
+def _refuse_live_without_a_kernel(catalog: Catalog, located: Sequence[Located]) -> None:
     """A live value is computed while somebody waits: what only SQL computes comes once a day."""
-    live = [tag for tag in live_tags(build_catalog(located))[0] if tag.definition.clock == "live"]
+    live = [tag for tag in live_tags(catalog)[0] if tag.definition.clock == "live"]
     gaps = {tag.name: kernel_gap(tag) for tag in live}
     problems = [
         entry.problem(
