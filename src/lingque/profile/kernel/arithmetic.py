@@ -1,4 +1,7 @@
-"""What compiled kernels calculate with. Whole numbers are exact and never wrap silently."""
+"""What compiled kernels calculate with. Whole numbers are exact and never wrap silently.
+
+Their arguments have no annotations: each function is compiled anew for every kind of number that it is called with.
+"""
 
 from __future__ import annotations
 
