@@ -45,10 +45,12 @@ def test_it_tells_effect_and_truth_side_by_side(told: str) -> None:
     assert 0 < float(truth[1]) < 15
 
 
-def test_the_truth_stands_beside_every_estimate(told: str) -> None:
+def test_the_truth_stands_beside_conversion_and_profit(told: str) -> None:
     beside = words(told).split("estimates and the truth", 1)[1]
     for label in ("conversion of those contacted", "conversion of those held out"):
-        estimate, truth = re.search(rf"{label} ([\d.]+)% ([\d.]+)%", beside).groups()  # type: ignore[union-attr]
+        found = re.search(rf"{label} ([\d.]+)% ([\d.]+)%", beside)
+        assert found
+        estimate, truth = found.groups()
         assert 0 < float(truth) < 100
         assert abs(float(estimate) - float(truth)) < 35  # five standard errors of forty customers
     assert re.search(r"incremental profit [-\d,.]+ CNY", beside)

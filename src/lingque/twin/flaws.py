@@ -63,7 +63,7 @@ class Spoiling:
     def make(cls, block: Block, name: str, count: int, weak: Sequence[Weak], *, repeats: bool) -> Spoiling:
         """`repeats`: rows come twice as well, which tells nothing that is wrong."""
         parameters, random = block.parameters, block.stream(f"dirt of {name}")
-        shares = {
+        shares: dict[FlawKind, float] = {
             "missing": parameters.missing_share if weak else 0.0,
             "malformed": parameters.malformed_share if any(one.malformed for one in weak) else 0.0,
             "repeated": parameters.repeated_share if repeats else 0.0,
@@ -77,7 +77,7 @@ class Spoiling:
         flaws, spoilt = [], {}
         for position in np.flatnonzero(order >= count).tolist():
             nth = int(order[position]) - count
-            kind: FlawKind = kinds[nth]  # type: ignore[assignment]  # a key of `shares`
+            kind = kinds[nth]
             if kind == "repeated":
                 flaws.append(Flaw(position=position, kind=kind))
                 continue
