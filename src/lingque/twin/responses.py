@@ -127,13 +127,16 @@ class TrueEffect:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrueChances:
-    """One entry per customer, in the order of the population: the probability to place money here within 60 days."""
+    """One entry per customer in every field, in the order of the population."""
 
     customer_no: tuple[str, ...]
     contacted: Float64s
-    """Given what the customer noticed of the contacts that were sent."""
+    """The probability to place money here within 60 days, given what the customer noticed of the contacts sent."""
     not_contacted: Float64s
-    """Without any contact."""
+    """The same without any contact."""
+    assets_gained: Float64s
+    """What the contacts add, expected, to the daily average of all that the customer has here over these 60 days, in
+    fen: of money that falls due and is placed, part would have gone to another bank."""
 
 
 def needs_after(block: Block, population: Population, placed: Placed) -> Needs:
@@ -224,8 +227,12 @@ class MoneyAfter:
     def chances(self, contacts: Sequence[Contacted]) -> TrueChances:
         """Of everybody, if exactly these contacts are sent."""
         both = self.model.potential_outcomes(self._contacts(contacts, self._last_day))
-        in_time = day_at(both.decides) < self.today + OUTCOME_DAYS
+        days_held = np.maximum(self.today + OUTCOME_DAYS - day_at(both.decides), 0)
+        in_time = days_held > 0
         n = len(self.population.age)
+        due = np.flatnonzero(both.need == _MATURITY)
+        payout = self.placed.placements.payout[self.placed.maturing[both.customer[due]]]
+        stays = LEAVES_SHARE * (both.contacted - both.not_contacted)[due] * payout * days_held[due] / OUTCOME_DAYS
 
         def any_of(probability: Float64s) -> Float64s:
             none = np.ones(n)
@@ -236,6 +243,7 @@ class MoneyAfter:
             customer_no=self.population.customer_no,
             contacted=any_of(both.contacted),
             not_contacted=any_of(both.not_contacted),
+            assets_gained=np.asarray(np.bincount(both.customer[due], weights=stays, minlength=n), dtype=np.float64),
         )
 
     def profit(self, contacts: Sequence[Contacted]) -> float:

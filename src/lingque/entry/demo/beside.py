@@ -10,24 +10,28 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from rich.table import Table
 
+from lingque.catalog.model import Catalog
 from lingque.core.hashing import Float64s
 from lingque.core.labels import Label, Language
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.entry import show
 from lingque.entry.demo.world import Sent, World
 from lingque.entry.report.amounts import money
+from lingque.entry.report.filling import channel_label
 from lingque.flow.reporting import CampaignReport
 from lingque.flow.services import Services
-from lingque.measure.contracts import Effect
+from lingque.measure.contracts import Effect, MeanEffect, Part
 from lingque.store.runs import published_versions
 
 NAMESPACE = "core_banking/customers"
 """System and contract of the demo's customers."""
 FIFTHS = 5
-_ARMS = "SELECT DISTINCT customer_id, arm FROM decisions WHERE plan = $plan AND arm <> 'none'"
+AVERAGE_ASSETS = "average_aum_next_60d"
+_DRAWN = "SELECT DISTINCT customer_id, arm, channel, offer FROM decisions WHERE plan = $plan AND arm <> 'none'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +53,25 @@ class Fifth:
 
 
 def compared(
-    services: Services, world: World, sent: list[Sent], report: CampaignReport, language: Language, *, currency: str
+    services: Services,
+    world: World,
+    catalog: Catalog,
+    sent: list[Sent],
+    report: CampaignReport,
+    language: Language,
+    *,
+    currency: str,
 ) -> tuple[Beside, ...]:
-    """Rates of both arms, the effect and the profit; empty where the campaign could not be judged."""
+    """Rates of both arms, the effect, the assets, the profit, and the effect by channel and offer; empty where the
+    campaign could not be judged."""
     evaluation = report.evaluation
     if not isinstance(evaluation.effect, Effect) or evaluation.profit is None or not sent:
         return ()
     contacts = [one.contact for one in sent]
     chances = world.twin.true_chances(contacts)
-    chosen, held_out = (_drawn(services, world, report.plan.digest, arm) for arm in ("contact", "hold_out"))
+    drawn = _drawn(services, world, report.plan.digest)
+    contacted = drawn.filter(pc.equal(drawn.column("arm"), "contact"))
+    chosen, held_out = _who(contacted), _who(drawn.filter(pc.equal(drawn.column("arm"), "hold_out")))
     with_it, without = float(chances.contacted[chosen].mean()), float(chances.not_contacted[chosen].mean())
     effect, profit = evaluation.effect, evaluation.profit
 
@@ -67,6 +81,13 @@ def compared(
     def points(difference: float) -> str:
         return f"{100 * difference:+.1f} pp"
 
+    def interval(found: Effect) -> str:
+        return f"{points(found.difference)} ({points(found.low)} … {points(found.high)})"
+
+    def fen(amount: float) -> str:
+        return money(round(amount), currency, language)
+
+    assets = evaluation.further.get(AVERAGE_ASSETS)
     return (
         Beside(
             label=Label(zh="触达组转化率", en="conversion of those contacted"),
@@ -85,14 +106,31 @@ def compared(
         ),
         Beside(
             label=Label(zh="效果", en="effect"),
-            estimate=f"{points(effect.difference)} ({points(effect.low)} … {points(effect.high)})",
+            estimate=interval(effect),
             truth=points(with_it - without),
+        ),
+        *(
+            Beside(
+                label=Label(zh="人均 AUM 日均", en="average assets of each"),
+                estimate=f"{fen(one.difference)} ({fen(one.low)} … {fen(one.high)})",
+                truth=fen(float(chances.assets_gained[chosen].mean())),
+            )
+            for one in [assets]
+            if isinstance(one, MeanEffect)
         ),
         Beside(
             label=Label(zh="增量利润", en="incremental profit"),
-            estimate=f"{money(profit.expected, currency, language)} "
-            f"({money(profit.low, currency, language)} … {money(profit.high, currency, language)})",
-            truth=money(round(world.twin.true_profit(contacts)), currency, language),
+            estimate=f"{fen(profit.expected)} ({fen(profit.low)} … {fen(profit.high)})",
+            truth=fen(world.twin.true_profit(contacts)),
+        ),
+        *(
+            Beside(
+                label=_named(catalog, part),
+                estimate=interval(part.effect),
+                truth=points(float((chances.contacted - chances.not_contacted)[_who(contacted, part)].mean())),
+            )
+            for part in evaluation.parts
+            if isinstance(part.effect, Effect)
         ),
     )
 
@@ -143,15 +181,30 @@ _CALIBRATION = Label(
 )
 
 
-def _drawn(services: Services, world: World, plan: str, arm: str) -> NDArray[np.int64]:
-    """Positions in the simulated bank of the customers in an arm."""
+def _named(catalog: Catalog, part: Part) -> Label:
+    channel, offer = channel_label(part.channel), catalog.offers[part.offer].label
+    return Label(zh=f"{channel.zh} · {offer.zh}", en=f"{channel.en} · {offer.en}")
+
+
+def _drawn(services: Services, world: World, plan: str) -> pa.Table:
+    """Of everybody in an arm: `position` in the simulated bank, `arm`, `channel`, `offer`."""
     with services.database.reading() as connection:
         version = published_versions(connection)[DECISION_TABLE]
     with services.session() as session:
         session.add_versions({DECISION_TABLE: version})
-        drawn = session.ask(_ARMS, {"plan": plan})
+        drawn = session.ask(_DRAWN, {"plan": plan})
     position = _positions(services, world)
-    return np.array([position[row["customer_id"]] for row in drawn.to_pylist() if row["arm"] == arm], dtype=np.int64)
+    found = [position[one] for one in drawn.column("customer_id").to_pylist()]
+    return drawn.append_column("position", pa.array(found, pa.int64()))
+
+
+def _who(drawn: pa.Table, part: Part | None = None) -> NDArray[np.int64]:
+    """Their positions; of a part, those who are of its channel and offer."""
+    if part is not None:
+        of_it = pc.and_(pc.equal(drawn.column("channel"), part.channel), pc.equal(drawn.column("offer"), part.offer))
+        drawn = drawn.filter(of_it)
+    found: NDArray[np.int64] = drawn.column("position").to_numpy()
+    return found
 
 
 def _positions(services: Services, world: World) -> dict[int, int]:

@@ -269,7 +269,7 @@ def _afterwards(services: Services, staff: Staff, world: World, clock: StoryCloc
     page = page_of(report, catalog, services.calendar, truth=truth)
     (services.folder / REPORT_PAGE).write_text(render(page, tell.language), encoding="utf-8")
     tell.show(show_report.report(page, tell.language))
-    rows = compared(services, world, sent, report, tell.language, currency=page.currency)
+    rows = compared(services, world, catalog, sent, report, tell.language, currency=page.currency)
     if rows:
         tell.show(comparison_table(rows, tell.language))
         tell.text(
