@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lingque.core.clock import Instant
 from lingque.core.registries import DataClass, Purpose
+from lingque.decide.contracts import Exploration
 
 State = Literal[
     "simulated",
@@ -62,13 +63,15 @@ class ChannelPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Decide:
-    """The decision function over these offers (name, closure) and channels, with a share held out by this salt."""
+    """The decision function over these offers (name, closure) and channels, with a share held out by this salt, and
+    chance on purpose where `exploration` says so."""
 
     offers: tuple[tuple[str, str], ...]
     channels: tuple[ChannelPlan, ...]
     currency: str
     hold_out: float
     salt: str
+    exploration: Exploration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,8 +56,10 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
                 catalog.offers[name].label.in_language(language) for name, _ in stage.offers if name in catalog.offers
             )
             return Label(zh="决策", en="decide"), Label(
-                zh=f"产品：{offers}；渠道：{_channels(stage, language)}；随机留出 {stage.hold_out:.0%} 作对照组",
-                en=f"offers: {offers}; channels: {_channels(stage, language)}; {stage.hold_out:.0%} held out at random",
+                zh=f"产品：{offers}；渠道：{_channels(stage, language)}；随机留出 {stage.hold_out:.0%} 作对照组"
+                f"{_exploration(stage).zh}",
+                en=f"offers: {offers}; channels: {_channels(stage, language)}; {stage.hold_out:.0%} held out at random"
+                f"{_exploration(stage).en}",
             )
         case RunPilot():
             return Label(zh="试点", en="pilot"), Label(
@@ -132,6 +134,22 @@ def _allocation(forecast: Forecast, language: Language) -> str:
             )
         )
     return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)
+
+
+def _exploration(stage: Decide) -> Label:
+    """What chance on purpose does, to follow what is held out."""
+    terms = stage.exploration
+    if terms is None:
+        return Label(zh="", en="")
+    coin = Label(
+        zh=f"以 {terms.epsilon:.0%} 的概率随机选取任一可推荐项", en=f"any candidate in {terms.epsilon:.0%} of the cases"
+    )
+    draw = Label(zh="按评分的不确定性抽样选取", en="the best of a draw of the scores' uncertainty")
+    told = [label for label, on in ((coin, terms.epsilon > 0), (draw, terms.thompson)) if on]
+    return Label(
+        zh=f"；探索：{'，'.join(one.zh for one in told)}（记录概率）",
+        en=f"; explores: {', '.join(one.en for one in told)}, with logged probabilities",
+    )
 
 
 def _channels(stage: Decide, language: Language) -> str:

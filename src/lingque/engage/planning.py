@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
-from lingque.catalog.definitions.campaigns import ChannelUse
+from lingque.catalog.definitions.campaigns import ChannelUse, Explore
 from lingque.catalog.lineage import join, lineage_of_offer
 from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
 from lingque.core.money import Money
 from lingque.core.registries import DataClass, Purpose
+from lingque.decide.contracts import Exploration
 from lingque.engage.contracts import (
     AskLeave,
     ChannelPlan,
@@ -28,6 +29,9 @@ from lingque.engage.contracts import (
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, RunPilot, WriteContacts, Evaluate)
 }
+
+_UNSAID: dict[str, Any] = {"organisation": "", "exploration": None}
+"""Fields that stages were once written without: where they say nothing, digests stay what they were."""
 
 Z_95 = 1.959964
 Z_80 = 0.841621
@@ -51,6 +55,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             channels=tuple(_channel_plan(name, use, currency) for name, use in campaign.channels.items()),
             hold_out=campaign.hold_out,
             salt=f"{name}/{as_of.isoformat()}",
+            exploration=_exploration(campaign.exploration),
         ),
         *([RunPilot(share=campaign.pilot.share, salt=f"{name}/{as_of.isoformat()}/pilot")] if campaign.pilot else []),
         WriteContacts(
@@ -60,6 +65,12 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
         ),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
     )
+
+
+def _exploration(defined: Explore | None) -> Exploration | None:
+    if defined is None:
+        return None
+    return Exploration(epsilon=defined.epsilon, thompson=defined.thompson, draws=defined.draws)
 
 
 def _channel_plan(channel: str, use: ChannelUse, currency: str) -> ChannelPlan:
@@ -101,8 +112,9 @@ def detectable_effect(contacted: int, held_out: int, rate: float) -> float | Non
 def stages_to_json(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
     written = [{"stage": type(stage).__name__, **_plain(dataclasses.asdict(stage))} for stage in stages]
     for one in written:
-        if one.get("organisation") == "":
-            del one["organisation"]  # as plans were written before there was one: their digests stay what they are
+        for name, unsaid in _UNSAID.items():
+            if name in one and one[name] == unsaid:
+                del one[name]
     return written
 
 
@@ -126,6 +138,8 @@ def _stage(entry: dict[str, Any]) -> Stage:
     if kind is Decide:
         entry["offers"] = tuple((name, closure) for name, closure in entry["offers"])
         entry["channels"] = tuple(ChannelPlan(**channel) for channel in entry["channels"])
+        explored = entry.get("exploration")
+        entry["exploration"] = None if explored is None else Exploration(**explored)
     stage: Stage = kind(**entry)
     return stage
 

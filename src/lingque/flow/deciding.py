@@ -113,6 +113,7 @@ def decide_stages(
             if use.capacity is not None
         },
         left=what_is_left(connection, offered(menu)),
+        exploration=read.choice.exploration,
     )
     decisions = decide(requests, menu, context, own=services.policies)
     return Decided(decisions=decisions, audience=audience, customers=tags.num_rows)

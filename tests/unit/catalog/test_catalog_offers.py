@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from small_catalog import Workspace
 
 from lingque.catalog.definitions import OfferDefinition
-from lingque.catalog.definitions.campaigns import ChannelUse
+from lingque.catalog.definitions.campaigns import ChannelUse, Explore
 from lingque.catalog.lineage import lineage_of_offer
 from lingque.core.registries import DataClass
 
@@ -89,6 +89,14 @@ def test_the_higher_of_two_grades_counts() -> None:
 def test_fatigue_is_stated_or_learnt(fatigue: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ChannelUse.model_validate({"fatigue": fatigue})
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"), [({}, "above 0"), ({"epsilon": 1}, "less than 1"), ({"thompson": True, "draws": 0}, "draws")]
+)
+def test_exploration_says_how_much_of_what(terms: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Explore.model_validate(terms)
 
 
 @pytest.mark.parametrize(

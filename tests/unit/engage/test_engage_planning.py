@@ -16,6 +16,7 @@ from lingque.catalog.model import Catalog
 from lingque.catalog.yaml_files import Located
 from lingque.core.errors import NotFoundError
 from lingque.core.registries import DataClass, Purpose
+from lingque.decide.contracts import Exploration
 from lingque.engage.content import words_of
 from lingque.engage.contracts import AskLeave, ChannelPlan, Decide, Evaluate, SelectAudience, WriteContacts
 from lingque.engage.planning import detectable_effect, digest_of_plan, stages_from_json, stages_of, stages_to_json
@@ -142,6 +143,7 @@ any_stage = st.one_of(
         ).map(tuple),
         hold_out=shares,
         salt=st.text(),
+        exploration=st.none() | st.builds(Exploration, epsilon=shares, thompson=st.booleans(), draws=st.integers(1, 9)),
     ),
     st.builds(
         WriteContacts,
@@ -156,6 +158,14 @@ any_stage = st.one_of(
 @given(st.lists(any_stage, max_size=6).map(tuple))
 def test_whatever_stages_there_are_come_back_as_they_went(stages: tuple[Any, ...]) -> None:
     assert stages_from_json(stages_to_json(stages)) == stages
+
+
+def test_what_a_campaign_explores_stands_in_its_plan_and_nothing_where_it_does_not() -> None:
+    written = stages_to_json(stages_of(catalog(), "idle", as_of=AS_OF, snapshot="s"))
+    (silent,) = (one for one in written if one["stage"] == "Decide")
+    assert "exploration" not in silent  # plans of before keep their digests
+    made = stages_of(catalog(exploration={"epsilon": 0.1}), "idle", as_of=AS_OF, snapshot="s")
+    assert [one.exploration for one in made if isinstance(one, Decide)] == [Exploration(epsilon=0.1)]
 
 
 def test_the_rate_that_the_law_asks_for_stands_wherever_the_words_name_it() -> None:

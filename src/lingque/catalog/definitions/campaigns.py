@@ -57,6 +57,20 @@ class Pilot(Definition):
     share: float = Field(gt=0, lt=1)
 
 
+class Explore(Definition):
+    """Chance on purpose: what it chooses is logged with how probable it was, so that other policies can be judged."""
+
+    epsilon: float = Field(default=0.0, ge=0, lt=1, description="how often any offer that may be made, each alike")
+    thompson: bool = Field(default=False, description="draw responses as uncertain as the offers' 'spread' says")
+    draws: int = Field(default=64, ge=1, le=1024, description="of 'thompson': how many, for each customer")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.epsilon and not self.thompson:
+            raise ValueError("exploration names an 'epsilon' above 0, 'thompson: true', or both")
+        return self
+
+
 class Schedule(Definition):
     """A campaign that comes again. Its approval covers every wave until `until`, as long as no definition changes."""
 
@@ -92,6 +106,7 @@ class CampaignDefinition(Definition):
     hold_out: float = Field(
         default=0.2, ge=0, lt=1, description="share never contacted, to measure the effect; 0 takes two approvers"
     )
+    exploration: Explore | None = None
     pilot: Pilot | None = None
     schedule: Schedule | None = None
     outcome: Name = Field(description="a true-or-false tag that looks forward: what counts as success")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Literal, assert_never
 
@@ -45,6 +46,14 @@ class AskLeaveStage(BaseModel):
     data_classes: dict[str, list[str]]
 
 
+class ExplorationAnswer(BaseModel):
+    """Chance on purpose: how often any candidate is chosen; whether responses are drawn, and how often."""
+
+    epsilon: float
+    thompson: bool
+    draws: int
+
+
 class DecideStage(BaseModel):
     """The choice among the offers, with a share of customers held out."""
 
@@ -52,6 +61,7 @@ class DecideStage(BaseModel):
     offers: list[str]
     channels: list[ChannelAnswer]
     hold_out: float
+    exploration: ExplorationAnswer | None = None
 
 
 class RunPilotStage(BaseModel):
@@ -168,6 +178,7 @@ def _stage(stage: Stage) -> StageAnswer:
                     for use in stage.channels
                 ],
                 hold_out=stage.hold_out,
+                exploration=None if stage.exploration is None else ExplorationAnswer(**asdict(stage.exploration)),
             )
         case RunPilot():
             return RunPilotStage(share=stage.share)
