@@ -61,8 +61,9 @@ def core_of(
         problem.menu.caps, NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_starts,
         staff_prices, _widths(problem, prices, used, width), branch_width,
     )  # fmt: skip
-    if also is not None:
-        pairs = np.concatenate((pairs, _everything_of(problem, also)))
+    needing = _in_need(problem, pairs[:, 0])
+    wholly = needing if also is None else np.union1d(also, needing)
+    pairs = np.concatenate((pairs, _everything_of(problem, wholly)))
     customers, entries = pairs[:, 0], pairs[:, 1]
     undecided_too = np.zeros(problem.customers, dtype=np.bool_)
     undecided_too[customers] = True
@@ -98,6 +99,19 @@ def _everything_of(problem: Problem, customers: Int64s) -> Int64s:
     lengths = np.diff(problem.starts)[customers]
     places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return np.column_stack((np.repeat(customers, lengths), np.repeat(problem.starts[:-1][customers], lengths) + places))
+
+
+def _in_need(problem: Problem, customers: Int64s) -> Int64s:
+    """Those of them, ascending, who may be proposed what needs something that they do not have: to them contacts may be
+    right or wrong together only."""
+    if not problem.menu.needs:
+        return np.empty(0, dtype=np.int64)
+    pairs = _everything_of(problem, np.unique(customers))
+    offers = problem.menu.offer_of[problem.kinds[pairs[:, 1]]]
+    needing = np.zeros(len(pairs), dtype=np.bool_)
+    for need, (offer, _) in enumerate(problem.menu.need_pairs):
+        needing |= (offers == offer) & (True if problem.has is None else ~problem.has[pairs[:, 0], need])
+    return np.unique(pairs[needing, 0])
 
 
 def _widths(problem: Problem, prices: Float64s, used: Float64s, width: int) -> Int64s:
@@ -162,9 +176,20 @@ def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) ->
             dropped.append(int(at))
     keep = np.ones(len(entries), dtype=np.bool_)
     keep[dropped] = False
+    _drop_without_what_they_need(problem, kinds, customers, keep)
     touched = np.unique(customers[~keep])
     mine = keep & np.isin(customers, touched)
     return put(problem, choice, touched, customers[mine], entries[mine])
+
+
+def _drop_without_what_they_need(
+    problem: Problem, kinds: NDArray[Any], customers: Int64s, keep: NDArray[np.bool_]
+) -> None:
+    offers, menu = problem.menu.offer_of[kinds], problem.menu
+    for _ in menu.needs:
+        for need, (offer, needed) in enumerate(menu.need_pairs):
+            asks = keep & (offers == offer) & (True if problem.has is None else ~problem.has[customers, need])
+            keep &= ~(asks & ~np.isin(customers, customers[keep & (offers == needed)]))
 
 
 def slack_allowed(problem: Problem) -> Float64s:
