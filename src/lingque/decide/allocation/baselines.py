@@ -43,7 +43,7 @@ def _in_order(problem: Problem, order: Int64s) -> Choice:
     upper = [at for at, row in enumerate(problem.rows) if row.limit is not Limit.MINIMUM]
     _take_in_order(
         order, owner, problem.starts, problem.kinds, problem.costs if problem.costs is not None else np.empty(0),
-        problem.most, problem.menu.class_of, problem.menu.channel_of, problem.menu.caps,
+        problem.most, problem.needs, problem.menu.class_of, problem.menu.channel_of, problem.menu.caps,
         problem.use[upper], problem.use_of_cost[upper], problem.limits[upper].copy(),
         NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_of,
         np.empty(0) if staff is None else staff.rooms.copy(), choice,
@@ -53,8 +53,8 @@ def _in_order(problem: Problem, order: Int64s) -> Choice:
 
 @kernel
 def _take_in_order(
-    order: Any, owner: Any, starts: Any, kinds: Any, costs: Any, most: Any, class_of: Any, channel_of: Any, caps: Any,
-    use: Any, use_of_cost: Any, left: Any, staffed: int, branch_of: Any, rooms: Any, choice: Any,
+    order: Any, owner: Any, starts: Any, kinds: Any, costs: Any, most: Any, needs: Any, class_of: Any,
+    channel_of: Any, caps: Any, use: Any, use_of_cost: Any, left: Any, staffed: int, branch_of: Any, rooms: Any, choice: Any,
 ) -> None:  # fmt: skip
     for entry in order:
         customer = owner[entry]
@@ -70,6 +70,13 @@ def _take_in_order(
             if channel_of[other] == channel:
                 on_channel += 1
             count += 1
+        for need in range(len(needs.offer)):
+            if needs.offer[need] == needs.offer_of[kind] and not (len(needs.has) > 0 and needs.has[customer, need]):
+                there = False
+                for before in range(count):
+                    other = kinds[starts[customer] + choice[customer, before]]
+                    there = there or needs.offer_of[other] == needs.needed[need]
+                fits = fits and there
         if not fits or count >= most[customer] or on_channel >= caps[channel]:
             continue
         if channel == staffed and rooms[branch_of[customer]] < 1:

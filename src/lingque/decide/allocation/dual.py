@@ -23,6 +23,10 @@ from lingque.decide.allocation.problem import Limit, Problem, Row
 COARSE_CUSTOMERS, COARSE_ROUNDS = 4_000, 4
 NEWTON_CUSTOMERS, NEWTON_ROUNDS = 60_000, 12
 EVERYBODY_ROUNDS = 40
+SETTLED_CUSTOMERS = 300_000
+"""Of more than these the prices are sought as much more exactly as there are more."""
+STALLED = 3
+"""Steps in a row that win nothing; the linear program of the undecided finds the rest more cheaply."""
 FLOOR_OF_CURVATURE = 1e-4
 """Of the greatest. Costs that are sums of channel and offer make the budget a sum of other rows: there the Hessian
 hardly curves, and an undamped step would go anywhere."""
@@ -47,6 +51,8 @@ def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch, start
     sample = _sample(problem, NEWTON_CUSTOMERS, random)
     if sample is not problem:
         prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows
+    # each contact by which a row is off has to be put right by asking some customers, however many there are
+    goal = goal * min(1.0, SETTLED_CUSTOMERS / max(problem.customers, 1))
     return newton(problem, prices, rounds=EVERYBODY_ROUNDS, goal=goal, sample=sample, watch=watch)
 
 
@@ -155,6 +161,7 @@ def newton(
         return Prices(rows=prices, passed=passed, curvature=np.zeros((len(prices), len(prices))))
     hessian, age = _hessian(sample, prices) * growth if curvature is None else curvature, 0
     reach = np.ones(len(prices))
+    stalled = 0
     for _ in range(rounds):
         gradient = problem.limits - passed.usage
         scale = _scale(prices)
@@ -176,7 +183,8 @@ def newton(
         hessian, age = _bfgs(hessian, tried - prices, changed), age + 1
         if won > 0:
             prices, passed = tried, there
-        if watch(there, tried):
+        stalled = 0 if won > 0.1 * goal * abs(passed.bound) else stalled + 1
+        if watch(there, tried) or stalled == STALLED:
             break
         if age > 8 and curvature is None:
             hessian, age = _hessian(sample, prices) * growth, 0

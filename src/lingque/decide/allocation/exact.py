@@ -36,9 +36,9 @@ class Without(Enum):
 def solve_exactly(problem: Problem, *, gap: float = 1e-9, seconds: float | None = None) -> Exact | Without:
     """The best choice, by branch and bound."""
     program = whole_program(problem, elastic=False)
-    relaxed = program.relax()
+    relaxed = program.relax(seconds=seconds)
     if relaxed is None:
-        return Without.A_SOLUTION
+        return Without.A_SOLUTION if seconds is None else Without.AN_END
     solved = program.solve(gap=gap, seconds=seconds, nodes=NODES)
     if solved is Verdict.INFEASIBLE:
         return Without.A_SOLUTION

@@ -157,11 +157,128 @@ def best_set(
     return total
 
 
+@part
+def needs_something(
+    values: Any, kinds: Any, costs: Any, start: int, stop: int, price: Any, cost_price: Any, needs: Any, customer: int,
+    asked: Any, needed: Any,
+) -> bool:  # fmt: skip
+    """Whether an offer above its price, or one that such an offer needs, needs what the customer does not have.
+
+    Fills `asked` (needs,), what the customer does not have, and `needed` (offers,), the offers that matter for it.
+    """
+    own_costs = len(costs) > 0
+    needed[:] = False
+    for need in range(len(asked)):
+        asked[need] = len(needs.has) == 0 or not needs.has[customer, need]
+    for entry in range(start, stop):
+        kind = kinds[entry]
+        weight = values[entry] - price[kind]
+        if own_costs:
+            weight -= cost_price[kind] * costs[entry]
+        if weight > 0.0:
+            for need in range(len(asked)):
+                if asked[need] and needs.offer[need] == needs.offer_of[kind]:
+                    needed[needs.needed[need]] = True
+    for _ in range(len(asked)):
+        for need in range(len(asked)):
+            if asked[need] and needed[needs.offer[need]]:
+                needed[needs.needed[need]] = True
+    return bool(needed.any())
+
+
+@part
+def best_with_needs(
+    values: Any, kinds: Any, costs: Any, start: int, stop: int, price: Any, cost_price: Any, channel_of: Any,
+    class_of: Any, caps: Any, most: int, needs: Any, asked: Any, needed: Any, weights: Any, entries: Any, classes: Any,
+    filled: Any, picked: Any, held: Any, used: Any, gain: Any, place: Any, moved: Any,
+) -> float:  # fmt: skip
+    """`best_set` where offers need others: for every set of entries of `needed` offers (they may be below their price)
+    the best of what else may then be proposed, which is an assignment as without needs."""
+    own_costs = len(costs) > 0
+    those = np.empty(stop - start, dtype=np.int64)
+    size: Any = 0
+    for entry in range(start, stop):
+        if needed[needs.offer_of[kinds[entry]]]:
+            those[size] = entry
+            size += 1
+    picked[:] = NOWHERE
+    set_ = np.empty(most + 1, dtype=np.int64)
+    rest = np.empty(most + 1, dtype=np.int64)
+    mine = price.copy()
+    within = caps.copy()
+    inside = np.zeros(len(needed), dtype=np.bool_)
+    best = 0.0
+    depth = 0
+    at = 0
+    anew = True
+    while True:
+        if anew:
+            anew = False
+            inside[:] = False
+            within[:] = caps
+            worth = 0.0
+            for place_ in range(depth):
+                kind = kinds[those[set_[place_]]]
+                inside[needs.offer_of[kind]] = True
+                within[channel_of[kind]] -= 1
+                worth += values[those[set_[place_]]] - price[kind]
+                if own_costs:
+                    worth -= cost_price[kind] * costs[those[set_[place_]]]
+            closed = True
+            for need in range(len(asked)):
+                if asked[need] and inside[needs.offer[need]] and not inside[needs.needed[need]]:
+                    closed = False
+            if closed:
+                for kind in range(len(price)):
+                    offer = needs.offer_of[kind]
+                    shut = needed[offer]
+                    for need in range(len(asked)):
+                        if asked[need] and needs.offer[need] == offer and not inside[needs.needed[need]]:
+                            shut = True
+                    for place_ in range(depth):
+                        if class_of[kinds[those[set_[place_]]]] == class_of[kind]:
+                            shut = True
+                    mine[kind] = np.inf if shut else price[kind]
+                rest[:] = NOWHERE
+                if depth < most:
+                    list_best(
+                        values, kinds, costs, start, stop, mine, cost_price, channel_of, class_of, most - depth,
+                        weights, entries, classes, filled,
+                    )  # fmt: skip
+                    worth += best_set(
+                        weights, entries, classes, filled, within, most - depth, rest, held, used, gain, place, moved
+                    )
+                if worth > best:
+                    best = worth
+                    for place_ in range(most):
+                        picked[place_] = those[set_[place_]] if place_ < depth else rest[place_ - depth]
+        if at < size and depth < most:
+            kind = kinds[those[at]]
+            fits = True
+            on_channel = 0
+            for place_ in range(depth):
+                other = kinds[those[set_[place_]]]
+                fits = fits and class_of[other] != class_of[kind]
+                if channel_of[other] == channel_of[kind]:
+                    on_channel += 1
+            if fits and on_channel < caps[channel_of[kind]]:
+                set_[depth] = at
+                depth += 1
+                anew = True
+            at += 1
+            continue
+        if depth == 0:
+            break
+        depth -= 1
+        at = set_[depth] + 1
+    return best
+
+
 @kernel
 def choose_for_all(
     values: Any, kinds: Any, costs: Any, starts: Any, most: Any, first: int, last: int, price: Any, cost_price: Any,
-    channel_of: Any, class_of: Any, caps: Any, widest: int, staffed: int, borders: Any, rooms: Any, count: Any,
-    spent: Any, staff_prices: Any, ahead: Any, choice: Any,
+    channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int, staffed: int, borders: Any, rooms: Any,
+    count: Any, spent: Any, staff_prices: Any, ahead: Any, choice: Any,
 ) -> float:  # fmt: skip
     """The customers from `first` until `last`, each at the prices, and the staff of their branches (`passes`).
 
@@ -184,11 +301,29 @@ def choose_for_all(
         levels = 1 + min(caps[staffed], widest)
     picks = np.full((last - first, levels, widest), NOWHERE, dtype=np.int64)
     gains = np.zeros((last - first, levels))
+    worths = np.zeros(levels)
+    asked = np.zeros(len(needs.offer), dtype=np.bool_)
+    needed = np.zeros(needs.offer_of.max() + 1, dtype=np.bool_)
     total = 0.0
     for customer in range(first, last):
         mine = customer - first
         its_most = most[customer]
         if its_most == 0:
+            continue
+        if len(asked) > 0 and needs_something(
+            values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, needs, customer, asked,
+            needed,
+        ):  # fmt: skip
+            for level in range(levels):
+                if staffed >= 0:
+                    within[staffed] = level
+                worths[level] = best_with_needs(
+                    values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of,
+                    class_of, within, its_most, needs, asked, needed, weights, entries, classes, filled,
+                    picks[mine, level], held, used, gain, place, moved,
+                )  # fmt: skip
+            total += worths[0]
+            _concave_gains(worths, gains[mine])
             continue
         list_best(
             values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of, class_of,
@@ -259,6 +394,25 @@ def choose_for_all(
 
 
 @part
+def _concave_gains(worths: Any, gains: Any) -> None:
+    """From level to level the step of the least concave curve above `worths`: what two contacts are worth that need one
+    another is counted in halves, which no price can tell apart from the truth."""
+    level = 0
+    while level < len(worths) - 1:
+        steepest = 0.0
+        end = NOWHERE
+        for other in range(level + 1, len(worths)):
+            slope = (worths[other] - worths[level]) / (other - level)
+            if slope > steepest:
+                steepest = slope
+                end = other
+        if end == NOWHERE:
+            break
+        gains[level + 1 : end + 1] = steepest
+        level = end
+
+
+@part
 def _ahead(gains: Any, rooms: float) -> float:
     """The gain that so many of as many others exceed, as far as these tell, greatest first.
 
@@ -295,8 +449,8 @@ def _take(
 @kernel
 def choose_in_turn(
     values: Any, kinds: Any, costs: Any, starts: Any, most: Any, order: Any, branch_of: Any, price: Any,
-    cost_price: Any, staff_prices: Any, channel_of: Any, class_of: Any, caps: Any, widest: int, staffed: int, use: Any,
-    use_of_cost: Any, left: Any, rooms: Any, choice: Any,
+    cost_price: Any, staff_prices: Any, channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int, staffed: int,
+    use: Any, use_of_cost: Any, left: Any, rooms: Any, choice: Any,
 ) -> None:  # fmt: skip
     """Customers one after the other at the prices, nobody getting what no longer fits; takes from `left` and `rooms`.
 
@@ -315,6 +469,8 @@ def choose_in_turn(
     picked = np.full(widest, NOWHERE, dtype=np.int64)
     within = caps.copy()
     mine = price.copy()
+    asked = np.zeros(len(needs.offer), dtype=np.bool_)
+    needed = np.zeros(needs.offer_of.max() + 1, dtype=np.bool_)
     for customer in order:
         if most[customer] == 0:
             continue
@@ -327,27 +483,48 @@ def choose_in_turn(
                 mine[kind] += staff_prices[branch_of[customer]]
         if staffed >= 0:
             within[staffed] = min(caps[staffed], int(rooms[branch_of[customer]]))
-        list_best(
-            values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, channel_of, class_of,
-            most[customer], weights, entries, classes, filled,
+        concerned = len(asked) > 0 and needs_something(
+            values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, needs, customer, asked,
+            needed,
         )  # fmt: skip
-        best_set(weights, entries, classes, filled, within, most[customer], picked, held, used, gain, place, moved)
+        if concerned:
+            best_with_needs(
+                values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, channel_of, class_of,
+                within, most[customer], needs, asked, needed, weights, entries, classes, filled, picked, held, used,
+                gain, place, moved,
+            )  # fmt: skip
+        else:
+            list_best(
+                values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, channel_of, class_of,
+                most[customer], weights, entries, classes, filled,
+            )  # fmt: skip
+            best_set(weights, entries, classes, filled, within, most[customer], picked, held, used, gain, place, moved)
+        # what is needed comes first: without it, what needs it is not proposed
         count = 0
-        for at in range(most[customer]):
-            entry = picked[at]
-            if entry == NOWHERE:
-                break
-            kind = kinds[entry]
-            cost = costs[entry] if len(costs) > 0 else 0.0
-            fits = True
-            for row in range(len(left)):
-                if use[row, kind] + use_of_cost[row, kind] * cost > left[row]:
-                    fits = False
-            if not fits:
-                continue
-            for row in range(len(left)):
-                left[row] -= use[row, kind] + use_of_cost[row, kind] * cost
-            if channel_of[kind] == staffed:
-                rooms[branch_of[customer]] -= 1
-            choice[customer, count] = entry - starts[customer]
-            count += 1
+        for _ in range(most[customer] if concerned else 1):
+            for at in range(most[customer]):
+                entry = picked[at]
+                if entry == NOWHERE:
+                    continue
+                kind = kinds[entry]
+                cost = costs[entry] if len(costs) > 0 else 0.0
+                fits = True
+                for need in range(len(asked)):
+                    if asked[need] and needs.offer[need] == needs.offer_of[kind]:
+                        there = False
+                        for before in range(count):
+                            other = kinds[starts[customer] + choice[customer, before]]
+                            there = there or needs.offer_of[other] == needs.needed[need]
+                        fits = fits and there
+                for row in range(len(left)):
+                    if use[row, kind] + use_of_cost[row, kind] * cost > left[row]:
+                        fits = False
+                if not fits:
+                    continue
+                for row in range(len(left)):
+                    left[row] -= use[row, kind] + use_of_cost[row, kind] * cost
+                if channel_of[kind] == staffed:
+                    rooms[branch_of[customer]] -= 1
+                choice[customer, count] = entry - starts[customer]
+                count += 1
+                picked[at] = NOWHERE

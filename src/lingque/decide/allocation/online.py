@@ -67,7 +67,8 @@ class PriceController:
             np.empty(0, dtype=np.float32) if arrivals.costs is None else arrivals.costs,
             arrivals.starts, arrivals.most, np.arange(arrivals.customers) if order is None else order, branch_of,
             self.prices @ arrivals.use, self.prices @ arrivals.use_of_cost, self.staff_prices, menu.channel_of,
-            menu.class_of, menu.caps, arrivals.most_of_all, NOWHERE if staff is None else menu.channel(staff.channel),
+            menu.class_of, menu.caps, arrivals.needs, arrivals.most_of_all,
+            NOWHERE if staff is None else menu.channel(staff.channel),
             arrivals.use[upper], arrivals.use_of_cost[upper], left, self._rooms, choice,
         )  # fmt: skip
         entries, _ = chosen_entries(arrivals, choice)
@@ -120,6 +121,7 @@ def join(problems: Sequence[Problem]) -> Problem:
         kinds=np.concatenate([one.kinds for one in problems]),
         values=np.concatenate([one.values for one in problems]),
         most=np.concatenate([one.most for one in problems]),
+        has=None if first.has is None else np.concatenate([one.has for one in problems if one.has is not None]),
         costs=None if first.costs is None else np.concatenate([one.costs for one in problems if one.costs is not None]),
         staff=None,
     )

@@ -68,8 +68,8 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead:
         its_prices = np.zeros(max(len(borders) - 1, 1))
         value = choose_for_all(
             problem.values, problem.kinds, costs, problem.starts, problem.most, first, last, price, cost_price,
-            menu.channel_of, menu.class_of, menu.caps, problem.most_of_all, staffed, borders, rooms[branches],
-            count, spent, its_prices, ahead, choice,
+            menu.channel_of, menu.class_of, menu.caps, problem.needs, problem.most_of_all, staffed, borders,
+            rooms[branches], count, spent, its_prices, ahead, choice,
         )  # fmt: skip
         staff_prices[branches] = its_prices[: len(branches)]
         return float(value), count, spent

@@ -18,37 +18,56 @@ from numpy.typing import NDArray
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import chosen_entries, usage_of
 from lingque.decide.allocation.local import NOWHERE
-from lingque.decide.allocation.passes import Choice, Pass
+from lingque.decide.allocation.passes import Choice
 from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program, write_program
 from lingque.decide.allocation.undecided import undecided
 
-FURTHER, MOST_FURTHER = 4.0, 1_000
-"""How many more are undecided for each contact by which a row is off, spread over its kinds; and the most per kind."""
+FURTHER, MOST_FURTHER, MOST_IN_ALL = 4.0, 1_000, 20_000
+"""How many more are undecided for each contact by which a row is off, spread over its kinds; the most per kind, and of
+all kinds together: a wider program takes longer than a better price."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """The undecided customers, ascending, and the whole number program of their part."""
+    """The undecided customers, ascending, the `worth` of what they have, and the whole number program of their part."""
 
     undecided: Int64s
+    worth: float
     program: Program
 
 
-def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> Core:
-    """For each kind the `width` customers who take it up, and those who give it up, at the least loss."""
-    staff, choice = problem.staff, passed.chosen
+def core_of(
+    problem: Problem,
+    prices: Float64s,
+    staff_prices: Float64s,
+    choice: Choice,
+    *,
+    width: int,
+    branch_width: int,
+    also: Int64s | None = None,
+) -> Core:
+    """For each kind the `width` customers who take it up, and those who give it up, at the least loss.
+
+    On the staffed channel `branch_width` more of each branch. Those in `also` are undecided in any case.
+    """
+    staff = problem.staff
+    taken, whose = chosen_entries(problem, choice)
+    used = usage_of(problem, taken)
     branch_starts = np.empty(0, dtype=np.int64) if staff is None else staff.starts
     pairs = undecided(
         problem.values, problem.kinds, _costs(problem), problem.starts, problem.most, choice,
         prices @ problem.use, prices @ problem.use_of_cost, problem.menu.channel_of, problem.menu.class_of,
         problem.menu.caps, NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_starts,
-        passed.staff_prices, _widths(problem, passed, width), max(width // 8, 2),
+        staff_prices, _widths(problem, prices, used, width), branch_width,
     )  # fmt: skip
+    needing = _in_need(problem, pairs[:, 0])
+    wholly = needing if also is None else np.union1d(also, needing)
+    pairs = np.concatenate((pairs, _everything_of(problem, wholly)))
     customers, entries = pairs[:, 0], pairs[:, 1]
-    them = np.unique(customers)
-    taken, whose = chosen_entries(problem, choice)
-    mine = np.isin(whose, them)
+    undecided_too = np.zeros(problem.customers, dtype=np.bool_)
+    undecided_too[customers] = True
+    mine = undecided_too[whose]
     # what they have, and what they might have instead
     both = np.unique(
         np.column_stack(
@@ -56,7 +75,7 @@ def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> 
         ),
         axis=0,
     )
-    left = problem.limits - usage_of(problem, taken[~mine])
+    left = problem.limits - (used - usage_of(problem, taken[mine]))
     rooms_left = np.empty(0)
     if staff is not None:
         on_it = problem.menu.channel_of[problem.kinds[taken]] == problem.menu.channel(staff.channel)
@@ -71,20 +90,42 @@ def core_of(problem: Problem, prices: Float64s, passed: Pass, *, width: int) -> 
         penalty=_penalty(problem, prices, both[:, 1]),
         elastic=True,
     )
-    return Core(undecided=them, program=program)
+    worth = float(np.abs(problem.values[taken[mine]]).sum(dtype=np.float64))
+    return Core(undecided=np.flatnonzero(undecided_too), worth=worth, program=program)
 
 
-def _widths(problem: Problem, passed: Pass, width: int) -> Int64s:
+def _everything_of(problem: Problem, customers: Int64s) -> Int64s:
+    """(pairs, 2): each of their entries."""
+    lengths = np.diff(problem.starts)[customers]
+    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.column_stack((np.repeat(customers, lengths), np.repeat(problem.starts[:-1][customers], lengths) + places))
+
+
+def _in_need(problem: Problem, customers: Int64s) -> Int64s:
+    """Those of them, ascending, who may be proposed what needs something that they do not have: to them contacts may be
+    right or wrong together only."""
+    if not problem.menu.needs:
+        return np.empty(0, dtype=np.int64)
+    pairs = _everything_of(problem, np.unique(customers))
+    offers = problem.menu.offer_of[problem.kinds[pairs[:, 1]]]
+    needing = np.zeros(len(pairs), dtype=np.bool_)
+    for need, (offer, _) in enumerate(problem.menu.need_pairs):
+        needing |= (offers == offer) & (True if problem.has is None else ~problem.has[pairs[:, 0], need])
+    return np.unique(pairs[needing, 0])
+
+
+def _widths(problem: Problem, prices: Float64s, used: Float64s, width: int) -> Int64s:
     """(kinds,) more where a row is far from its limit: so many more have to change to keep it."""
     use = np.abs(problem.use)
     uses = use > 0
     kinds = np.maximum(uses.sum(axis=1), 1)
-    off = np.abs(problem.limits - passed.usage)
-    # what is left of an upper limit calls for nobody
-    off[(passed.usage < problem.limits) & (problem.limits >= 0)] = 0.0
+    off = np.abs(problem.limits - used)
+    # what is left of a limit that nobody pays for calls for nobody
+    off[(used < problem.limits) & (prices == 0)] = 0.0
     contacts = off / np.maximum(use.sum(axis=1) / kinds, 1e-300)
     more = np.where(uses, (FURTHER * contacts / kinds)[:, None], 0.0).max(axis=0, initial=0.0)
-    widths: Int64s = width + np.minimum(more, MOST_FURTHER).astype(np.int64)
+    more = np.minimum(more, MOST_FURTHER)
+    widths: Int64s = width + (more * min(1.0, MOST_IN_ALL / max(more.sum(), 1.0))).astype(np.int64)
     return widths
 
 
@@ -135,9 +176,20 @@ def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) ->
             dropped.append(int(at))
     keep = np.ones(len(entries), dtype=np.bool_)
     keep[dropped] = False
+    _drop_without_what_they_need(problem, kinds, customers, keep)
     touched = np.unique(customers[~keep])
     mine = keep & np.isin(customers, touched)
     return put(problem, choice, touched, customers[mine], entries[mine])
+
+
+def _drop_without_what_they_need(
+    problem: Problem, kinds: NDArray[Any], customers: Int64s, keep: NDArray[np.bool_]
+) -> None:
+    offers, menu = problem.menu.offer_of[kinds], problem.menu
+    for _ in menu.needs:
+        for need, (offer, needed) in enumerate(menu.need_pairs):
+            asks = keep & (offers == offer) & (True if problem.has is None else ~problem.has[customers, need])
+            keep &= ~(asks & ~np.isin(customers, customers[keep & (offers == needed)]))
 
 
 def slack_allowed(problem: Problem) -> Float64s:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,15 @@ class Menu:
     """What may be proposed. An offer on a channel is a *kind*, numbered offer by offer.
 
     `most_per_channel`: contacts of one customer on each channel, 1 where it is left out. `exclusive`: groups of offers
-    of which a customer gets at most one; an offer is in at most one group.
+    of which a customer gets at most one; an offer is in at most one group. `needs`: pairs of offers of which the first
+    is proposed only together with the second, or to who has the second (`Problem.has`).
     """
 
     offers: tuple[str, ...]
     channels: tuple[str, ...]
     most_per_channel: tuple[int, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for what, names in (("offer", self.offers), ("channel", self.channels)):
@@ -57,6 +59,9 @@ class Menu:
             raise AllocationError(
                 "an offer is in two groups that exclude one another", next_step="join the groups, or take it out of one"
             )
+        for offer, needed in self.needs:
+            if self.offer(offer) == self.offer(needed):
+                raise AllocationError(f"the offer '{offer}' needs itself", next_step="leave that need out")
 
     def offer(self, name: str) -> int:
         """Its number."""
@@ -93,6 +98,12 @@ class Menu:
             of_offer[members] = members[0]
         classes: Int64s = of_offer[self.offer_of]
         return classes
+
+    @cached_property
+    def need_pairs(self) -> Int64s:
+        """(needs, 2): the number of the offer that needs, and of the one needed."""
+        pairs = [(self.offer(offer), self.offer(needed)) for offer, needed in self.needs]
+        return np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
 
     @cached_property
     def caps(self) -> Int64s:
@@ -201,12 +212,22 @@ class Staff:
         return _SharedStaff(channel=self.channel, starts=self.starts, hours=rooms)
 
 
+class Needs(NamedTuple):
+    """`offer` and `needed` (needs,) by number, `offer_of` (kinds,), `has` (n, needs), or of nobody."""
+
+    offer: Int64s
+    needed: Int64s
+    offer_of: Int64s
+    has: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """n customers, and per customer the entries `starts[i]:starts[i + 1]`: a kind with its value, each kind once.
 
     `values` (entries,) in any unit of money; `most` (n,) contacts of a customer. A cost belongs to the kind
-    (`cost_of_kind`) or to the entry (`costs`); without either, contacts cost nothing. Arrays may be memory-mapped.
+    (`cost_of_kind`) or to the entry (`costs`); without either, contacts cost nothing. `has` (n, needs): who has what
+    each of the menu's needs asks for already; nobody, if None. Arrays may be memory-mapped.
     Raises `AllocationError` on anything that makes the question meaningless, and names it.
     """
 
@@ -219,6 +240,7 @@ class Problem:
     staff: Staff | None = None
     cost_of_kind: Float64s | None = None
     costs: Float32s | None = None
+    has: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         _check_shape(self)
@@ -239,6 +261,13 @@ class Problem:
     def most_of_all(self) -> int:
         """The greatest number of contacts of a customer, at least 1."""
         return max(int(self.most.max(initial=0)), 1)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """For kernels."""
+        pairs = self.menu.need_pairs
+        has = np.empty((0, len(pairs)), dtype=np.bool_) if self.has is None else self.has
+        return Needs(offer=pairs[:, 0].copy(), needed=pairs[:, 1].copy(), offer_of=self.menu.offer_of, has=has)
 
     @cached_property
     def limits(self) -> Float64s:
@@ -287,6 +316,7 @@ class Problem:
             values=self.values[entries],
             costs=None if self.costs is None else self.costs[entries],
             most=self.most[customers],
+            has=None if self.has is None else self.has[customers],
             rows=tuple(replace(row, amount=row.amount * share, shared=row.shared or share != 1) for row in self.rows),
             staff=staff,
         )
@@ -336,6 +366,11 @@ def _check_shape(problem: Problem) -> None:
         raise AllocationError(
             f"a customer has {int(np.diff(starts).max())} entries, more than there are kinds",
             next_step="give each kind once",
+        )
+    if problem.has is not None and problem.has.shape != (problem.customers, len(problem.menu.needs)):
+        raise AllocationError(
+            f"'has' is {problem.has.shape} for {problem.customers} customers and {len(problem.menu.needs)} needs",
+            next_step="give one truth for each customer and need of the menu",
         )
     if problem.cost_of_kind is not None and problem.costs is not None:
         raise AllocationError("costs are given per kind and per entry", next_step="give one of them")

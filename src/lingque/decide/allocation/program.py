@@ -40,19 +40,19 @@ class Whole:
 
 @dataclass(frozen=True, kw_only=True)
 class Relaxed:
-    """The linear program solved: prices of the rows and of all branches' rooms, and what each row is short of."""
+    """The linear program solved: prices of the rows, what each row is short of, and the share of each variable."""
 
     prices: Float64s
-    staff_prices: Float64s
     short: Float64s
+    shares: Float64s
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """Maximise gain · x over the variables (customer, entry), then one shortage per row at a penalty.
 
-    The first rows of `matrix` are the problem's, scaled by `scale`; then the `branches`; then the customers' own
-    limits.
+    The first rows of `matrix` are the problem's, scaled by `scale`; then the branches that they concern; then the
+    customers' own limits.
     """
 
     customers: Int64s
@@ -61,29 +61,26 @@ class Program:
     matrix: csr_array
     upper: Float64s
     scale: Float64s
-    branches: Int64s
-    all_branches: int
     penalty: Float64s
     most_short: Float64s
 
-    def relax(self) -> Relaxed | None:
-        """None where there is no solution."""
+    def relax(self, *, seconds: float | None = None) -> Relaxed | None:
+        """None where there is no solution, or none within the time."""
         from scipy.optimize import linprog
 
         if not len(self._cost):
-            return Relaxed(prices=np.empty(0), staff_prices=np.zeros(self.all_branches), short=np.empty(0))
+            return Relaxed(prices=np.empty(0), short=np.empty(0), shares=np.empty(0))
         bounds = np.column_stack((np.zeros(len(self._cost)), self._most))
-        solved = linprog(self._cost, A_ub=self.matrix, b_ub=self.upper, bounds=bounds, method="highs")
-        if solved.x is None:
+        options = {} if seconds is None else {"time_limit": max(seconds, 0.1)}
+        solved = linprog(self._cost, A_ub=self.matrix, b_ub=self.upper, bounds=bounds, method="highs", options=options)
+        if solved.x is None or solved.status != 0:
             return None
         duals = -np.asarray(solved.ineqlin.marginals)
-        rows = len(self.scale)
-        staff = np.zeros(self.all_branches)
-        staff[self.branches] = np.maximum(duals[rows : rows + len(self.branches)], 0.0)
+        rows, variables = len(self.scale), len(self.gain)
         return Relaxed(
             prices=np.maximum(duals[:rows], 0.0) / self.scale,
-            staff_prices=staff,
-            short=np.asarray(solved.x)[len(self.gain) :] * self.scale,
+            short=np.asarray(solved.x)[variables:] * self.scale,
+            shares=np.asarray(solved.x)[:variables],
         )
 
     def solve(self, *, gap: float, seconds: float | None, nodes: int) -> Whole | Verdict:
@@ -163,7 +160,6 @@ def write_program(
     upper = [left / scale]
     height = len(problem.rows)
 
-    branches = np.empty(0, dtype=np.int64)
     if problem.staff is not None:
         staffed = np.flatnonzero(menu.channel_of[kinds] == menu.channel(problem.staff.channel))
         of_entry = np.searchsorted(problem.staff.starts, customers[staffed], side="right") - 1
@@ -183,6 +179,14 @@ def write_program(
         blocks.append((number[group[inside]], inside, np.ones(len(inside))))
         upper.append(most[first][binding])
         height += int(binding.sum())
+    for need, (offer, needed) in enumerate(menu.need_pairs):
+        asks = (menu.offer_of[kinds] == offer) & (True if problem.has is None else ~problem.has[customers, need])
+        whose, place = np.unique(customers[asks], return_inverse=True)
+        gives = np.flatnonzero((menu.offer_of[kinds] == needed) & np.isin(customers, whose))
+        blocks.append((place + height, np.flatnonzero(asks), np.ones(int(asks.sum()))))
+        blocks.append((np.searchsorted(whose, customers[gives]) + height, gives, -np.ones(len(gives))))
+        upper.append(np.zeros(len(whose)))
+        height += len(whose)
     rows = np.arange(len(problem.rows))
     blocks.append((rows, len(entries) + rows, -np.ones(len(rows))))
     row, column, number = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
@@ -193,8 +197,6 @@ def write_program(
         matrix=csr_array(coo_array((number, (row, column)), shape=(height, len(entries) + len(rows)))),
         upper=np.concatenate(upper),
         scale=scale,
-        branches=branches,
-        all_branches=len(rooms_left),
         penalty=penalty,
         most_short=np.full(len(rows), np.inf if elastic else 0.0),
     )

@@ -29,6 +29,9 @@ LINEAR = 5
 """How many times as many the linear program takes: it is quickly solved, and the better its prices, the fewer are left
 undecided."""
 
+WHOLE = 1e-6
+"""By how much a share of the linear program may miss 0 or 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
@@ -126,23 +129,35 @@ class _Search:
         return self._is_late()
 
     def _attempt(self, width: int) -> None:
-        """Better prices from the linear program of the many undecided; a choice from the few left undecided at them."""
+        """Better prices and nearly whole contacts by the linear program of the many undecided; the few whom it divides,
+        and those nearest to them, by branch and bound."""
         problem = self._problem
         passed = run_pass(problem, self._prices, choose=True)
-        relaxed = core_of(problem, self._prices, passed, width=LINEAR * width).program.relax()
-        if relaxed is not None and not self._is_late():
-            priced = run_pass(problem, relaxed.prices, choose=True)
-            if priced.bound < passed.bound:
-                passed = priced
-                self._price(relaxed.prices, priced)
-        choice = passed.chosen
-        core = core_of(problem, self._prices, passed, width=width)
-        size = max(float(np.abs(core.program.gain).sum()), 1e-300)
-        gap = min(0.2 * self._effort.gap * abs(passed.bound) / size, 1e-2)
-        if not self._is_late():
-            whole = core.program.solve(gap=gap, seconds=self._seconds_left(), nodes=NODES)
-            choice = with_core(problem, choice, core, whole.taken) if isinstance(whole, Whole) else choice
+        prices, staff_prices, choice = self._prices, passed.staff_prices, passed.chosen
+        wide = core_of(
+            problem, prices, staff_prices, choice, width=LINEAR * width, branch_width=LINEAR * max(width // 8, 2)
+        )
+        relaxed = wide.program.relax(seconds=self._seconds_left())
+        divided = None
+        if relaxed is not None:
+            prices = relaxed.prices
+            priced = run_pass(problem, prices)
+            self._price(prices, priced)
+            staff_prices = priced.staff_prices
+            choice = with_core(problem, choice, wide, relaxed.shares > 1 - WHOLE)
+            parts = (relaxed.shares > WHOLE) & (relaxed.shares < 1 - WHOLE)
+            divided = np.unique(wide.program.customers[parts])
         self._take(choice)
+        self._tell("choice")
+        if self._is_good_enough() or self._is_late():
+            return
+        core = core_of(problem, prices, staff_prices, choice, width=width, branch_width=1, also=divided)
+        # a fifth of the effort's gap may be left in their part
+        bound = np.inf if self._passed is None else abs(self._passed.bound)
+        gap = float(min(0.2 * self._effort.gap * bound / max(core.worth, 1e-300), 1e-2))
+        whole = core.program.solve(gap=gap, seconds=self._seconds_left(), nodes=NODES)
+        if isinstance(whole, Whole):
+            self._take(with_core(problem, choice, core, whole.taken))
         self._tell("choice")
 
     def _take(self, choice: Choice) -> None:

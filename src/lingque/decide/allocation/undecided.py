@@ -51,6 +51,15 @@ def undecided(
             count += 1
         if most[customer] == 0:
             continue
+        # nobody loses less than what the entry lacks; beyond the loosest of the lists that it could enter it is passed
+        loosest = -np.inf
+        for at in range(count):
+            line = 2 * kinds[have[at]] + 1
+            loosest = max(loosest, loss[line, worst[line]])
+        of_branch = -np.inf
+        if staffed >= 0:
+            line = 2 * len(price) + 2 * branch
+            of_branch = loss[line, worst[line]]
         for at in range(count):
             kind = kinds[have[at]]
             _keep(loss, whose, which, worst, widths, 2 * kind + 1, weight_of[at], customer, have[at])
@@ -65,6 +74,9 @@ def undecided(
                 weight -= cost_price[kind] * costs[entry]
             if channel == staffed:
                 weight -= staff_price
+            beyond = -weight >= loosest and -weight >= loss[2 * kind, worst[2 * kind]]
+            if beyond and (channel != staffed or -weight >= of_branch):
+                continue
             taken = False
             same_class = -1
             least_here = -1

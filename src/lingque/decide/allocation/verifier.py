@@ -83,6 +83,13 @@ def _local_faults(problem: Problem, customers: Int64s, entries: Int64s) -> list[
     classes, times = np.unique(customers * menu.kinds + menu.class_of[kinds], return_counts=True)
     if (times > 1).any():
         faults.append(f"customer {int(classes[times > 1][0] // menu.kinds)} gets two offers that exclude one another")
+    for need, (offer, needed) in enumerate(menu.need_pairs):
+        having = set(customers[menu.offer_of[kinds] == needed].tolist())
+        if problem.has is not None:
+            having |= set(np.flatnonzero(problem.has[:, need]).tolist())
+        without = [one for one in customers[menu.offer_of[kinds] == offer].tolist() if one not in having]
+        if without:
+            faults.append(f"customer {without[0]} gets '{menu.offers[offer]}' without '{menu.offers[needed]}'")
     on_channel, times = np.unique(customers * len(menu.channels) + menu.channel_of[kinds], return_counts=True)
     over = times > menu.caps[on_channel % len(menu.channels)]
     if over.any():
@@ -146,7 +153,8 @@ def _bound(problem: Problem, certificate: Certificate) -> float:
     costs = np.empty(0, dtype=np.float32) if problem.costs is None else problem.costs
     most = _most_worth(
         problem.starts, problem.kinds, problem.values, costs, problem.most, price, per_cost, extra, staffed,
-        menu.class_of, menu.channel_of, menu.caps,
+        menu.class_of, menu.channel_of, menu.caps, menu.offer_of, menu.need_pairs,
+        np.zeros((problem.customers, len(menu.needs)), dtype=np.bool_) if problem.has is None else problem.has,
     )  # fmt: skip
     return paid + float(most)
 
@@ -171,9 +179,12 @@ def _in_whole_contacts(problem: Problem, row: Row) -> float:
 @kernel
 def _most_worth(
     starts: Any, kinds: Any, values: Any, costs: Any, most: Any, price: Any, per_cost: Any, extra: Any, staffed: int,
-    class_of: Any, channel_of: Any, caps: Any,
+    class_of: Any, channel_of: Any, caps: Any, offer_of: Any, need_pairs: Any, has: Any,
 ) -> float:  # fmt: skip
     total = 0.0
+    needed = np.zeros(len(offer_of), dtype=np.bool_)
+    for need in range(len(need_pairs)):
+        needed |= offer_of == need_pairs[need, 1]
     widest: Any = 1
     for customer in range(len(starts) - 1):
         widest = max(widest, starts[customer + 1] - starts[customer])
@@ -189,14 +200,14 @@ def _most_worth(
                 worth -= per_cost[kind] * np.float64(costs[entry])
             if channel_of[kind] == staffed:
                 worth -= extra[customer]
-            if worth > 0:
+            if worth > 0 or needed[kind]:
                 net[size] = worth
                 kind_of[size] = kind
                 size += 1
         at_most = min(np.int64(most[customer]), size)
         if at_most == 0:
             continue
-        if at_most == 1:
+        if at_most == 1 and len(need_pairs) == 0:
             best = 0.0
             for at in range(size):
                 if caps[channel_of[kind_of[at]]] > 0:
@@ -215,7 +226,7 @@ def _most_worth(
             if promising:
                 hope = worth
                 for ahead in range(at, min(at + at_most - depth, size)):
-                    hope += net[order[ahead]]
+                    hope += max(net[order[ahead]], 0.0)
                 promising = hope > best
             if promising:
                 kind = kind_of[order[at]]
@@ -231,7 +242,17 @@ def _most_worth(
                     taken[depth] = at
                     depth += 1
                     worth += net[order[at]]
-                    best = max(best, worth)
+                    whole = True
+                    for need in range(len(need_pairs)):
+                        asks = False
+                        gets: Any = has[customer, need]
+                        for mine in range(depth):
+                            offer = offer_of[kind_of[order[taken[mine]]]]
+                            asks |= offer == need_pairs[need, 0]
+                            gets |= offer == need_pairs[need, 1]
+                        whole = whole and (gets or not asks)
+                    if whole:
+                        best = max(best, worth)
                 at += 1
                 continue
             if depth == 0:

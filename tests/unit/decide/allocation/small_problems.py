@@ -52,7 +52,9 @@ def problems(draw: st.DrawFn, *, customers: int = 4, kinds: int = 4, most: int =
     channels = CHANNELS[: draw(st.integers(1, 3))]
     exclusive = ((offers[0], offers[1]),) if len(offers) > 1 and draw(st.booleans()) else ()
     caps = tuple(draw(st.lists(st.integers(0, 3), min_size=len(channels), max_size=len(channels))))
-    menu = Menu(offers=offers, channels=channels, most_per_channel=caps, exclusive=exclusive)
+    pair = st.lists(st.sampled_from(offers), min_size=2, max_size=2, unique=True).map(tuple)
+    needs = tuple(draw(st.lists(pair, max_size=3, unique=True))) if len(offers) > 1 else ()
+    menu = Menu(offers=offers, channels=channels, most_per_channel=caps, exclusive=exclusive, needs=needs)
     count = draw(st.integers(1, customers))
     value = st.integers(-4, 12).map(float)
     values = [
@@ -64,6 +66,9 @@ def problems(draw: st.DrawFn, *, customers: int = 4, kinds: int = 4, most: int =
     problem = problem_of(
         menu, values, most=draw(st.lists(st.integers(0, most), min_size=count, max_size=count)), cost_of_kind=by_kind
     )
+    if needs and draw(st.booleans()):
+        has = draw(st.lists(st.booleans(), min_size=count * len(needs), max_size=count * len(needs)))
+        problem = replace(problem, has=np.array(has).reshape(count, len(needs)))
     if draw(st.booleans()):
         costs = draw(st.lists(cost, min_size=problem.entries, max_size=problem.entries))
         problem = replace(problem, cost_of_kind=None, costs=np.array(costs, dtype=np.float32))
@@ -107,7 +112,12 @@ def sets_of(problem: Problem, customer: int) -> Iterator[tuple[int, ...]]:
             kinds = [int(problem.kinds[entry]) for entry in some]
             classes = [int(menu.class_of[kind]) for kind in kinds]
             channels = [int(menu.channel_of[kind]) for kind in kinds]
-            if len(set(classes)) == size and all(channels.count(one) <= menu.caps[one] for one in channels):
+            apart = len(set(classes)) == size and all(channels.count(one) <= menu.caps[one] for one in channels)
+            offers = {menu.offers[int(menu.offer_of[kind])] for kind in kinds}
+            if apart and all(
+                offer not in offers or needed in offers or (problem.has is not None and problem.has[customer, number])
+                for number, (offer, needed) in enumerate(menu.needs)
+            ):
                 yield some
 
 
@@ -152,10 +162,12 @@ def chosen_of(problem: Problem, choice: Choice) -> list[tuple[int, ...]]:
     return [tuple(int(problem.starts[customer] + at) for at in row if at >= 0) for customer, row in enumerate(choice)]
 
 
-def crowd(customers: int, seed: int, *, most: int = 2, branches: int = 5) -> Problem:
-    """A bank in small: heavy-tailed values, every kind of limit."""
+def crowd(
+    customers: int, seed: int, *, most: int = 2, branches: int = 5, needs: tuple[tuple[str, str], ...] = ()
+) -> Problem:
+    """A bank in small: heavy-tailed values, every kind of limit; a third has what an offer needs."""
     random = np.random.default_rng(seed)
-    menu = Menu(offers=tuple(f"offer_{number}" for number in range(8)), channels=("sms", "push", "rm"))
+    menu = Menu(offers=tuple(f"offer_{number}" for number in range(8)), channels=("sms", "push", "rm"), needs=needs)
     own = np.array([0.0, 0.0, 0.5, 1.0, 3.0, 0.0, 0.0, 1.0])
     by_kind = (own[:, None] + np.array([0.06, 0.01, 12.0])).ravel()
     there = random.random((customers, menu.kinds)) < 0.4
@@ -180,4 +192,5 @@ def crowd(customers: int, seed: int, *, most: int = 2, branches: int = 5) -> Pro
         rows=tuple(rows),
         staff=Staff(channel="rm", starts=starts, hours=np.diff(starts) * 0.0613),
         cost_of_kind=by_kind,
+        has=random.random((customers, len(needs))) < 0.3 if needs else None,
     )

@@ -136,6 +136,7 @@ GOOD = problem_of(MENU, [{CARD_SMS: 1.0}, {LOAN_SMS: 2.0, LOAN_RM: 1.0}])
         ({"kinds": np.array([0, 4, 3], dtype=np.uint8)}, "kind 4 is not on the menu of 4"),
         ({"starts": np.array([0, 2, 1])}, "starts do not lead through the 3 entries"),
         ({"most": np.ones(3, dtype=np.uint8)}, "3 numbers of contacts"),
+        ({"has": np.ones((2, 1), dtype=np.bool_)}, "for 2 customers and 0 needs"),
         ({"rows": (channel_capacity(MENU, "sms", -1),)}, "'channel:sms' is -1"),
         ({"rows": (total_budget(MENU, float("nan")),)}, "'budget' is nan"),
         ({"rows": (offer_stock(MENU, "card", 1), offer_stock(MENU, "card", 2))}, "'stock:card' is given twice"),
@@ -158,6 +159,8 @@ def test_a_menu_that_makes_no_sense_is_named() -> None:
     for wrong, named in (
         ({"offers": ()}, "at least one offer"),
         ({"channels": ("sms", "sms")}, "at least one channel"),
+        ({"needs": (("loan", "loan"),)}, "'loan' needs itself"),
+        ({"needs": (("loan", "lone"),)}, "no offer 'lone'"),
         ({"most_per_channel": (1,)}, "not as long"),
         ({"most_per_channel": (1, -1)}, "negative"),
         ({"exclusive": (("card", "sloan"),)}, "no offer 'sloan'"),

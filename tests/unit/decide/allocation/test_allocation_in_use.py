@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_problems import chosen_of, crowd, keeps_all, problem_of
+from small_problems import chosen_of, crowd, keeps_all, problem_of, sets_of
 
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation import infeasible
@@ -86,6 +86,16 @@ def streamed(day: Problem, drift: float, *, steering: bool) -> tuple[float, bool
     kept = keeps_all(replace(stream, staff=None), chosen_of(stream, whole))
     staff_kept = keeps_all(replace(stream, rows=()), chosen_of(stream, whole))
     return value_of(stream, whole) / best.certificate.bound, kept, staff_kept
+
+
+def test_a_stream_proposes_nothing_without_what_it_needs() -> None:
+    day = crowd(2_000, 6, needs=(("offer_1", "offer_7"), ("offer_2", "offer_1")))
+    nothing = np.zeros(len(day.rows))
+    controller = PriceController(day, expected=4_000, prices=nothing, staff_prices=np.zeros(5))
+    chosen = chosen_of(day, controller.decide(day))
+    assert all(some == () or tuple(sorted(some)) in set(sets_of(day, one)) for one, some in enumerate(chosen))
+    controller.steer()
+    assert (controller.prices > 0).any()
 
 
 @pytest.mark.parametrize("drift", [1.0, 1.15])

@@ -83,6 +83,50 @@ def test_the_decomposition_finds_what_branch_and_bound_finds(
     assert found.certificate.objective == pytest.approx(exact.certificate.objective, rel=5e-3)
 
 
+NEEDS = (("offer_1", "offer_7"), ("offer_2", "offer_1"), ("offer_3", "offer_0"))
+
+
+@pytest.mark.parametrize("most", [2, 3])
+def test_what_an_offer_needs_comes_with_it_or_is_there_before(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = crowd(300, 4, most=most, needs=NEEDS)
+    exact = solve_exactly(problem, gap=1e-6)
+    assert isinstance(exact, Exact)
+    monkeypatch.setattr(solver, "SMALL", 0)
+    found = solved(problem)
+    verdict = verify(problem, found.choice, found.certificate)
+    assert verdict.holds, verdict.faults
+    assert found.certificate.objective <= exact.certificate.bound * (1 + 1e-9)
+    assert found.certificate.objective == pytest.approx(exact.certificate.objective, rel=5e-3)
+    free = solved(replace(problem, menu=replace(problem.menu, needs=()), has=None))
+    assert free.certificate.objective > found.certificate.objective, "needs cost something here"
+    offers = problem.menu.offer_of[problem.kinds]
+    seven, together = problem.menu.offer("offer_7"), 0
+    for customer, some in enumerate(chosen_of(problem, found.choice)):
+        assert some == () or tuple(sorted(some)) in set(sets_of(problem, customer))
+        together += {problem.menu.offer("offer_1"), seven} <= {int(offers[entry]) for entry in some}
+    assert together > 0, "the case is there"
+
+
+def test_a_crowd_with_needs_is_allocated_within_a_small_certified_gap() -> None:
+    problem = crowd(4_000, 5, needs=NEEDS)
+    found = solved(problem, Effort(gap=1e-4))
+    verdict = verify(problem, found.choice, found.certificate)
+    assert verdict.holds, verdict.faults
+    assert verdict.gap <= 1e-3
+
+
+def test_the_verifier_misses_what_is_needed() -> None:
+    menu = Menu(offers=("card", "insurance"), channels=("sms",), most_per_channel=(2,), needs=(("insurance", "card"),))
+    problem = problem_of(
+        menu, [{0: -1.0, 1: 5.0}, {1: 5.0}, {1: 5.0}], most=2, has=np.array([[False], [True], [False]])
+    )
+    found = solved(problem)
+    assert chosen_of(problem, found.choice) in ([(0, 1), (2,), ()], [(1, 0), (2,), ()])
+    assert verify(problem, found.choice, found.certificate).holds
+    alone = np.array([[0, 1], [0, -1], [0, -1]], dtype=np.int16)
+    assert "customer 2 gets 'insurance' without 'card'" in verify(problem, alone, found.certificate).faults
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_crowd_is_allocated_within_a_small_certified_gap(seed: int) -> None:
     problem = crowd(4_000, seed)
