@@ -54,7 +54,8 @@ def _in_order(problem: Problem, order: Int64s) -> Choice:
 @kernel
 def _take_in_order(
     order: Any, owner: Any, starts: Any, kinds: Any, costs: Any, most: Any, needs: Any, class_of: Any,
-    channel_of: Any, caps: Any, use: Any, use_of_cost: Any, left: Any, staffed: int, branch_of: Any, rooms: Any, choice: Any,
+    channel_of: Any, caps: Any, use: Any, use_of_cost: Any, left: Any, staffed: int, branch_of: Any, rooms: Any,
+    choice: Any,
 ) -> None:  # fmt: skip
     for entry in order:
         customer = owner[entry]

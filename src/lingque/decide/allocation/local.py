@@ -449,8 +449,8 @@ def _take(
 @kernel
 def choose_in_turn(
     values: Any, kinds: Any, costs: Any, starts: Any, most: Any, order: Any, branch_of: Any, price: Any,
-    cost_price: Any, staff_prices: Any, channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int, staffed: int,
-    use: Any, use_of_cost: Any, left: Any, rooms: Any, choice: Any,
+    cost_price: Any, staff_prices: Any, channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int,
+    staffed: int, use: Any, use_of_cost: Any, left: Any, rooms: Any, choice: Any,
 ) -> None:  # fmt: skip
     """Customers one after the other at the prices, nobody getting what no longer fits; takes from `left` and `rooms`.
 

@@ -23,9 +23,9 @@ from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program, write_program
 from lingque.decide.allocation.undecided import undecided
 
-FURTHER, MOST_FURTHER, MOST_IN_ALL = 4.0, 1_000, 20_000
-"""How many more are undecided for each contact by which a row is off, spread over its kinds; the most per kind, and of
-all kinds together: a wider program takes longer than a better price."""
+FURTHER, MOST_FURTHER, MOST_IN_ALL = 0.2, 50, 1_000
+"""Times the width: how many more are undecided for each contact by which a row is off, spread over its kinds; the most
+per kind, and of all kinds together. At first a wider program takes longer than a better price."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +123,9 @@ def _widths(problem: Problem, prices: Float64s, used: Float64s, width: int) -> I
     # what is left of a limit that nobody pays for calls for nobody
     off[(used < problem.limits) & (prices == 0)] = 0.0
     contacts = off / np.maximum(use.sum(axis=1) / kinds, 1e-300)
-    more = np.where(uses, (FURTHER * contacts / kinds)[:, None], 0.0).max(axis=0, initial=0.0)
-    more = np.minimum(more, MOST_FURTHER)
-    widths: Int64s = width + (more * min(1.0, MOST_IN_ALL / max(more.sum(), 1.0))).astype(np.int64)
+    more = np.where(uses, (FURTHER * width * contacts / kinds)[:, None], 0.0).max(axis=0, initial=0.0)
+    more = np.minimum(more, MOST_FURTHER * width)
+    widths: Int64s = width + (more * min(1.0, MOST_IN_ALL * width / max(more.sum(), 1.0))).astype(np.int64)
     return widths
 
 

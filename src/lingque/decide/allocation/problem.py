@@ -20,6 +20,7 @@ from lingque.core.hashing import Float64s, Int64s
 from lingque.core.labels import Label
 
 Float32s = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Kinds = NDArray[np.uint8] | NDArray[np.uint16]
 MOST_ENTRIES = 32_767
 """Of one customer; a choice names an entry of the customer's in 16 bits."""
@@ -218,7 +219,7 @@ class Needs(NamedTuple):
     offer: Int64s
     needed: Int64s
     offer_of: Int64s
-    has: NDArray[np.bool_]
+    has: Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +241,7 @@ class Problem:
     staff: Staff | None = None
     cost_of_kind: Float64s | None = None
     costs: Float32s | None = None
-    has: NDArray[np.bool_] | None = None
+    has: Flags | None = None
 
     def __post_init__(self) -> None:
         _check_shape(self)

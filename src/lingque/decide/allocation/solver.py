@@ -75,10 +75,12 @@ def allocate(
     effort: Effort = DEFAULT_EFFORT,
     *,
     start: Float64s | None = None,
+    known: Choice | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     elapsed: Callable[[], float] = time.perf_counter,
 ) -> Allocation | Infeasible:
-    """The best choice that the effort finds; it keeps every limit. `start`: prices of the rows to begin from.
+    """The best choice that the effort finds; it keeps every limit. `start`: prices of the rows to begin from;
+    `known`: a choice that keeps every limit, than which none worse is returned.
 
     Limits that contradict one another are named instead. The same problem, effort and start give the same answer,
     unless time ends the search.
@@ -90,7 +92,7 @@ def allocate(
         if exact is Without.A_SOLUTION:
             return conflicts_of(problem)
     search = _Search(problem=problem, effort=effort, progress=progress, elapsed=elapsed, began=elapsed())
-    found = search.run(start)
+    found = search.run(start, known)
     return conflicts_of(problem) if found is None else found
 
 
@@ -111,8 +113,10 @@ class _Search:
         self._choice: Choice | None = None
         self._objective: float | None = None
 
-    def run(self, start: Float64s | None) -> Allocation | None:
+    def run(self, start: Float64s | None, known: Choice | None) -> Allocation | None:
         problem = self._problem
+        if known is not None:
+            self._take(known)
         found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch, start=start)
         self._price(found.rows, found.passed)
         for width in WIDTHS:

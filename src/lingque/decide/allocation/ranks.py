@@ -1,0 +1,106 @@
+"""Service before marketing, in one allocation: ranks of offers, each of which comes before all that follow.
+
+First as many contacts of the first rank are sought as the limits allow, whatever all others lose by it; then as many
+of the second without one less of the first; last, what is worth most without one less of any. What a rank was given
+is a limit like any other from then on, a minimum volume: its price says what one contact of the rank costs those who
+come after it. Nothing is set aside beforehand, so whoever comes after uses all that is left, and a contact of a rank
+goes to whom it costs the others least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lingque.core.errors import AllocationError
+from lingque.decide.allocation.certificate import chosen_entries
+from lingque.decide.allocation.infeasible import Infeasible
+from lingque.decide.allocation.passes import Choice, run_pass
+from lingque.decide.allocation.problem import Flags, Float32s, Limit, Problem, Row
+from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
+
+PREFERENCE = 1e-3
+"""By how much a contact counts more or less for its value. Among equals there is a better one then, which a price can
+tell; and no exchange among fewer than 500 contacts is for fewer of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """Offers that come before all others that are not of an earlier rank. `name` is what its minimum is called."""
+
+    name: str
+    offers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """How many contacts a rank gets, and how many it could not get more than."""
+
+    rank: Rank
+    contacts: int
+    at_most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """`problem` is the given one with a minimum per rank: the allocation's certificate speaks of that one, and so must
+    whoever verifies it."""
+
+    problem: Problem
+    allocation: Allocation
+    served: tuple[Served, ...]
+
+
+def allocate_by_rank(
+    problem: Problem,
+    ranks: Sequence[Rank],
+    effort: Effort = DEFAULT_EFFORT,
+    *,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Ranked | Infeasible:
+    """The best choice in which no rank gives way to what follows it.
+
+    Raises `AllocationError` where an offer is in two ranks, or a rank's name is taken.
+    """
+    _check(problem, ranks)
+    served: list[Served] = []
+    known: Choice | None = None
+    for rank in ranks:
+        use = (np.isin(problem.menu.offer_of, [problem.menu.offer(name) for name in rank.offers])).astype(np.float64)
+        of_it = use[problem.kinds] > 0
+        found = allocate(replace(problem, values=_counted(problem, of_it)), effort, known=known, progress=progress)
+        if not isinstance(found, Allocation):
+            return found
+        known = found.choice
+        entries, _ = chosen_entries(problem, known)
+        contacts = int(of_it[entries].sum())
+        # whatever the prices, they bound the number as well
+        alike = run_pass(replace(problem, values=of_it.astype(np.float32)), found.certificate.prices)
+        served.append(Served(rank=rank, contacts=contacts, at_most=int(np.floor(alike.bound * (1 + 1e-9) + 1e-9))))
+        least = Row(limit=Limit.MINIMUM, subject=rank.name, use=use, amount=float(contacts))
+        problem = replace(problem, rows=(*problem.rows, least))
+    found = allocate(problem, effort, known=known, progress=progress)
+    if not isinstance(found, Allocation):
+        return found
+    return Ranked(problem=problem, allocation=found, served=tuple(served))
+
+
+def _counted(problem: Problem, of_it: Flags) -> Float32s:
+    """One for each entry of the rank, nearly; nothing for others."""
+    greatest = max(float(np.abs(problem.values[of_it]).max(initial=0.0)), 1e-30)
+    return np.where(of_it, 1 + PREFERENCE * (problem.values / np.float32(greatest)), 0).astype(np.float32)
+
+
+def _check(problem: Problem, ranks: Sequence[Rank]) -> None:
+    offers = [name for rank in ranks for name in rank.offers]
+    twice = next((name for name in offers if offers.count(name) > 1), None)
+    if twice is not None:
+        raise AllocationError(f"the offer '{twice}' is in two ranks", next_step="leave it in the earlier one")
+    taken = [row.subject for row in problem.rows if row.limit is Limit.MINIMUM]
+    for number, rank in enumerate(ranks):
+        if not rank.offers:
+            raise AllocationError(f"the rank '{rank.name}' has no offers", next_step="leave it out")
+        if rank.name in taken or rank.name in [one.name for one in ranks[:number]]:
+            raise AllocationError(f"there is a minimum '{rank.name}' already", next_step="give the rank another name")

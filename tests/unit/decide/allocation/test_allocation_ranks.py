@@ -1,0 +1,92 @@
+"""Ranks: what comes first gives way to nothing that follows."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from small_problems import chosen_of, crowd, keeps_all, problem_of, problems, sets_of, worth
+
+from lingque.core.errors import AllocationError
+from lingque.decide.allocation.infeasible import Infeasible
+from lingque.decide.allocation.problem import Menu, Problem, channel_capacity, minimum_volume
+from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
+from lingque.decide.allocation.solver import Allocation, Effort, allocate
+from lingque.decide.allocation.verifier import verify
+
+MENU = Menu(offers=("notice", "loan", "fund"), channels=("sms",))
+NOTICE = Rank(name="service", offers=("notice",))
+
+
+@settings(max_examples=60)
+@given(problem=problems(kinds=3))
+def test_first_as_many_of_the_rank_as_can_be_then_what_is_worth_most(problem: Problem) -> None:
+    first = problem.menu.offers[0]
+    every = itertools.product(*(list(sets_of(problem, customer)) for customer in range(problem.customers)))
+    offers = problem.menu.offer_of[problem.kinds]
+    kept = [chosen for chosen in every if keeps_all(problem, chosen)]
+    found = allocate_by_rank(problem, [Rank(name="of rank one", offers=(first,))])
+    if not kept:
+        assert isinstance(found, Infeasible)
+        return
+    assert isinstance(found, Ranked)
+    counted = [(sum(offers[entry] == 0 for some in one for entry in some), worth(problem, one)) for one in kept]
+    contacts, best = max(counted)
+    assert found.served[0].contacts == contacts
+    assert found.served[0].at_most >= contacts
+    assert found.allocation.certificate.objective == pytest.approx(best, abs=1e-6)
+    assert verify(found.problem, found.allocation.choice, found.allocation.certificate).holds
+
+
+def test_service_goes_to_whom_it_costs_the_others_least_and_its_price_says_what_it_costs() -> None:
+    values = [{0: 0.0, 1: 9.0}, {0: 0.0, 1: 5.0}, {0: -1.0, 2: 2.0}, {1: 4.0}]
+    problem = problem_of(MENU, values, rows=[channel_capacity(MENU, "sms", 3)])
+    found = allocate_by_rank(problem, [NOTICE])
+    assert isinstance(found, Ranked)
+    assert (found.served[0].contacts, found.served[0].at_most) == (3, 3)
+    assert chosen_of(problem, found.allocation.choice) == [(0,), (2,), (4,), ()]
+    two = allocate_by_rank(replace(problem, rows=(channel_capacity(MENU, "sms", 2),)), [NOTICE])
+    assert isinstance(two, Ranked)
+    assert two.served[0].contacts == 2
+    assert two.allocation.certificate.objective == 0
+
+
+def test_of_a_crowd_no_service_message_gives_way_and_what_is_left_is_used() -> None:
+    problem = crowd(4_000, 2)
+    service = Rank(name="service", offers=("offer_5", "offer_4"))
+    found = allocate_by_rank(problem, [service, Rank(name="care", offers=("offer_6",))], Effort(gap=1e-3))
+    alone = allocate(problem, Effort(gap=1e-3))
+    assert isinstance(found, Ranked)
+    assert isinstance(alone, Allocation)
+    verdict = verify(found.problem, found.allocation.choice, found.allocation.certificate)
+    assert verdict.holds, verdict.faults
+    first, second = found.served
+    assert first.contacts == first.at_most
+    assert second.contacts >= 0.99 * second.at_most
+    certificate = found.allocation.certificate
+    assert certificate.price_of["minimum:service"] > 0
+    assert certificate.objective < alone.certificate.objective
+    assert keeps_all(problem, chosen_of(problem, found.allocation.choice))
+
+
+def test_ranks_that_make_no_sense_are_named() -> None:
+    problem = problem_of(MENU, [{0: 1.0, 1: 2.0}], rows=[minimum_volume(MENU, "loan", 0)])
+    for wrong, named in (
+        ([NOTICE, Rank(name="more", offers=("loan", "notice"))], "'notice' is in two ranks"),
+        ([Rank(name="loan", offers=("loan",))], "a minimum 'loan' already"),
+        ([NOTICE, replace(NOTICE, offers=("fund",))], "a minimum 'service' already"),
+        ([Rank(name="none", offers=())], "has no offers"),
+        ([Rank(name="one", offers=("lone",))], "no offer 'lone'"),
+    ):
+        with pytest.raises(AllocationError, match=named):
+            allocate_by_rank(problem, wrong)
+
+
+def test_nobody_of_the_rank_is_there() -> None:
+    found = allocate_by_rank(problem_of(MENU, [{1: 2.0}]), [NOTICE])
+    assert isinstance(found, Ranked)
+    assert found.served[0].contacts == found.served[0].at_most == 0
+    assert np.array_equal(found.allocation.choice, [[0]])
