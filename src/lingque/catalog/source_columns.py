@@ -46,10 +46,12 @@ def source_columns(catalog: Catalog, table: str, column: str) -> tuple[SourceCol
 @lru_cache(maxsize=1024)
 def _of_mapping(source: str, sql: str, reads: tuple[str, ...]) -> dict[str, frozenset[SourceColumn]]:
     tree = sqlglot.parse_one(sql, dialect="duckdb")
+    if not isinstance(tree, exp.Query):  # a mapping is one: it is checked when it is applied
+        return {}
     found: dict[str, frozenset[SourceColumn]] = {}
     for name, said in zip(tree.named_selects, tree.selects, strict=True):
         try:
-            columns = _leaves(lineage(name, tree, None, dialect="duckdb"), source, reads)
+            columns = _leaves(lineage(name, tree, {}, dialect="duckdb"), source, reads)
         except sqlglot.errors.SqlglotError:  # somewhere it takes the columns of the reads to know what is meant
             columns = _named(said, source, reads)
         found[name] = frozenset(one for one in columns if one.column not in _OF_THE_READER)

@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from unicodedata import east_asian_width
 
 from lingque.catalog.model import Catalog
 from lingque.catalog.tracing import Thing, goes_into, under
 from lingque.core.labels import Language
 from lingque.core.registries import SENSITIVE, DataClass
-from lingque.entry.report.plots import BLUE, FAINT, FONTS, GREY, INK, ORANGE
+from lingque.entry.report.plots import BLUE, FAINT, FONTS, GREY, INK, ORANGE, width_of
 from lingque.entry.show_lineage import KINDS, label_of, made_of
 
 _WIDTH, _BETWEEN, _MARGIN = 236, 92, 16
@@ -209,10 +208,8 @@ def _text(x: float, y: float, text: str, size: float, colour: str, *, bold: bool
 
 
 def _cut(text: str, width: float, size: float) -> str:
-    """As much of it as fits: a wide character takes a whole size, any other a little more than half."""
-    taken = 0.0
-    for number, character in enumerate(text):
-        taken += size if east_asian_width(character) in "WF" else size * 0.58
-        if taken > width:
-            return text[: max(number - 1, 1)] + "…"
-    return text
+    """As much of it as fits."""
+    if width_of(text, size) <= width:
+        return text
+    fitting = next(number for number in range(len(text) + 1) if width_of(text[: number + 1], size) > width)
+    return text[: max(fitting - 1, 1)] + "…"

@@ -10,7 +10,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -46,8 +45,7 @@ def by_day(name: str, first_day: int, counts: Numbers, *, marks: Sequence[int] =
     axes.plot(days, counts, color=BLUE, linewidth=1)
     for mark in marks:
         axes.axvline(days[mark], color=ORANGE, linestyle="--", linewidth=1)
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=8))
-    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m"))
+    axes.tick_params(axis="x", labelsize=7)  # YYYY-MM
     axes.set_ylim(bottom=0)
     return _svg(figure, name)
 
