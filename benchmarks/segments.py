@@ -58,6 +58,8 @@ COLUMNS = (
 )
 MIXED = "age > 30 and segment_0 and balance > cny(50000)"
 TENTH = "segment_2"
+FIRST_TIME = ("balance", "score", "visits_year", "spending", "turnover")
+"""A column each that nobody has asked for yet: money, a number, a count. Then `COLUMNS` finds them held."""
 
 
 def segments(*, customers: int) -> dict[str, Any]:
@@ -85,9 +87,9 @@ def _measured(opened: OpenedSnapshot, file: Path) -> dict[str, Any]:
     peers: dict[str, float] = {}
     checks: dict[str, bool] = {}
     cpu: dict[str, float] = {}
-    began = time.perf_counter()
-    opened.count(parse_condition(COLUMNS, TYPES))
-    ours["columns, read for the first time"] = time.perf_counter() - began
+    for name in FIRST_TIME:
+        node = parse_condition(f"{name} > {name}", TYPES)
+        ours[f"first time, {name}"] = _median(partial(opened.count, node), 1, cpu, f"first time, {name}")
     needed = sorted({name for name in TYPES if any(name in text for text in (INDEXED, COLUMNS, MIXED))})
     with duckdb.connect() as engine:
         engine.execute("SET threads = 2")
@@ -147,6 +149,7 @@ def _points(folder: Path, customers: int) -> dict[str, float]:
     version = tables.commit(target, rows, run_id=RunId("made"), published=None)
     del rows, who
     reader = PointReader(tables, buckets=64)
+    reader.make_ready("transactions", version)
     reader.rows("transactions", version, [int(ids[0])])
     asked = ids[random.integers(0, len(ids), 200)].tolist()
     ours = [_cpu(lambda one=one: reader.rows("transactions", version, [one])) for one in asked]

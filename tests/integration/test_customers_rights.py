@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
@@ -314,6 +315,9 @@ def assert_gone(application: Application, folder: Path, customer: int) -> None:
         rows = pq.read_table(path, columns=columns)
         if "decisions" not in path.parts:
             assert not any(customer in rows.column(name).to_pylist() for name in columns), path
+    for path in (folder / "data" / "warehouse").rglob("*.rows"):
+        rows = pa.ipc.open_file(path).read_all()
+        assert customer not in rows.column("customer_id").to_pylist(), path
     for path in (folder / "data" / "warehouse").rglob("*.bits"):
         assert customer not in Bitmaps(path).ids.tolist(), path
 

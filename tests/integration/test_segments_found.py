@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,14 @@ def test_clusters_are_written_down_applied_and_counted(bank: Bank, tmp_path: Pat
     page = tmp_path / "personas.html"
     definitions = bank.folder / "definitions" / "tags" / "personas.yaml"
     command = ["cluster", "personas", "--tag", "latest_balance", "-k", "2", "--label-en", "Personas"]
-    done = invoke(bank, *command, "--out", str(definitions), "--page", str(page))
+    svg = tmp_path / "personas.svg"
+    done = invoke(bank, *command, "--out", str(definitions), "--page", str(page), "--svg", str(svg))
     assert done.exit_code == 0, done.output
     assert "personas_2" in done.stdout
     assert "<svg" in page.read_text(encoding="utf-8")
+    drawn = ElementTree.fromstring(svg.read_text(encoding="utf-8"))  # noqa: S314 - we drew it ourselves
+    words = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert sum(" · " in str(word) for word in words) == 2
     assert invoke(bank, *command, "--out", str(definitions)).exit_code == 1  # nothing is overwritten
     with bank.open() as application:
         services = application.services

@@ -249,6 +249,19 @@ def test_amounts_are_what_the_bank_has(known: Known) -> None:
     assert (known.numbers("monthly_average_aum") >= 0).all()
 
 
+def test_who_buys_50k_of_wealth_every_month_is_who_did(known: Known) -> None:
+    """From the twin's own books: all of the last six months, each by itself."""
+    placed = known.twin.placed.placements
+    last = np.datetime64(known.today, "D").astype("datetime64[M]").astype(np.int64)
+    month = placed.opened_day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) - last + 6
+    bought = np.zeros((len(known.twin.population.age), 6), dtype=np.int64)
+    counts = ~placed.is_deposit & (month >= 0) & (month < 6)
+    np.add.at(bought, (placed.owner[counts], month[counts]), placed.amount[counts])
+    every = (bought > 5_000_000).all(axis=1)
+    assert every.sum() > 0
+    assert (known.said("buys_wealth_50k_every_month") == every).all()
+
+
 # the catalog itself
 
 

@@ -1,10 +1,11 @@
-"""Clusters as one HTML page with a picture, which needs nothing besides itself."""
+"""Clusters as one HTML page with a picture, or as the picture alone; neither needs anything besides itself."""
 
 from __future__ import annotations
 
 from html import escape
 
 from lingque.core.labels import Label, Language
+from lingque.entry.report.plots import FONTS, GREY, INK, width_of
 from lingque.flow.clusters import Clusters
 from lingque.profile.cluster_tags import label_of
 from lingque.profile.clustering import ClusterProfile
@@ -13,7 +14,7 @@ _COLOURS = (
     "#0b6e99", "#d9822b", "#3d8b40", "#b5476b", "#6b5ca5", "#8a6d3b", "#1f9e94", "#c23b22", "#5b7083", "#a3b18a",
     "#e0a030", "#7a4988",
 )  # fmt: skip
-_SIDE, _EDGE = 420, 20
+_SIDE, _EDGE, _ROW = 420, 20, 44
 _STYLE = (
     "body{font:16px/1.6 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2430;"
     "background:#fff}table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem .7rem;border-bottom:1px solid "
@@ -41,7 +42,37 @@ def to_html(found: Clusters, language: Language) -> str:
     )
 
 
+def to_svg(found: Clusters, language: Language) -> str:
+    """The picture with what sets each cluster apart beside it. The same clusters give the same bytes."""
+    lines = []
+    said = [label_of(profile, found.labels).in_language(language) for profile in found.found.profiles]
+    for row, (profile, words) in enumerate(zip(found.found.profiles, said, strict=True)):
+        y = _EDGE + 14 + row * _ROW
+        lines += [
+            f'<circle cx="{_SIDE + 24}" cy="{y - 5}" r="6" fill="{_colour(profile.number)}"/>',
+            f'<text x="{_SIDE + 40}" y="{y}" font-size="14" font-weight="700" fill="{INK}">'
+            f"{profile.number} · {profile.share:.0%}</text>",
+            f'<text x="{_SIDE + 40}" y="{y + 18}" font-size="13" fill="{GREY}">{escape(words)}</text>',
+        ]
+    width = round(_SIDE + 60 + max(width_of(words, 13) for words in said))
+    height = max(_SIDE, _EDGE + 14 + len(said) * _ROW)
+    title = escape(found.label.in_language(language))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" font-family="{escape(FONTS)}"><title>{title}</title>'
+        f'<rect width="{width}" height="{height}" fill="white"/>{_plane(found)}{"".join(lines)}</svg>\n'
+    )
+
+
 def _picture(found: Clusters) -> str:
+    size = f'viewBox="0 0 {_SIDE} {_SIDE}" width="{_SIDE}" height="{_SIDE}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><title>{escape(found.name)}</title>'
+        f"{_plane(found)}</svg>"
+    )
+
+
+def _plane(found: Clusters) -> str:
     points = found.found.plane
     across, up = [x for x, _, _ in points], [y for _, y, _ in points]
     left, bottom = min(across), min(up)
@@ -51,11 +82,7 @@ def _picture(found: Clusters) -> str:
     for x, y, number in points:
         place = f'cx="{_EDGE + (x - left) / wide * room:.1f}" cy="{_SIDE - _EDGE - (y - bottom) / high * room:.1f}"'
         circles.append(f'<circle {place} r="3.5" fill="{_colour(number)}" fill-opacity="0.6"/>')
-    size = f'viewBox="0 0 {_SIDE} {_SIDE}" width="{_SIDE}" height="{_SIDE}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><title>{escape(found.name)}</title>'
-        f'<rect width="{_SIDE}" height="{_SIDE}" fill="#f6f8fa"/>{"".join(circles)}</svg>'
-    )
+    return f'<rect width="{_SIDE}" height="{_SIDE}" fill="#f6f8fa"/>{"".join(circles)}'
 
 
 def _table(found: Clusters, language: Language) -> str:

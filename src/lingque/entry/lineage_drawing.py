@@ -1,23 +1,24 @@
-"""Lineage as one SVG: columns in their tables on the left, what is made of them to the right, the tag at the end."""
+"""Lineage as one SVG: columns of the bank's files on the left, then the tables they fill, what is made of those to the
+right, the tag at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from unicodedata import east_asian_width
 
 from lingque.catalog.model import Catalog
 from lingque.catalog.tracing import Thing, goes_into, under
 from lingque.core.labels import Language
 from lingque.core.registries import SENSITIVE, DataClass
-from lingque.entry.report.plots import BLUE, FAINT, FONTS, GREY, INK, ORANGE
-from lingque.entry.show_lineage import KINDS, label_of
+from lingque.entry.report.plots import BLUE, FAINT, FONTS, GREY, INK, ORANGE, width_of
+from lingque.entry.show_lineage import KINDS, label_of, made_of
 
 _WIDTH, _BETWEEN, _MARGIN = 236, 92, 16
 _HEAD, _LINE, _GAP = 44, 20, 18
+_FIRST = {"source": 0, "contract": 1}
 _LANE, _LANE_HEIGHT = "lane", 4.0
-_COLOURS = {"contract": GREY, "tag": BLUE, "model": ORANGE, "list": ORANGE}
+_COLOURS = {"source": INK, "contract": GREY, "tag": BLUE, "model": ORANGE, "list": ORANGE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +85,15 @@ def _edges(catalog: Catalog, thing: Thing, seen: set[Thing]) -> Iterator[Edge]:
         if below[0] == "column":
             table, _, column = below[1].partition(".")
             yield ("contract", table), column, thing
+            for one in made_of(catalog, below):
+                yield ("source", one.source), f"{one.read or '?'}.{one.column}", ("contract", table)
         else:
             yield below, None, thing
             yield from _edges(catalog, below, seen)
 
 
 def _layers(root: Thing, edges: Iterable[Edge]) -> dict[Thing, int]:
-    """Each right of everything under it; tables are the first."""
+    """Each right of everything under it; what fills tables is the first, tables are the second."""
     below: dict[Thing, list[Thing]] = {root: []}
     for start, _, end in edges:
         below.setdefault(end, []).append(start)
@@ -99,12 +102,12 @@ def _layers(root: Thing, edges: Iterable[Edge]) -> dict[Thing, int]:
 
     def layer(thing: Thing) -> int:
         if thing not in layers:
-            layers[thing] = 0 if thing[0] == "contract" else 1 + max([layer(one) for one in below[thing]], default=0)
+            least = _FIRST.get(thing[0], 2)
+            layers[thing] = max([least, *(layer(one) + 1 for one in below[thing])])
         return layers[thing]
 
-    for thing in below:
-        layer(thing)
-    return layers
+    first = min(layer(thing) for thing in below)
+    return {thing: number - first for thing, number in layers.items()}
 
 
 def _in_steps(edge: Edge, layers: dict[Thing, int]) -> Iterator[Edge]:
@@ -181,6 +184,9 @@ def _drawn(catalog: Catalog, box: _Box, language: Language) -> str:
     ]
     for number, line in enumerate(box.lines):
         at = y + _HEAD + number * _LINE + 14
+        if kind == "source":
+            parts.append(_text(x + 14, at, _cut(line, 210, 12), 12, INK))
+            continue
         classes = catalog.contracts[name].columns[line].data_classes
         parts.append(_text(x + 14, at, _cut(line, 120, 12), 12, INK))
         parts.append(_text(x + _WIDTH - 10, at, _classes(classes), 10.5, _tone(classes), end=True))
@@ -202,10 +208,8 @@ def _text(x: float, y: float, text: str, size: float, colour: str, *, bold: bool
 
 
 def _cut(text: str, width: float, size: float) -> str:
-    """As much of it as fits: a wide character takes a whole size, any other a little more than half."""
-    taken = 0.0
-    for number, character in enumerate(text):
-        taken += size if east_asian_width(character) in "WF" else size * 0.58
-        if taken > width:
-            return text[: max(number - 1, 1)] + "…"
-    return text
+    """As much of it as fits."""
+    if width_of(text, size) <= width:
+        return text
+    fitting = next(number for number in range(len(text) + 1) if width_of(text[: number + 1], size) > width)
+    return text[: max(fitting - 1, 1)] + "…"

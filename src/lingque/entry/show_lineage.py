@@ -7,6 +7,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lingque.catalog.model import AggregateTag, Catalog, ManualTag
+from lingque.catalog.source_columns import SourceColumn, source_columns
 from lingque.catalog.tracing import Thing, User, goes_into, told, under
 from lingque.core.labels import Label, Language
 from lingque.core.registries import Purpose
@@ -77,8 +78,17 @@ def label_of(catalog: Catalog, thing: Thing) -> Label:
             return Label(zh=name, en=name)
 
 
+def made_of(catalog: Catalog, thing: Thing) -> tuple[SourceColumn, ...]:
+    """Of a column, what the mappings make it of; of anything else nothing."""
+    table_name, _, field = thing[1].partition(".")
+    return source_columns(catalog, table_name, field) if thing[0] == "column" else ()
+
+
 def lineage(catalog: Catalog, name: str, language: Language) -> RenderableType:
-    """The tree from the tag down to columns. What stands in it already is not drawn again. Raises `NotFoundError`."""
+    """The tree from the tag down to the columns of the bank's files. What stands in it already is not drawn again.
+
+    Raises `NotFoundError`.
+    """
     catalog.tag(name)
     found = catalog.lineages[name]
     root = Tree(_line(catalog, ("tag", name), language), guide_style="dim")
@@ -105,7 +115,10 @@ def _grow(tree: Tree, catalog: Catalog, thing: Thing, language: Language, drawn:
             tree.add(line.append(Label(zh="  ↑ 见上", en="  ↑ as above").in_language(language), style="dim"))
             continue
         drawn.add(below)
-        _grow(tree.add(line), catalog, below, language, drawn)
+        branch = tree.add(line)
+        for one in made_of(catalog, below):
+            branch.add(Text(f"{KINDS['source'].in_language(language)} {one.name}", style="dim"))
+        _grow(branch, catalog, below, language, drawn)
 
 
 def _line(catalog: Catalog, thing: Thing, language: Language) -> Text:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, get_args
 
 from sqlalchemy import Connection
@@ -29,7 +30,7 @@ from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Grounds, PermitAsk, Principal
 from lingque.govern.preferences import parties_of
 from lingque.govern.scopes import outside_scope
-from lingque.profile.why import Why, why_of
+from lingque.profile.why import Why, known_rows, why_of
 from lingque.store.runs import published_versions
 
 DUE_WITHIN_DAYS = 90
@@ -115,6 +116,11 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
         for name, rows in holds.items()
         if catalog.contracts[name].holds and rows
     ]
+    known = {
+        name: known_rows(catalog.contracts[name], rows, as_of=as_of, calendar=services.calendar)
+        for name, rows in stored.items()
+        if as_of is not None
+    }
     return Customer360(
         card=card,
         as_of=as_of,
@@ -129,7 +135,7 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
             TagShown(
                 tag=name,
                 value=value,
-                why=why_of(catalog, name, values, stored, as_of=as_of, calendar=services.calendar),
+                why=why_of(catalog, name, values, known, as_of=as_of, calendar=services.calendar),
             )
             for name, value in values.items()
             if as_of is not None and name in catalog.tags
@@ -159,12 +165,10 @@ def _stored(
     versions = published_versions(connection)
     found: dict[str, list[dict[str, Any]]] = {}
     for name, contract in catalog.contracts.items():
-        if name not in versions or contract.kind not in ("party", "state", "event"):
+        if name not in versions or not contract.of_customers:
             continue
         rows = services.points.rows(name, versions[name], ids)
-        found[name] = sorted(
-            rows.to_pylist(), key=lambda row: (row[contract.time_column], row["row_key"]), reverse=True
-        )
+        found[name] = sorted(rows.to_pylist(), key=itemgetter(contract.time_column, "row_key"), reverse=True)
     return found
 
 

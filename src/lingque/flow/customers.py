@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ def show_customer(services: Services, customer_id: CustomerId, actor: Principal)
     """The customer with masked identifiers."""
 
     def looked_up(connection: Connection) -> dict[IdentifierKind, str]:
-        values = {kind: _opened(services, connection, customer_id, kind) for kind in CHANNEL_OF}
+        values = _opened(services, connection, customer_id, list(CHANNEL_OF))
         return {kind: masked(kind, value) for kind, value in values.items() if isinstance(value, str)}
 
     found = within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
@@ -86,7 +86,7 @@ def reveal(
     """One identifier in full. The trail says who looked, at what, and why; never what was seen."""
 
     def opened(connection: Connection) -> str | Refusal:
-        return _opened(services, connection, customer_id, kind)
+        return _opened(services, connection, customer_id, [kind])[kind]
 
     detail: dict[str, object] = {"kind": kind, "reason": reason}
     return within_scope(
@@ -218,15 +218,25 @@ def _unknown(connection: Connection, customer_id: CustomerId) -> Refusal | None:
     return Refusal(reason=Reason.UNKNOWN_CUSTOMER, detail="there is no customer of that number")
 
 
-def _opened(services: Services, connection: Connection, customer_id: CustomerId, kind: IdentifierKind) -> str | Refusal:
-    ask = PermitAsk(
-        purpose=Purpose.SERVICE,
-        channel=CHANNEL_OF[kind],
-        data_classes=DataClass(0),
-        moment=services.clock.now(),
-    )
-    permit = services.permits.permit(connection, customer_id, ask)
-    if not isinstance(permit, Permit):
-        return permit
-    opened = services.addresses.release_names if kind == "name" else services.addresses.release_all
-    return opened(connection, [permit])[0]
+def _opened(
+    services: Services, connection: Connection, customer_id: CustomerId, kinds: Sequence[IdentifierKind]
+) -> dict[IdentifierKind, str | Refusal]:
+    """The names in one look into the vault, the addresses in another."""
+    found: dict[IdentifierKind, str | Refusal] = {}
+    permits: dict[IdentifierKind, Permit] = {}
+    for kind in kinds:
+        ask = PermitAsk(
+            purpose=Purpose.SERVICE,
+            channel=CHANNEL_OF[kind],
+            data_classes=DataClass(0),
+            moment=services.clock.now(),
+        )
+        permit = services.permits.permit(connection, customer_id, ask)
+        if isinstance(permit, Permit):
+            permits[kind] = permit
+        else:
+            found[kind] = permit
+    for named, opened in ((True, services.addresses.release_names), (False, services.addresses.release_all)):
+        part = {kind: permit for kind, permit in permits.items() if (kind == "name") is named}
+        found |= zip(part, opened(connection, list(part.values())), strict=True)
+    return {kind: found[kind] for kind in kinds}

@@ -36,6 +36,7 @@ from lingque.profile.contracts import SnapshotReport
 from lingque.profile.filling import Progress, nobody_is_told
 from lingque.profile.kernel.planning import kernel_gap
 from lingque.profile.live import live_tags
+from lingque.store.runs import published_versions
 
 _ORDER = {"reference": 0, "party": 1, "state": 2, "event": 3, "consent": 4, "list": 5}
 
@@ -169,7 +170,11 @@ def make_ready(services: Services, told: Progress = nobody_is_told) -> None:
     """Bring what answers about one customer at a time up to what is published. Nothing of the erased is put there."""
     with services.database.reading() as connection:
         erased = np.array(erased_parties(connection), np.int64)
+        versions = published_versions(connection)
     services.profile.answering.make_ready(without=erased, told=told)
+    for name, contract in catalog_of(services).contracts.items():
+        if contract.of_customers and name in versions:
+            services.points.make_ready(name, versions[name])
 
 
 def snapshot_of(services: Services, as_of: date, actor: Principal) -> SnapshotReport | Refusal:

@@ -27,7 +27,7 @@ from lingque.profile.bitmaps import Bitmaps, Words, build_bitmaps, count_bits, p
 from lingque.profile.conditions import Conditions, Judged
 from lingque.profile.contracts import SNAPSHOT_TABLE
 from lingque.store.runs import published_versions
-from lingque.warehouse.tables import BESIDE, DeltaTables
+from lingque.warehouse.tables import BITS, DeltaTables
 
 MOST_COMPARED = 20
 """Segments in one matrix: more nobody reads."""
@@ -157,7 +157,7 @@ class Segments:
                     next_step=f"run 'lingque tags run --as-of {as_of}'",
                 )
             if file not in self._opened:
-                target = file.with_suffix(BESIDE)
+                target = file.with_suffix(BITS)
                 if not target.exists():
                     build_bitmaps(file, target)
                 while len(self._opened) >= _KEPT_OPEN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -36,7 +36,15 @@ from lingque.profile.counting import Counts, stability_index
 from lingque.profile.manual import given
 from lingque.profile.tag_sql import PointInTime
 from lingque.store.database import Database
-from lingque.store.runs import Run, finish_run, newest_run, published_versions, subjects_of
+from lingque.store.runs import (
+    Run,
+    finish_run,
+    newest_run,
+    newest_run_id,
+    published_versions,
+    read_run,
+    subjects_of,
+)
 from lingque.warehouse.engine import Session
 from lingque.warehouse.tables import DeltaTables, Slice
 
@@ -79,6 +87,8 @@ class Profile:
         self._scorer = scorer
         self._kernels = kernels
         self._answering = answering
+        self._days: tuple[int, Collection[str]] | None = None
+        self._noted: SnapshotReport | None = None
 
     @property
     def answering(self) -> Answering:
@@ -109,7 +119,11 @@ class Profile:
             visible = published_versions(connection).get(SNAPSHOT_TABLE)
             earlier = self._comparable(connection, as_of, closures)
         content = self._content(tags, closures, inputs)
-        if before is not None and before.summary["content"] == content and self._is_there(before, visible):
+        if (
+            before is not None
+            and before.summary["content"] == content
+            and self._is_there(before.summary["customers"], as_of, visible)
+        ):
             return _report(before, as_of, already_done=True)
 
         run = run_id(SNAPSHOT_RUN, as_of=as_of.isoformat(), content=content, after=before.run_id if before else None)
@@ -162,29 +176,36 @@ class Profile:
 
     def find_snapshot(self, connection: Connection, as_of: date) -> SnapshotReport:
         """The newest snapshot of that day. Raises `NotFoundError` where there is none, or none any more."""
-        run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
-        if run is not None and not self._is_there(run, published_versions(connection).get(SNAPSHOT_TABLE)):
+        report = self.recorded(connection, as_of)
+        version = published_versions(connection).get(SNAPSHOT_TABLE)
+        if not self._is_there(report.customers, as_of, version):
             raise NotFoundError(
                 f"the snapshot as of {as_of} was purged by the rules of retention",
                 next_step=f"run 'lingque tags run --as-of {as_of}' to compute it again",
             )
-        return self.recorded(connection, as_of)
+        return report
 
-    def _is_there(self, run: Run, version: int | None) -> bool:
-        """Are its rows still kept? One of nobody has none."""
-        if run.summary["customers"] == 0:
-            return True
-        return version is not None and run.subject in self._tables.slices(SNAPSHOT_TABLE, version)
+    def _is_there(self, customers: int, as_of: date, version: int | None) -> bool:
+        """Are the rows of that day's snapshot still kept? One of nobody has none."""
+        if not customers or version is None:
+            return not customers
+        known = self._days
+        if known is None or known[0] != version:  # a version never changes, and its log takes long to read
+            known = self._days = (version, frozenset(self._tables.slices(SNAPSHOT_TABLE, version)))
+        return as_of.isoformat() in known[1]
 
     def recorded(self, connection: Connection, as_of: date) -> SnapshotReport:
         """What was noted of the newest snapshot of that day, also where its rows are kept no more. Raises
         `NotFoundError` where there never was one."""
-        run = newest_run(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
-        if run is None:
+        of_run = newest_run_id(connection, kind=SNAPSHOT_RUN, subject=as_of.isoformat())
+        if of_run is None:
             raise NotFoundError(
                 f"there is no snapshot as of {as_of}", next_step=f"run 'lingque tags run --as-of {as_of}'"
             )
-        return _report(run, as_of, already_done=True)
+        known = self._noted
+        if known is None or known.run_id != of_run:  # a run never changes, and of many tags it takes long to read
+            known = self._noted = _report(read_run(connection, of_run), as_of, already_done=True)
+        return known
 
     def newest_day(self, connection: Connection) -> date | None:
         """The day of the newest snapshot, where there is one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Literal
 
+from lingque.catalog.definitions import DataContract
 from lingque.catalog.expressions.to_python import RowFunction, row_function
 from lingque.catalog.expressions.tree import Node
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ModelTag
@@ -39,8 +41,9 @@ def why_of(
     as_of: date,
     calendar: BusinessCalendar,
 ) -> Why:
-    """What made the value of that day. `values`: the customer's tags; `stored`: the customer's rows per table, newest
-    first. A row counts where it was known, and lies in the window, and the tag's condition is true for it."""
+    """What made the value of that day. `values`: the customer's tags; `stored`: the customer's rows per table that were
+    known that morning (`known_rows`). A row counts where it lies in the window and the tag's condition is true for
+    it."""
     tag = catalog.tag(name)
     match tag:
         case AggregateTag():
@@ -58,23 +61,30 @@ def why_of(
             return Why(how="manual")
 
 
-def _rows(tag: AggregateTag, stored: Sequence[Row], as_of: date, calendar: BusinessCalendar) -> Iterator[Row]:
-    moment = calendar.start_of(as_of)
-    time = tag.contract.time_column
-    known = (row for row in stored if row[time] < moment and row["known_at"] <= moment)
+def known_rows(contract: DataContract, stored: Iterable[Row], *, as_of: date, calendar: BusinessCalendar) -> list[Row]:
+    """Those that were known on the morning of that day, each with every column of the contract; order stays."""
+    moment, time = calendar.start_of(as_of), contract.time_column
+    empty = dict.fromkeys(contract.stored)
+    return [{**empty, **row} for row in stored if row[time] < moment and row["known_at"] <= moment]
+
+
+def _rows(tag: AggregateTag, known: Sequence[Row], as_of: date, calendar: BusinessCalendar) -> Iterator[Row]:
+    if not known:
+        return iter(())
+    found: Iterable[Row] = known
     if tag.contract.holds:
-        found: Iterator[Row] = _held(tag, known, as_of, calendar)
-    else:
+        found = _held(tag, known, as_of, calendar)
+    elif tag.window is not None:
         begin, end = _bounds(tag, as_of, calendar)
-        found = (row for row in known if begin <= row[time] < end)
+        found = takewhile(lambda row: row["event_time"] >= begin, known)  # the newest come first
+        found = (row for row in found if row["event_time"] < end)
     if tag.since is not None:
         found = _since(tag, found, as_of)
     is_true = _function(tag.where)
-    empty = dict.fromkeys(tag.contract.stored)
-    return (row for row in found if is_true({**empty, **row}, as_of) is True)
+    return (row for row in found if is_true(row, as_of) is True)
 
 
-def _held(tag: AggregateTag, known: Iterator[Row], as_of: date, calendar: BusinessCalendar) -> Iterator[Row]:
+def _held(tag: AggregateTag, known: Iterable[Row], as_of: date, calendar: BusinessCalendar) -> Iterator[Row]:
     """Of versions those that hold on the day, or, over a window, all that held on one of its days."""
     key = "party_id" if tag.contract.kind == "party" else tag.contract.with_role("key")[0]
     begin = None if tag.window is None else _bounds(tag, as_of, calendar)[0]
@@ -88,16 +98,15 @@ def _held(tag: AggregateTag, known: Iterator[Row], as_of: date, calendar: Busine
             yield row
 
 
-def _since(tag: AggregateTag, rows: Iterator[Row], as_of: date) -> Iterator[Row]:
+def _since(tag: AggregateTag, rows: Iterable[Row], as_of: date) -> Iterator[Row]:
     """From the last row on for which the condition is true; without such a row none."""
     if tag.since is None:
         return
     begins = _function(tag.since)
-    empty = dict.fromkeys(tag.contract.stored)
     waiting: list[Row] = []
     for row in rows:
         waiting.append(row)
-        if begins({**empty, **row}, as_of) is True:
+        if begins(row, as_of) is True:
             yield from waiting
             return
 

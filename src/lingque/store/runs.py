@@ -57,10 +57,22 @@ def newest_run(connection: Connection, *, kind: str, subject: str) -> Run | None
     return None if row is None else _run(row)
 
 
+def newest_run_id(connection: Connection, *, kind: str, subject: str) -> RunId | None:
+    """Which run that was, without what it noted."""
+    of_subject = select(runs.c.run_id).where(runs.c.kind == kind, runs.c.subject == subject)
+    found = connection.execute(of_subject.order_by(runs.c.run_number.desc()).limit(1)).scalar()
+    return None if found is None else RunId(found)
+
+
 def find_run(connection: Connection, run_id: str) -> Run | None:
     """The run of that id, where there is one."""
     row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
     return None if row is None else _run(row)
+
+
+def read_run(connection: Connection, run_id: RunId) -> Run:
+    """The run of that id, which is there."""
+    return _run(connection.execute(select(runs).where(runs.c.run_id == run_id)).one())
 
 
 def runs_of(connection: Connection, *, kind: str, subject: str) -> list[Run]:
@@ -111,8 +123,9 @@ def finish_run(connection: Connection, run: Run, *, published: dict[str, int]) -
 
 def published_versions(connection: Connection) -> dict[str, int]:
     """The newest published version of every table that has one."""
-    ordered = select(publications.c.table_name, publications.c.version).order_by(publications.c.publication_id)
-    return {row.table_name: row.version for row in connection.execute(ordered)}
+    newest = select(func.max(publications.c.publication_id)).group_by(publications.c.table_name)
+    found = select(publications.c.table_name, publications.c.version).where(publications.c.publication_id.in_(newest))
+    return {row.table_name: row.version for row in connection.execute(found.order_by(publications.c.publication_id))}
 
 
 def versions_since(connection: Connection, table: str, moment: Instant) -> list[int]:

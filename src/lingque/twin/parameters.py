@@ -55,6 +55,10 @@ class TwinParameters:
     """Mean number of other term deposits an adult placed afresh in the three years before `as_of`."""
     wealth_per_customer: Annotated[float, Between(0.0, 5.0)] = 0.25
     """Mean number of wealth products an adult of middling attitude to risk bought afresh in those years."""
+    purchase_plan_share: Annotated[float, Between(0.0, 1.0)] = 0.02
+    """Customers who ever signed a plan to buy a wealth product every month, the wealthier much more often."""
+    median_purchase_plan: Annotated[int, Between(1000, 1_000_000)] = 20_000
+    """What such a plan would buy a month for a customer of median wealth."""
 
     missing_email_share: Annotated[float, Between(0.0, 1.0)] = 0.05
     missing_phone_share: Annotated[float, Between(0.0, 1.0)] = 0.01

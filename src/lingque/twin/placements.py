@@ -14,6 +14,7 @@ from lingque.twin.asked import Asked, ask
 from lingque.twin.assessments import grades
 from lingque.twin.blocks import Block
 from lingque.twin.days import NEVER, day_number, months_later
+from lingque.twin.plans import MonthlyPurchases
 from lingque.twin.population import ADULT, Population
 from lingque.twin.products import (
     BY_RISK_GRADE,
@@ -165,6 +166,8 @@ class Placed:
             kept.append(due)
             gone.append(left)
             asked.append(of_these)
+        # last: of two on one day the plan's is left out
+        kept.append(_by_plan(block, population, posted))
         every = kept[0]
         for one in kept[1:]:
             every = every.and_also(one)
@@ -310,6 +313,21 @@ def _fresh_wealth(block: Block, population: Population, posted: tuple[PostedRate
         opened=opened[where],
         end=end[where],
         amount=amount[where],
+    )
+
+
+def _by_plan(block: Block, population: Population, posted: tuple[PostedRate, ...]) -> Placements:
+    bought = MonthlyPurchases.make(block, population)
+    where = np.flatnonzero(bought.day >= _earliest(population)[bought.owner])
+    held = block.stream("monthly purchases held").exponential(_MEAN_DAYS_IN_WEALTH, len(bought.owner))
+    today = day_number(block.parameters.as_of)
+    return Placements.of(
+        posted,
+        owner=bought.owner[where],
+        product=bought.product[where],
+        opened=bought.day[where],
+        end=_redemption(held, opened=bought.day, today=today)[where],
+        amount=bought.amount[where],
     )
 
 

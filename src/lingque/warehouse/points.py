@@ -1,11 +1,13 @@
 """The rows of a few customers, found by the order in which a table stands: no scan, no engine.
 
-Files are ordered by (bucket, customer), and each group of rows in them says which buckets and customers it holds, from
-the least to the greatest. So one or two groups of a file are read for a customer, and of most files none.
+Files are ordered by (bucket, customer). They are looked up in the copy beside the file (`row_copies`). Where there is
+none yet, each group of rows in the file says which buckets and customers it holds, from the least to the greatest: one
+or two groups of a file are read for a customer, and of most files none.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lingque.core.hashing import bucket_of
-from lingque.warehouse.tables import DeltaTables
+from lingque.core.hashing import Int64s, bucket_of
+from lingque.warehouse.row_copies import RowCopy, write_rows
+from lingque.warehouse.tables import ROWS, DeltaTables
 
 _PLACE = ("bucket", "customer_id")
+_KEPT_OPEN = 256
+"""Files, over all tables: a process may have a thousand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,57 +34,76 @@ class _Groups:
     metadata: pq.FileMetaData
     ends: tuple[tuple[tuple[int, int], tuple[int, int]] | None, ...]
 
+    def rows(self, places: Sequence[tuple[int, int]]) -> list[pa.Table]:
+        numbers = [number for number, ends in enumerate(self.ends) if _may_hold(ends, places)]
+        if not numbers:
+            return []
+        with pq.ParquetFile(self.path, metadata=self.metadata) as opened:
+            ids = np.array([customer for _, customer in places], np.int64)
+            return [rows for number in numbers for rows in _of_group(opened, number, ids)]
+
 
 class PointReader:
-    """Reads single customers' rows. Keeps of each table what its files' footers say. Used from several threads."""
+    """Reads single customers' rows. Keeps open what it looks into. Used from several threads."""
 
     def __init__(self, tables: DeltaTables, *, buckets: int) -> None:
         self._tables = tables
         self._buckets = buckets
-        self._known: dict[str, tuple[int, list[_Groups]]] = {}
+        self._known: dict[str, tuple[int, list[Path], pa.Schema]] = {}
+        self._opened: OrderedDict[Path, RowCopy | _Groups] = OrderedDict()
         self._lock = Lock()
 
-    def rows(
-        self, table: str, version: int, customers: Sequence[int], columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """The rows of these customers in that version, with those of the columns that there are (by default all), in
-        the order of the files. Raises `WarehouseError` where the version is gone."""
+    def make_ready(self, table: str, version: int) -> int:
+        """Make the copies of that version's files that are not there yet; how many."""
+        missing = [path for path in self._tables.files(table, version) if not path.with_suffix(ROWS).exists()]
+        for path in missing:
+            write_rows(path, path.with_suffix(ROWS))
+        return len(missing)
+
+    def rows(self, table: str, version: int, customers: Sequence[int]) -> pa.Table:
+        """The rows of these customers in that version, in the order of the files. Raises `WarehouseError` where the
+        version is gone."""
+        files, schema = self._version(table, version)
         ids = np.array(customers, np.int64)
         places = list(zip(bucket_of(ids, buckets=self._buckets).tolist(), ids.tolist(), strict=True))
-        wanted = pa.array(ids)
         found: list[pa.Table] = []
-        for file in self._files(table, version):
-            numbers = [number for number, ends in enumerate(file.ends) if _may_hold(ends, places)]
-            if not numbers:
-                continue
-            with pq.ParquetFile(file.path, metadata=file.metadata) as opened:
-                names = [name for name in opened.schema_arrow.names if columns is None or name in columns]
-                for number in numbers:
-                    found += _of(opened, number, names, wanted)
-        if found:
-            return pa.concat_tables(found, promote_options="permissive")
-        empty = self._tables.schema(table, version).empty_table()
-        return empty if columns is None else empty.select([name for name in columns if name in empty.column_names])
+        for path in files:
+            opened = self._open(path)
+            if isinstance(opened, RowCopy):
+                found += [rows for bucket, customer in places for rows in opened.rows(customer, bucket)]
+            else:
+                found += opened.rows(places)
+        return pa.concat_tables(found, promote_options="permissive") if found else schema.empty_table()
 
-    def _files(self, table: str, version: int) -> list[_Groups]:
+    def _version(self, table: str, version: int) -> tuple[list[Path], pa.Schema]:
+        """Its files and columns: a version never changes, and reading the table's log takes longer than a look-up."""
         with self._lock:
             known = self._known.get(table)
-            if known is not None and known[0] == version:
-                return known[1]
-            before = {} if known is None else {one.path: one for one in known[1]}
-            files = [before.get(path) or _groups(path) for path in self._tables.files(table, version)]
-            self._known[table] = (version, files)
-            return files
+            if known is None or known[0] != version:
+                known = (version, self._tables.files(table, version), self._tables.schema(table, version))
+                self._known[table] = known
+            return known[1], known[2]
+
+    def _open(self, path: Path) -> RowCopy | _Groups:
+        with self._lock:
+            found = self._opened.get(path)
+            copy = path.with_suffix(ROWS)
+            if found is None or (isinstance(found, _Groups) and copy.exists()):  # made since
+                found = RowCopy(copy, buckets=self._buckets) if copy.exists() else _groups(path)
+                self._opened[path] = found
+            self._opened.move_to_end(path)
+            while len(self._opened) > _KEPT_OPEN:
+                self._opened.popitem(last=False)
+            return found
 
 
-def _of(file: pq.ParquetFile, number: int, names: Sequence[str], wanted: pa.Array) -> list[pa.Table]:
+def _of_group(file: pq.ParquetFile, number: int, wanted: Int64s) -> list[pa.Table]:
     """The wanted rows of one group; the other columns are read only where there are some."""
     keys = file.read_row_group(number, columns=["customer_id"]).column(0).to_numpy()
-    (at,) = np.nonzero(np.isin(keys, wanted.to_numpy()))
+    (at,) = np.nonzero(np.isin(keys, wanted))
     if not len(at):
         return []
-    rows = file.read_row_group(number, columns=list(names), use_threads=False).select(list(names))
-    return [rows.take(pa.array(at))]
+    return [file.read_row_group(number, use_threads=False).take(pa.array(at)).replace_schema_metadata()]
 
 
 def _may_hold(ends: tuple[tuple[int, int], tuple[int, int]] | None, places: Sequence[tuple[int, int]]) -> bool:

@@ -35,8 +35,9 @@ from lingque.warehouse.parquet import write_parquet
 
 _SLICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _COLOURS = re.compile(r"\x1b\[\d+m")
-BESIDE = ".bits"
-"""What is made from a data file and lies beside it under its name has this ending, and goes with it."""
+BITS, ROWS = ".bits", ".rows"
+BESIDE = (BITS, ROWS)
+"""What is made from a data file and lies beside it under its name has one of these endings, and goes with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ class DeltaTables:
             return 0
         self._undo_unpublished(DeltaTable(str(self.root / table)), published)
         files = {path for version in {published, *also} for path in self.files(table, version)}
-        keep = {*files, *(file.with_suffix(BESIDE) for file in files)}
+        keep = {*files, *(file.with_suffix(ending) for file in files for ending in BESIDE)}
         old = [path for path in (self.root / table).rglob("*") if path.suffix in _DATA_FILES and path not in keep]
         for path in old:
             path.unlink()
@@ -279,7 +280,7 @@ class DeltaTables:
         )
 
 
-_DATA_FILES = frozenset({".parquet", ".half", BESIDE})
+_DATA_FILES = frozenset({".parquet", ".half", *BESIDE})
 _CONFIGURATION = {"delta.enableChangeDataFeed": "false"}
 
 

@@ -101,6 +101,13 @@ from: payments
 window: 90 days
 value: count(*)
 ---
+tag: payments_year
+label: {zh: 近一年支付笔数, en: Payments within a year}
+family: payments
+from: payments
+window: 365 days
+value: count(*)
+---
 tag: pays_often
 label: {zh: 活跃支付客户, en: Pays often}
 family: payments

@@ -51,6 +51,54 @@ def test_reach_is_told_step_by_step(api: Calling) -> None:
     problem_of(api.get("/v1/segments/payments_90d/history", "mia"), 404)
 
 
+def test_clusters_are_found_and_come_back_as_definitions(api: Calling) -> None:
+    wanted = {"tags": ["payments_90d"], "label": {"zh": "支付客群", "en": "Payers"}, "clusters": 2}
+    found = api.send("PUT", "/v1/segments/clusters/payers", "ann", json=wanted).json()
+    assert (found["customers"], len(found["clusters"])) == (CUSTOMERS, 2)
+    assert sum(one["customers"] for one in found["clusters"]) == CUSTOMERS
+    assert {one["cluster"] for one in found["plane"]} == {1, 2}
+    assert found["definitions"][0].startswith("tag: payers")
+    assert found["data_classes"] == ["personal"]
+
+    def told(status: int, user: str = "ann", name: str = "payers", **more: Any) -> dict[str, Any]:
+        return problem_of(api.send("PUT", f"/v1/segments/clusters/{name}", user, json=wanted | more), status)
+
+    told(403, "mia")
+    told(404, tags=["no_such_tag"])
+    told(409, name="payments_90d")
+    told(422, segment="pays_oftn")
+    told(422, tags=[])
+
+
+def test_a_segment_is_frozen_onto_a_list_of_ones_own_once(api: Calling) -> None:
+    wanted = {"expression": "pays_often", "onto": "vip", "reason": "spring"}
+    counted = api.send("PUT", "/v1/segments/count", "owen", json={"expression": "pays_often"}).json()["count"]
+    frozen = api.post("/v1/segments/freeze", "owen", key="once", json=wanted).json()
+    assert frozen == {"as_of": AS_OF.isoformat(), "members": counted, "added": counted}
+    assert api.post("/v1/segments/freeze", "owen", key="once", json=wanted).json() == frozen
+    assert api.post("/v1/segments/freeze", "owen", json=wanted).json()["added"] == 0
+    (listed,) = (one for one in api.get("/v1/lists", "owen").json()["lists"] if one["name"] == "vip")
+    assert listed["members"] == counted
+    problem_of(api.post("/v1/segments/freeze", "mia", json=wanted), 403)  # somebody else's list
+    problem_of(api.post("/v1/segments/freeze", "carl", json=wanted), 403)
+    problem_of(api.post("/v1/segments/freeze", "owen", json=wanted | {"onto": "nowhere"}), 404)
+
+
+def test_look_alikes_are_told_as_numbers_and_too_few_are_refused(api: Calling) -> None:
+    wanted: dict[str, Any] = {"tags": ["payments_90d"]}
+    defining = problem_of(api.send("PUT", "/v1/segments/pays_often/look-alikes", "ann", json=wanted), 409)
+    assert "is built on payments_90d" in defining["detail"]
+    few = problem_of(
+        api.send("PUT", "/v1/segments/pays_often/look-alikes", "ann", json={"tags": ["payments_year"]}), 409
+    )
+    assert few["reason"] == "TOO_FEW_EXAMPLES"
+    problem_of(api.send("PUT", "/v1/segments/pays_often/look-alikes", "mia", json=wanted), 403)
+    keep = {"tags": ["payments_year"], "top": 10, "onto": "vip"}
+    problem_of(api.post("/v1/segments/pays_often/look-alikes", "mia", json=keep), 403)
+    problem_of(api.post("/v1/segments/pays_often/look-alikes", "ann", json=keep), 409)
+    problem_of(api.post("/v1/segments/pays_often/look-alikes", "ann", json=keep | {"top": 0}), 422)
+
+
 def test_a_customer_is_told_of_in_one_answer(api: Calling, application: Application) -> None:
     with application.services.database.reading() as connection:
         number = connection.execute(

@@ -55,6 +55,7 @@ BAD: list[tuple[str, Any]] = [
     ("deposits_per_customer", 5.1),
     ("median_deposit", 999),
     ("wealth_per_customer", 5.1),
+    ("median_purchase_plan", 999),
     ("dirt_impossible_dates", -1),
     ("dirt_non_numeric_balances", 1001),
     ("dirt_unknown_customers", 1.0),

@@ -151,6 +151,11 @@ class DataContract(Definition):
         return self.kind in ("party", "state", "reference")
 
     @property
+    def of_customers(self) -> bool:
+        """Is each of its rows one customer's own?"""
+        return self.kind in ("party", "state", "event")
+
+    @property
     def time_column(self) -> Literal["event_time", "valid_from"]:
         return "valid_from" if self.holds else "event_time"
 

@@ -12,7 +12,7 @@ from lingque.catalog.tracing import Thing, goes_into, thing_named, under, users_
 from lingque.entry.api.asking import denied
 from lingque.entry.api.guarded import Caller, Workspace, guarded_router
 from lingque.entry.api.shapes import Labelled, Name
-from lingque.entry.show_lineage import label_of
+from lingque.entry.show_lineage import label_of, made_of
 from lingque.flow.intake import catalog_of
 from lingque.govern.contracts import Action
 
@@ -31,10 +31,19 @@ class ThingAnswer(BaseModel):
         return cls.model_validate({"kind": thing[0], "name": thing[1], "label": Labelled.of(label_of(catalog, thing))})
 
 
+class SourceColumnAnswer(BaseModel):
+    """A column of what a source reads; `read` is null where the mapping does not say of which, `column` may be `*`."""
+
+    source: str
+    read: str | None
+    column: str
+
+
 class NodeAnswer(ThingAnswer):
     """With what it names itself, as places in `things`."""
 
     built_on: list[int]
+    made_of: list[SourceColumnAnswer] = Field(description="of a column: the columns of the bank's files")
 
 
 class LineageAnswer(BaseModel):
@@ -64,7 +73,7 @@ class UserList(BaseModel):
     "/tags/{tag}/lineage", operation_id="get_lineage", summary="What a tag is built on", response_model=LineageAnswer
 )
 def get_lineage(tag: Name, workspace: Workspace, caller: Caller) -> LineageAnswer | Response:
-    """Down to the columns of the bank's tables. 404 where there is no such tag."""
+    """Down to the columns of the bank's files. 404 where there is no such tag."""
     refusal = denied(workspace, caller, Action.READ_DEFINITIONS, act="show_lineage", subject=f"tag {tag}")
     if refusal is not None:
         return refusal
@@ -76,6 +85,10 @@ def get_lineage(tag: Name, workspace: Workspace, caller: Caller) -> LineageAnswe
             NodeAnswer(
                 **ThingAnswer.of(catalog, thing).model_dump(),
                 built_on=[places[below] for below, use in under(catalog.uses, thing) if goes_into(use)],
+                made_of=[
+                    SourceColumnAnswer(source=one.source, read=one.read or None, column=one.column)
+                    for one in made_of(catalog, thing)
+                ],
             )
             for thing in places
         ],

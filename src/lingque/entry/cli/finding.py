@@ -16,7 +16,7 @@ from lingque.core.labels import Label
 from lingque.entry import show_found
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
 from lingque.entry.cli.segments import AsOfOption, day_of
-from lingque.entry.cluster_page import to_html
+from lingque.entry.cluster_page import to_html, to_svg
 from lingque.flow.clusters import find_clusters
 from lingque.flow.look_alike import find_look_alikes, keep_audience
 
@@ -43,6 +43,7 @@ def cluster_command(
         Path | None, typer.Option(help="Write the definitions to this file, such as definitions/tags/personas.yaml.")
     ] = None,
     page: Annotated[Path | None, typer.Option(help="Write a page with a picture to this file (.html).")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the picture alone to this file (.svg).")] = None,
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Find clusters of customers over tags, and what sets each apart; write them down as tags.
@@ -74,6 +75,9 @@ def cluster_command(
         if page is not None:
             _write(page, to_html(found, session.language))
             session.say(zh=f"✓ {page}", en=f"✓ {page}")
+        if svg is not None:
+            _write(svg, to_svg(found, session.language))
+            session.say(zh=f"✓ {svg}", en=f"✓ {svg}")
 
 
 def look_alike_command(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from threading import Lock
 from typing import Any
+from unicodedata import east_asian_width
 
 from lingque.entry.report.content import Bar, Bars, Interval, Intervals
 
@@ -23,6 +24,12 @@ FONTS = "'Noto Sans CJK SC', 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', '
 
 _SETTINGS = Lock()
 """The SVG writer reads settings of the whole process while it draws."""
+
+
+def width_of(text: str, size: float) -> float:
+    """About how wide a text is in that font size: a wide character takes a whole size, any other a little more than
+    half."""
+    return sum(size if east_asian_width(character) in "WF" else size * 0.58 for character in text)
 
 
 def draw(plot: Bars | Intervals, name: str) -> str:

@@ -5,6 +5,7 @@ In: the figures of a `Twin`. Out: one HTML file without network or script; equal
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -12,8 +13,10 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 
 from lingque.core.labels import Label, Language
-from lingque.entry.report.plots import FONTS
-from lingque.entry.twin_report.drawing import bars, histogram, line
+from lingque.entry.report.content import Bar, Bars
+from lingque.entry.report.plots import FONTS, draw
+from lingque.entry.twin_report.drawing import by_day, histogram, line
+from lingque.entry.twin_report.words import word_of
 from lingque.twin.figures import LOOKED_DAYS, Figures
 
 _TITLE = Label(zh="模拟银行：像不像真的？", en="The simulated bank: could it be real?")
@@ -23,7 +26,7 @@ _YUAN = 10_000
 def render(figures: Figures, language: Language) -> str:
     """The whole page in one language."""
     numbers = [(label.in_language(language), text) for label, text in _numbers(figures)]
-    pictures = [(label.in_language(language), svg) for label, svg in _pictures(figures)]
+    pictures = [(label.in_language(language), svg) for label, svg in _pictures(figures, language)]
     style = (files("lingque.entry.report") / "report.css").read_text(encoding="utf-8").replace("FONTS", FONTS)
     return _template().render(
         title=_TITLE.in_language(language), language=language, style=style, numbers=numbers, pictures=pictures
@@ -46,7 +49,7 @@ def _numbers(figures: Figures) -> list[tuple[Label, str]]:
     ]
 
 
-def _pictures(figures: Figures) -> list[tuple[Label, str]]:
+def _pictures(figures: Figures, language: Language) -> list[tuple[Label, str]]:
     assets = np.sort(figures.assets)[::-1]
     share = np.cumsum(assets) / max(assets.sum(), 1)
     percent = np.linspace(0, len(share) - 1, 101).astype(int)
@@ -76,23 +79,26 @@ def _pictures(figures: Figures) -> list[tuple[Label, str]]:
                 zh="每日交易笔数（虚线为春节；尖峰为发薪、结息日）",
                 en="Transactions by day; dashed: Spring Festival; peaks: interest and paydays",
             ),
-            line("bookings", np.arange(len(figures.bookings_by_day)), figures.bookings_by_day, marks=figures.festivals),
+            by_day("bookings", figures.first_day, figures.bookings_by_day, marks=figures.festivals),
         ),
         (
             Label(zh="每日网购笔数（尖峰为双11与618）", en="Purchases on the web by day; peaks: 11 November, 18 June"),
-            line("shopping", np.arange(len(figures.shopping_by_day)), figures.shopping_by_day, marks=figures.festivals),
+            by_day("shopping", figures.first_day, figures.shopping_by_day, marks=figures.festivals),
         ),
-        (
+        _bars(
+            "spent",
             Label(zh="支出构成（万元，不含转出）", en="What is spent, in 10,000 CNY, transfers left out"),
-            bars("spent", spent, per=_YUAN),
+            spent,
+            language,
+            per=_YUAN,
         ),
         (
             Label(zh="代发日（每月几号）", en="Salaries by day of the month"),
             line("paydays", np.arange(1, 32), figures.paydays),
         ),
-        (Label(zh="人生阶段（人）", en="Life stages, customers"), bars("life", figures.life_stages)),
-        (Label(zh="流失阶段（人）", en="Stages of leaving, customers"), bars("churn", figures.churn_stages)),
-        (Label(zh="需求（次）", en="Needs, how many began in the history"), bars("needs", figures.needs)),
+        _bars("life", Label(zh="人生阶段（人）", en="Life stages, customers"), figures.life_stages, language),
+        _bars("churn", Label(zh="流失阶段（人）", en="Stages of leaving, customers"), figures.churn_stages, language),
+        _bars("needs", Label(zh="需求（次）", en="Needs, how many began in the history"), figures.needs, language),
     ]
     if figures.visits_around_needs.any():  # short logs hold no whole time around a maturity
         visits = Label(
@@ -101,6 +107,14 @@ def _pictures(figures: Figures) -> list[tuple[Label, str]]:
         )
         pictures.append((visits, line("visits", offsets, figures.visits_around_needs, marks=(0,))))
     return pictures
+
+
+def _bars(
+    name: str, label: Label, values: Mapping[str, float], language: Language, *, per: float = 1.0
+) -> tuple[Label, str]:
+    """The first at the top."""
+    drawn = [Bar(label=word_of(one).in_language(language), count=round(value / per)) for one, value in values.items()]
+    return label, draw(Bars(title=label.in_language(language), bars=tuple(drawn)), name)
 
 
 @cache

@@ -1,10 +1,10 @@
-"""Histograms, lines and bars as SVG. People's words stand in the page around them; names here are those of the data."""
+"""Histograms and lines as SVG. Only numbers and months stand in them: words stand in the page around them."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -38,17 +38,20 @@ def line(name: str, x: Numbers, y: Numbers, *, marks: Sequence[int] = ()) -> str
     return _svg(figure, name)
 
 
-def bars(name: str, values: Mapping[str, float], *, per: float = 1.0) -> str:
-    """The first at the top."""
-    figure, axes = _empty(height=0.22 * len(values) + 0.8)
-    axes.barh(range(len(values)), np.array(list(values.values())) / per, color=BLUE)
-    axes.set_yticks(range(len(values)), [one.replace("_", " ") for one in values])
-    axes.invert_yaxis()
+def by_day(name: str, first_day: int, counts: Numbers, *, marks: Sequence[int] = ()) -> str:
+    """A line over the days from `first_day` on (days since 1970-01-01); `marks` are days counted from it."""
+    figure, axes = _empty()
+    days = np.arange(first_day, first_day + len(counts)).astype("datetime64[D]")
+    axes.plot(days, counts, color=BLUE, linewidth=1)
+    for mark in marks:
+        axes.axvline(days[mark], color=ORANGE, linestyle="--", linewidth=1)
+    axes.tick_params(axis="x", labelsize=7)  # YYYY-MM
+    axes.set_ylim(bottom=0)
     return _svg(figure, name)
 
 
-def _empty(height: float = 2.6) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(5.6, height), layout="constrained")
+def _empty() -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5.6, 2.6), layout="constrained")
     axes = figure.subplots()
     axes.tick_params(colors=GREY, labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

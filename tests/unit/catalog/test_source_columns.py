@@ -1,0 +1,71 @@
+"""What a contract's columns are made of is what the mapping's SQL computes them from, whatever stands between."""
+
+from __future__ import annotations
+
+import pytest
+
+from lingque.catalog.build import build_catalog
+from lingque.catalog.definitions import DataContract, SourceDefinition
+from lingque.catalog.model import Catalog
+from lingque.catalog.source_columns import source_columns
+from lingque.catalog.yaml_files import Located
+
+LABEL = {"zh": "贷款", "en": "Loans"}
+CONTRACT = {
+    "contract": "loans",
+    "label": LABEL,
+    "kind": "event",
+    "load": "full",
+    "columns": {
+        "loan_no": {"type": "text", "role": "key"},
+        "customer_no": {"type": "text", "role": "party"},
+        "lent_on": {"type": "date", "role": "event_time"},
+        "amount": {"type": "money", "currency": "CNY"},
+        "kind": {"type": "text"},
+    },
+}
+
+
+def catalog_with(statement: str) -> Catalog:
+    source = {
+        "source": "system", "system": "core", "contract": "loans", "data_date": "2026-06-01",
+        "reads": {"loans": {"files": ["loans.csv"]}, "people": {"files": ["people.csv"]}},
+        "mapping": "loans.sql", "mapping_sql": statement,
+    }  # fmt: skip
+    found = [DataContract.model_validate(CONTRACT), SourceDefinition.model_validate(source)]
+    return build_catalog(Located(definition=one, file="x.yaml") for one in found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "amount", "kind"),
+    [
+        ("SELECT _file, _row, loan_no, customer_no, lent_on, sum AS amount, 'home' AS kind FROM loans",
+         ["system:loans.sum"], []),
+        ("WITH told AS (SELECT _file, _row, no, who, day, principal + interest AS total, type FROM loans)"
+         " SELECT _file, _row, no AS loan_no, who AS customer_no, day AS lent_on, total AS amount,"
+         " CASE WHEN total > 5 THEN type ELSE 'small' END AS kind FROM told",
+         ["system:loans.interest", "system:loans.principal"],
+         ["system:loans.interest", "system:loans.principal", "system:loans.type"]),
+        ("SELECT l._file, l._row, l.loan_no, p.customer_no, l.lent_on, l.amount, p.job AS kind"
+         " FROM loans AS l JOIN people AS p ON p.id = l.person",
+         ["system:loans.amount"], ["system:people.job"]),
+        ("SELECT _file, _row, loan_no, customer_no, lent_on, amount, job AS kind FROM loans, people",
+         ["system:?.amount"], ["system:?.job"]),
+        ("WITH every AS (SELECT * FROM loans)"
+         " SELECT _file, _row, loan_no, customer_no, lent_on, amount, kind FROM every",
+         ["system:loans.*"], ["system:loans.*"]),
+        ("SELECT _file, _row, loan_no, customer_no, lent_on, amount, regexp_extract(_file, '[a-z]+') AS kind"
+         " FROM loans UNION ALL SELECT _file, _row, no, who, day, value, job FROM people",
+         ["system:loans.amount", "system:people.value"], ["system:people.job"]),
+    ],
+)  # fmt: skip
+def test_a_column_is_made_of_what_the_sql_computes_it_from(statement: str, amount: list[str], kind: list[str]) -> None:
+    catalog = catalog_with(statement)
+    assert [one.name for one in source_columns(catalog, "loans", "amount")] == amount
+    assert [one.name for one in source_columns(catalog, "loans", "kind")] == kind
+
+
+def test_what_no_source_fills_is_made_of_nothing() -> None:
+    catalog = catalog_with("SELECT _file, _row, loan_no, customer_no, lent_on, amount, kind FROM loans")
+    assert source_columns(catalog, "loans", "never_heard_of") == ()
+    assert source_columns(catalog, "mortgages", "amount") == ()
