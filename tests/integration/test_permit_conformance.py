@@ -256,26 +256,30 @@ class Book:
         self.people |= numbered
 
     def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
-        """Every answer that is not the oracle's, one by one and all at once, in one and the same view."""
+        """Every answer that is not the oracle's: one by one, a few at once and many at once, in one and the same view."""
         with self.database.reading() as connection:
             return self.wrong_in(connection, asks, bases)
 
     def wrong_in(self, connection: object, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
         found: list[str] = []
         ids = np.array(list(self.people), dtype=np.int64)
-        for asked in asks:
-            many = self.office.permit_set(connection, ids, asked.ask)  # type: ignore[arg-type]
+        crowd = np.resize(ids, picture.FEW + len(ids))  # the same customers, so often that they are many
+        questions = [asked.ask for asked in asks]
+        few_at_once = self.office.permit_sets(connection, ids, questions)  # type: ignore[arg-type]
+        many_at_once = self.office.permit_sets(connection, crowd, questions)  # type: ignore[arg-type]
+        for asked, few, many in zip(asks, few_at_once, many_at_once, strict=True):
             for place, (n, person) in enumerate(self.people.items()):
                 right = expected(person, asked, bases)
-                told = {reason for reason, flags in many.refusals.items() if flags[place]}
+                told = {reason for reason, flags in few.refusals.items() if flags[place]}
+                together = {reason for reason, flags in many.refusals.items() if flags[place]}
                 one = self.office.permit(connection, CustomerId(n), asked.ask)  # type: ignore[arg-type]
                 alone = (
                     {Reason[name] for name in one.detail.partition(": ")[2].split(", ")}
                     if isinstance(one, Refusal)
                     else set()
                 )
-                if not right == told == alone or bool(many.allowed[place]) == bool(right):
-                    found.append(f"{person} {asked}: {right} ≠ {told} ≠ {alone}")
+                if not right == told == together == alone or bool(few.allowed[place]) == bool(right):
+                    found.append(f"{person} {asked}: {right} ≠ {told} ≠ {together} ≠ {alone}")
         return found
 
 

@@ -295,7 +295,9 @@ def test_the_planned_clock_would_choose_the_same(placed: Application) -> None:
                 as_of=AS_OF,
                 customer_ids=ids,
                 facts=TagTable(tags, services.session),
-                permits=[services.permits.permit_set(connection, ids, ask) for ask in place.asks_at(now, menu)],
+                permits=services.permits.permit_sets(
+                    connection, ids, [dataclasses.replace(ask, moment=now) for ask in place.asks[: menu.asks]]
+                ),
                 reachable=np.ones((menu.reaches, len(ids)), dtype=np.bool_),
                 capped=np.zeros((menu.caps, len(ids)), dtype=np.bool_),
             ),

@@ -18,7 +18,7 @@ from lingque.core.registries import Purpose
 from lingque.decide.menu import Candidate, Menu
 from lingque.engage.contracts import ChannelPlan
 from lingque.flow.grounds import grounds_of, tags_under
-from lingque.flow.proposing import terms_of
+from lingque.flow.proposing import Alike, alike_among, terms_of
 from lingque.govern.contracts import Grounds, PermitAsk
 
 _MENUS_KEPT = 1_000
@@ -121,9 +121,10 @@ class Place:
             known = self._menus[offers] = Menu([one for one in self.candidates if one.offer.name in offers])
         return known
 
-    def asks_at(self, moment: Instant, menu: Menu) -> list[PermitAsk]:
-        """The rows of leave that the menu speaks of."""
-        return [replace(ask, moment=moment) for ask in self.asks[: menu.asks]]
+    @cached_property
+    def alike(self) -> tuple[Alike, ...]:
+        """Of `asks`."""
+        return alike_among(self.asks)
 
     def led(self, row: Mapping[str, Any], today: date) -> list[frozenset[str]]:
         """The offers that come first for a customer with these tags, lead by lead; of all leads those that hold."""

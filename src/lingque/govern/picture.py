@@ -60,6 +60,15 @@ class Facts:
         """The rows of one customer."""
         return slice(int(self.starts[position]), int(self.starts[position + 1]))
 
+    def among(self, positions: Int64s) -> tuple[Int64s, Int64s]:
+        """All rows of the customers at these positions (m,), as `at` has them: whose each is, as a place among the
+        positions (k,), and where it stands (k,)."""
+        first = self.starts[positions]
+        counts = self.starts[positions + 1] - first
+        ends = np.cumsum(counts)
+        owners = np.repeat(np.arange(len(positions)), counts)
+        return owners, np.arange(len(owners)) + np.repeat(first - ends + counts, counts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Basis:
@@ -89,7 +98,7 @@ class Sheet:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
     """Customers in ascending order (n,) and everything that is known of them; `born` in days since 1970, of the
-    youngest of a customer's parties."""
+    youngest of a customer's parties. Channels, tags and lists stand in columns as numbers; -1 is none of them."""
 
     customers: Int64s
     born: Int64s
@@ -98,6 +107,8 @@ class Picture:
     tags: Facts
     memberships: Facts
     channels: Mapping[str, int]
+    tag_codes: Mapping[str, int]
+    list_codes: Mapping[str, int]
     _sheets: dict[tuple[Purpose, str], Sheet] = field(default_factory=dict)
 
     @classmethod
@@ -114,6 +125,8 @@ class Picture:
             c.purpose, c.channel, c.given, c.by_guardian, c.data_classes, c.acted_at, c.expires_at, c.consent_id
         )
         channels: dict[str, int] = {}
+        tags: dict[str, int] = {}
+        lists: dict[str, int] = {}
         statements = _facts(connection, customers, said, c.party_id, wanted, order="consent_id", codes=channels)
         return cls(
             customers=customers,
@@ -125,13 +138,15 @@ class Picture:
             ),
             tags=_facts(
                 connection, customers, select(t.tag, t.refused, t.acted_at, t.refusal_id), t.party_id, wanted,
-                order="refusal_id",
+                order="refusal_id", codes=tags,
             ),
             memberships=_facts(
                 connection, customers, select(m.list_name, m.added_at, m.removed_at, m.expires_at, m.membership_id),
-                m.party_id, wanted, order="membership_id",
+                m.party_id, wanted, order="membership_id", codes=lists,
             ),
             channels=channels,
+            tag_codes=tags,
+            list_codes=lists,
         )  # fmt: skip
 
     def positions(self, customer_ids: Int64s) -> Int64s:
@@ -326,12 +341,10 @@ def _read(
 
 def _column(name: str, values: Sequence[Any], codes: dict[str, int] | None) -> NDArray[Any]:
     match name:
-        case "channel" if codes is not None:
+        case "channel" | "tag" | "list_name" if codes is not None:
             return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int64)
         case "given" | "refused" | "by_guardian":
             return np.array(values, dtype=np.bool_)
-        case "tag" | "list_name":
-            return np.array(values, dtype=object)
         case "expires_at":
             return np.array([END_OF_TIME if value is None else value for value in values], dtype=np.int64)
         case "birth_date":
