@@ -58,9 +58,7 @@ class Office:
     def permit_set(self, connection: Connection, customer_ids: Int64s, ask: PermitAsk) -> PermitSet:
         return self.office.permit_set(connection, customer_ids, ask)
 
-    def permit_sets(
-        self, connection: Connection, customer_ids: Int64s, asks: Sequence[PermitAsk]
-    ) -> list[PermitSet]:
+    def permit_sets(self, connection: Connection, customer_ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
         return self.office.permit_sets(connection, customer_ids, asks)
 
     def next_open(self, moment: Instant) -> Instant:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lingque.core.clock import Instant, datetime_of
@@ -31,21 +31,20 @@ from lingque.decide.reason_bits import reasons_in
 from lingque.decide.replay import Record, context_record
 from lingque.decide.tables import contact_ledger, decision_journal, decision_menus
 from lingque.govern.contracts import Erased, Person
+from lingque.store.straight import execute_each, rows_of
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("bits", "<u8"), ("response", "<f8"), ("basis", "<i1"), ("losses", "<i8"), ("fatigue", "<i8"), ("value", "<i8"),
     ("price", "<f8"),
 )  # fmt: skip
 _AS_THEY_ARE = frozenset({int, float, bool, type(None)})
-_INSERTION = text(
+_INSERTION = (
     "INSERT INTO decision_journal (entry_id, customer_id, decided_at, menu_id, packed)"
     " VALUES (:entry_id, :customer_id, :decided_at, :menu_id, :packed)"
 )
-_MENU = text("SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id")
-_LAST = text("SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'")
-_NEXT = text(
-    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:count AS INT))"
-)
+_MENU = "SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id"
+_LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'"
+_NEXT = "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:count AS INT))"
 _DAY = "day:"
 """How a tag that is a day stands in JSON; texts that begin so get one more of it."""
 
@@ -119,17 +118,15 @@ class DecisionJournal:
             }
             for number, row, columns in zip(numbers, places, _packed(decisions, places), strict=True)
         ]
-        connection.execute(_INSERTION, entries)
+        execute_each(connection, _INSERTION, entries)
         return numbers
 
-    def _menu_id(
-        self, connection: Connection, menu: Menu, closures: Mapping[str, str], names: tuple[str, ...]
-    ) -> str:
+    def _menu_id(self, connection: Connection, menu: Menu, closures: Mapping[str, str], names: tuple[str, ...]) -> str:
         ids = self._menus.setdefault(menu, {})
         known = ids.get(names)
         if known is None:
             known = ids[names] = digest_of(_menu_content(menu, closures, names))
-        if connection.execute(_MENU, {"menu_id": known}).first() is None:
+        if not rows_of(connection, _MENU, {"menu_id": known}):
             # beside another who writes the same it stands once
             upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             row = {"menu_id": known, "content": _menu_content(menu, closures, names)}
@@ -270,8 +267,8 @@ def _menu_content(menu: Menu, closures: Mapping[str, str], tags: Sequence[str]) 
 def _numbers(connection: Connection, count: int) -> list[int]:
     """So many numbers that no entry has or had. SQLite has one writer, who finds the last one; PostgreSQL hands out."""
     if connection.dialect.name == "postgresql":
-        return [int(number) for number in connection.execute(_NEXT, {"count": count}).scalars()]
-    last = int(connection.execute(_LAST).scalar() or 0)
+        return [int(number) for (number,) in rows_of(connection, _NEXT, {"count": count})]
+    last = sum(int(number) for (number,) in rows_of(connection, _LAST))
     return list(range(last + 1, last + 1 + count))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from lingque.catalog.repository import load_catalog
@@ -37,12 +37,13 @@ from lingque.flow.proposing import Questions, offered, what_is_left
 from lingque.flow.services import Services
 from lingque.flow.settling import SettledTogether
 from lingque.flow.showing import Answer, Part, Seat, Visit, blank, open_order, shown_to_everybody
+from lingque.store.straight import rows_of
 
 _MINUTE = 60_000_000
 _ROUNDS = 3
 """How often somebody is decided about again whose reservation others overtook."""
 _DOWN = (LingqueError, DBAPIError)
-_NEWEST = text("SELECT max(definition_id) FROM definitions")
+_NEWEST = "SELECT max(definition_id) FROM definitions"
 
 
 class Asking:
@@ -146,7 +147,7 @@ class Asking:
         _fall_back((seat for seat in seats if moment >= seat.visit.ends_at or seat.visit.given_up()), Part.DEADLINE)
 
     def _bring_up_to_date(self, connection: Connection, now: Instant) -> None:
-        newest = connection.execute(_NEWEST).scalar()
+        ((newest,),) = rows_of(connection, _NEWEST)
         if newest != self._version:
             catalog = load_catalog(connection)
             self._places = {name: Place.of(catalog, one) for name, one in catalog.placements.items()}

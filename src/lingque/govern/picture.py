@@ -34,6 +34,7 @@ from lingque.govern.tables import (
     register_changes,
     subjects,
 )
+from lingque.store.straight import rows_of
 
 FEW = 1_000
 """So many customers are read from the database by their ids; more, and the register is read whole."""
@@ -285,15 +286,9 @@ def _viewed(connection: Connection, picture: Picture, version: int, definitions:
 
 
 def _stamp(connection: Connection) -> tuple[int, int]:
-    if not connection.in_transaction():
-        connection.begin()  # what goes to the driver directly begins no transaction, and all is to be one view
-    # straight to the driver: asked before every permit, and a statement object costs more than the answer
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(_STAMP)
-        version, definitions = cursor.fetchone() or (0, None)
-    finally:
-        cursor.close()
+    # asked before every permit
+    found = rows_of(connection, _STAMP)
+    version, definitions = found[0] if found else (0, None)
     return int(version), int(definitions or 0)
 
 
