@@ -256,7 +256,7 @@ class Book:
         self.people |= numbered
 
     def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
-        """Every answer that is not the oracle's: one by one, a few at once and many at once, in one and the same view."""
+        """Every answer that is not the oracle's: one by one, a few and many at once, in one and the same view."""
         with self.database.reading() as connection:
             return self.wrong_in(connection, asks, bases)
 

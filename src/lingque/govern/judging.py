@@ -228,8 +228,7 @@ def _flags(facts: Facts, at: Int64s, concerned: Callable[..., Int64s], *asked: A
         return flags
     everybody = np.zeros(len(facts.starts) - 1, dtype=np.bool_)
     everybody[concerned(facts.at, facts.columns, *asked)] = True
-    flags = everybody[at]
-    return flags
+    return everybody[at]
 
 
 def _refusing(whose: Int64s, said: Columns, moment: int) -> Int64s:
