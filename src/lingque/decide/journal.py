@@ -44,7 +44,9 @@ _INSERTION = (
 )
 _MENU = "SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id"
 _LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'"
-_NEXT = "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:count AS INT))"
+_NEXT = (
+    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:n AS INT))"
+)
 _DAY = "day:"
 """How a tag that is a day stands in JSON; texts that begin so get one more of it."""
 
@@ -267,7 +269,7 @@ def _menu_content(menu: Menu, closures: Mapping[str, str], tags: Sequence[str]) 
 def _numbers(connection: Connection, count: int) -> list[int]:
     """So many numbers that no entry has or had. SQLite has one writer, who finds the last one; PostgreSQL hands out."""
     if connection.dialect.name == "postgresql":
-        return [int(number) for (number,) in rows_of(connection, _NEXT, {"count": count})]
+        return [int(number) for (number,) in rows_of(connection, _NEXT, {"n": count})]
     last = sum(int(number) for (number,) in rows_of(connection, _LAST))
     return list(range(last + 1, last + 1 + count))
 
