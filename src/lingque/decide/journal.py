@@ -45,7 +45,7 @@ _INSERTION = (
 _MENU = "SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id"
 _LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'"
 _NEXT = (
-    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:n AS INT))"
+    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, :n :: INT)"
 )
 _DAY = "day:"
 """How a tag that is a day stands in JSON; texts that begin so get one more of it."""

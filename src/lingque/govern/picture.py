@@ -39,7 +39,7 @@ from lingque.store.straight import rows_of
 FEW = 1_000
 """So many customers are read from the database by their ids; more, and the register is read whole."""
 OFTEN = 200
-"""So many questions about few customers a process answers from the database before it draws a picture."""
+"""About so many customers, a few at a time, a process answers from the database before it draws a picture."""
 UNKNOWN = NEVER
 """In `Picture.born`: no party of the customer has a birth date."""
 _ROWS_AT_ONCE = 100_000
@@ -235,19 +235,19 @@ class CurrentPicture:
         version, definitions = _stamp(connection)
         if not written_here(connection):
             with self._guard:
-                view = self._brought_up(connection, version, definitions, few=len(customers) <= FEW)
+                view = self._brought_up(connection, version, definitions, len(customers))
                 if view is not None:
                     self._view = view
                     return view
         only = set(np.asarray(customers).tolist()) if len(customers) <= FEW else None
         return _viewed(connection, Picture.draw(connection, only), version, definitions)
 
-    def _brought_up(self, connection: Connection, version: int, definitions: int, *, few: bool) -> View | None:
+    def _brought_up(self, connection: Connection, version: int, definitions: int, customers: int) -> View | None:
         """The shared view as of that version; None where this question is better answered without it."""
         view = self._view
         if view is None:
-            self._asked += 1
-            if few and self._asked <= OFTEN:
+            self._asked += customers
+            if customers <= FEW and self._asked <= OFTEN:
                 return None
             return _viewed(connection, Picture.draw(connection, None), version, definitions)
         if view.version == version and view.definitions == definitions:

@@ -72,7 +72,8 @@ class AskedTogether:
             self._queue.append(waiting)
             begins, self._working = not self._working, True
         if begins:
-            loop.run_in_executor(None, self._work)
+            # whoever is read in the same turn of the loop comes along
+            loop.call_soon(self._begin, loop)
         left = visit.ends_at - time.monotonic()
         known = self._known.get(who)
         if known is None or time.monotonic() - known[1] > KNOWN_FOR:
@@ -85,26 +86,38 @@ class AskedTogether:
             refusal = _refusal(principal, visit)
             return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
 
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_in_executor(None, self._work)
+
     def _work(self) -> None:
-        """In a thread of its own, until nobody waits."""
+        """In a thread of its own: answer who waits, then leave the next to the loop, which first hands out the answers
+        and takes in who came meanwhile: the more come together, the less each costs."""
+        with self._changing:
+            batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+        outcomes: Sequence[Outcome | Exception] = ()
+        try:
+            outcomes = self._carry_out(batch)
+        except Exception as error:
+            outcomes = [error] * len(batch)  # each of those who wait is told
+            raise
+        finally:
+            _tell(batch, outcomes)
+            self._go_on()
+
+    def _go_on(self) -> None:
         while True:
             with self._changing:
-                batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
-                if not batch:
+                if not self._queue:
                     self._working = False
                     return
+                loop = self._queue[0].loop
             try:
-                outcomes = self._carry_out(batch)
-            except Exception as error:
-                # each of those who wait is told; whoever came meanwhile has somebody else work for them
-                _tell(batch, [error] * len(batch))
+                loop.call_soon_threadsafe(loop.call_soon, self._begin, loop)
+            except RuntimeError:  # closed: nobody waits there any more
                 with self._changing:
-                    self._working = bool(self._queue)
-                    others = self._queue[0].loop if self._queue else None
-                if others is not None:
-                    others.call_soon_threadsafe(others.run_in_executor, None, self._work)
-                raise
-            _tell(batch, outcomes)
+                    self._queue = deque(one for one in self._queue if one.loop is not loop)
+            else:
+                return
 
     def _carry_out(self, batch: Sequence[_Waiting]) -> list[Outcome]:
         headers = {one.who: one.headers for one in batch}
