@@ -22,7 +22,8 @@ from lingque.flow.proposing import Alike, alike_among, terms_of
 from lingque.govern.contracts import Grounds, PermitAsk
 
 _MENUS_KEPT = 1_000
-"""Of one placement: each thing shown before leaves another menu, and making one takes a millisecond."""
+"""Of one placement: each thing shown before closes others and leaves another menu, and making one takes a
+millisecond."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Place:
     open: tuple[Offer, ...]
     open_today: list[Offer] = field(default_factory=list)
     _menus: dict[frozenset[str], Menu] = field(default_factory=dict)
+    _closed: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog, placement: Placement) -> Place:
@@ -140,8 +142,14 @@ class Place:
 
     def too_many(self, shown: tuple[str, ...]) -> frozenset[str]:
         """What may not follow: what is shown, what that excludes, and what would be one too many of its kind."""
-        if not shown:
-            return frozenset()
+        known = self._closed.get(shown)
+        if known is None:
+            if len(self._closed) >= _MENUS_KEPT:
+                self._closed.clear()
+            known = self._closed[shown] = self._too_many(shown) if shown else frozenset()
+        return known
+
+    def _too_many(self, shown: tuple[str, ...]) -> frozenset[str]:
         everything = {offer.name: offer.definition for offer in (*self._offers, *self.open)}
         closed = {other for name in shown for other in everything[name].excludes}
         closed |= {name for name, one in everything.items() if not set(shown).isdisjoint(one.excludes)}
