@@ -188,7 +188,7 @@ def test_a_part_that_is_down_is_named_and_everybodys_offers_stand_in(
         assert (nothing.items, nothing.missing) == ((), (Part.DATABASE,)), "not even the definitions are known"
     assert missing() == (["deposit"], ())
     for target, name, failing, part in (
-        (services.profile, "row_of", down, Part.PROFILE),
+        (services.profile, "rows_of", down, Part.PROFILE),
         (services.database, "reading", busy, Part.DATABASE),
         (services.database, "transaction", busy, Part.JOURNAL),
     ):

@@ -45,7 +45,7 @@ _INSERTION = (
 _MENU = "SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id"
 _LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'"
 _NEXT = (
-    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, :n :: INT)"
+    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:n AS INT))"
 )
 _DAY = "day:"
 """How a tag that is a day stands in JSON; texts that begin so get one more of it."""
@@ -107,19 +107,20 @@ class DecisionJournal:
         menu_id = self._menu_id(connection, decisions.menu, closures, names)
         shared = canonical_json(context_record(decisions) | {"placement": placement})
         numbers = _numbers(connection, len(places))
-        entries = [
-            {
-                "entry_id": number,
-                "customer_id": int(decisions.requests.customer_ids[row]),
-                "decided_at": decisions.context.moment,
-                "menu_id": menu_id,
-                # one object out of two: the first half is the same for all
-                "packed": zlib.compress(
-                    f"{shared[:-1]},{canonical_json(_own(decisions, row, tags[row]))[1:]}\n".encode() + columns, 1
-                ),
-            }
-            for number, row, columns in zip(numbers, places, _packed(decisions, places), strict=True)
-        ]
+        entries = []
+        for number, row, columns in zip(numbers, places, _packed(decisions, places), strict=True):
+            own = canonical_json(_own(decisions, row, [tags[row][name] for name in names]))
+            # one object out of two: the first half is the same for all
+            header = f"{shared[:-1]},{own[1:]}\n".encode()
+            entries.append(
+                {
+                    "entry_id": number,
+                    "customer_id": int(decisions.requests.customer_ids[row]),
+                    "decided_at": decisions.context.moment,
+                    "menu_id": menu_id,
+                    "packed": zlib.compress(header + columns, 1),
+                }
+            )
         execute_each(connection, _INSERTION, entries)
         return numbers
 
@@ -274,7 +275,7 @@ def _numbers(connection: Connection, count: int) -> list[int]:
     return list(range(last + 1, last + 1 + count))
 
 
-def _own(decisions: Decisions, row: int, tags: Mapping[str, Any]) -> dict[str, Any]:
+def _own(decisions: Decisions, row: int, tags: Iterable[Any]) -> dict[str, Any]:
     """What an entry says of its customer alone; the tags' names stand with the menu."""
     return {
         "chosen": int(decisions.chosen[row]),
@@ -282,7 +283,7 @@ def _own(decisions: Decisions, row: int, tags: Mapping[str, Any]) -> dict[str, A
         "propensity": float(decisions.propensity[row]),
         "probability": float(decisions.probability[row]),
         "repaired": bool(decisions.repaired[row]),
-        "tags": [value if type(value) in _AS_THEY_ARE else _plain(value) for value in tags.values()],
+        "tags": [value if type(value) in _AS_THEY_ARE else _plain(value) for value in tags],
     }
 
 

@@ -123,8 +123,7 @@ class Asking:
     def _looked_at(self, seats: Sequence[Seat], now: Instant) -> list[Seat]:
         """Those for whom there is time and whose tags could be read."""
         self._in_time(seats)
-        for seat in _waiting(seats):
-            self._read_row(seat, now)
+        self._read_rows(_waiting(seats), now)
         return _waiting(seats)
 
     def _keep(self, seats: Sequence[Seat], now: Instant) -> None:
@@ -164,18 +163,34 @@ class Asking:
             raise NotFoundError("there is no such placement", next_step="name one that was applied")
         return [Seat(visit, self._places[name], self._numbers()) for name in visit.placements]
 
+    def _read_rows(self, seats: Sequence[Seat], now: Instant) -> None:
+        by_place: defaultdict[str, list[Seat]] = defaultdict(list)
+        for seat in seats:
+            by_place[seat.place.name].append(seat)
+        for group in by_place.values():
+            tags = group[0].place.tags
+            try:
+                found = self._services.profile.rows_of({int(seat.customer) for seat in group}, now, tags)
+            except LingqueError:  # it may concern some of them only
+                for seat in group:
+                    self._read_row(seat, now)
+                continue
+            for seat in group:
+                seat.row = found.get(int(seat.customer)) or dict.fromkeys(tags)
+
     def _read_row(self, seat: Seat, now: Instant) -> None:
         """Somebody who is not known has the same tags as one of whom nothing is known, and takes the same way."""
-        place, customer = seat.place, int(seat.customer)
-        seat.row = dict.fromkeys(place.tags)
+        rows_of, customer, tags = self._services.profile.rows_of, int(seat.customer), seat.place.tags
+        seat.row = dict.fromkeys(tags)
         try:
-            seat.row |= self._services.profile.row_of(customer, now, place.tags)
+            seat.row = rows_of([customer], now, tags).get(customer, seat.row)
         except NotFoundError:
             try:
-                self._services.profile.row_of(customer, now, ())
+                there = customer in rows_of([customer], now, ())
             except NotFoundError:
                 return
-            seat.fall_back(Part.PROFILE)  # the customer is there, and a tag is not: it was defined since
+            if there:
+                seat.fall_back(Part.PROFILE)  # the customer is there, and a tag is not: it was defined since
         except LingqueError:
             seat.fall_back(Part.PROFILE)
 

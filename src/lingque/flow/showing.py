@@ -105,7 +105,7 @@ class Seat:
     visit: Visit
     place: Place
     contact_id: int
-    row: dict[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
     decided: list[tuple[Decisions, int]] = field(default_factory=list)
     own: dict[int, Offer] = field(default_factory=dict)
     missing: list[Part] = field(default_factory=list)
