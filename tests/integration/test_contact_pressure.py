@@ -22,11 +22,9 @@ from lingque.core.ids import CustomerId
 from lingque.core.registries import Purpose
 from lingque.decide.contracts import PlannedContact
 from lingque.decide.pressure.caps import ContactKind, ContactState, Now
-from lingque.decide.pressure.ledger import ContactKeys, capped, commit_each, release_each, reserve
-from lingque.decide.pressure.together import SingleContacts
+from lingque.decide.pressure.ledger import ContactKeys, capped, commit_each, keys_of, release_each, reserve
 from lingque.decide.tables import contact_ledger
 from lingque.store.database import Database
-from lingque.testing import FixedClock
 
 CALENDAR = BusinessCalendar(ZoneInfo("Asia/Shanghai"))
 NOW = Now(instant=Instant(1_780_300_000_000_000), calendar=CALENDAR)
@@ -121,15 +119,20 @@ def test_contacts_of_several_waves_are_settled_together_by_their_keys(database: 
         assert reserve(connection, [*wave_of(1), *wave_of(2)], caps=TWICE, now=later) == wave_of(2)[2:3]
 
 
-def test_many_threads_that_ask_singly_never_exceed_the_cap(database: Database) -> None:
-    clock = FixedClock(NOW.instant)
-    singly = SingleContacts(database, clock, CALENDAR, lambda: TWICE, lasts=HOUR)
+def test_many_threads_that_ask_for_the_same_customers_never_exceed_the_cap(database: Database) -> None:
+    until = Instant(NOW.instant + HOUR)
 
     def ask(number: int) -> tuple[int, int]:
-        got = [contact for contact in wave_of(number) if singly.reserve(contact)]
-        for contact in got[::2]:
-            singly.release(contact)
-        return sum(singly.commit(contact) for contact in got[1::2]), len(got[1::2])
+        wanted = wave_of(number)
+        with database.transaction() as connection:
+            refused = reserve(connection, wanted, caps=TWICE, now=NOW, expires_at=until)
+        got = [contact for contact in wanted if contact not in refused]
+        if not got:
+            return 0, 0
+        with database.transaction() as connection:
+            release_each(connection, keys_of(got[::2]))
+            made = commit_each(connection, keys_of(got[1::2]), now=NOW.instant) if got[1:] else np.zeros(0)
+        return int(made.sum()), len(got[1::2])
 
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(ask, range(1, 25)))
@@ -138,19 +141,6 @@ def test_many_threads_that_ask_singly_never_exceed_the_cap(database: Database) -
         made = select(func.count()).where(contact_ledger.c.state == ContactState.COMMITTED)
         assert connection.execute(made).scalar_one() == sum(committed for committed, _ in answers)
     assert max(counts(database).values()) <= 2
-    clock.advance(HOUR)
-    assert all(not singly.commit(contact) for contact in wave_of(99)), "what was never reserved is not made"
-
-
-def test_a_failure_is_told_to_everybody_whom_it_concerns(database: Database) -> None:
-    def no_caps() -> list[CapDefinition]:
-        raise RuntimeError("no definitions")
-
-    singly = SingleContacts(database, FixedClock(NOW.instant), CALENDAR, no_caps, lasts=HOUR)
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(singly.reserve, contact) for contact in wave_of(1)]
-    assert {str(one.exception()) for one in asked} == {"no definitions"}
-    assert counts(database) == {}
 
 
 def attempt(database: Database, folder: Path, **job: int | float) -> None:

@@ -7,6 +7,7 @@ Nobody waits longer than asked for: a caller who is known already is then given 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 import time
 from collections import deque
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lingque.core.errors import NotFoundError
-from lingque.core.hashing import digest_of
 from lingque.core.reasons import Refusal
 from lingque.entry.api.authentication import Authenticator
 from lingque.flow.asking import Asking
@@ -65,7 +65,7 @@ class AskedTogether:
     async def ask(self, headers: Mapping[str, str], visit: Visit) -> Outcome:
         """The answer, in time for whoever was known lately; raises what is a fault of ours."""
         loop = asyncio.get_running_loop()
-        who = digest_of([headers.get(name, "") for name in _WHO])
+        who = hashlib.sha256("\n".join(headers.get(name, "") for name in _WHO).encode()).hexdigest()
         waiting = _Waiting(who=who, headers=headers, visit=visit, loop=loop, future=loop.create_future())
         visit = waiting.visit = _watched(waiting)
         with self._changing:
@@ -74,17 +74,16 @@ class AskedTogether:
         if begins:
             # whoever is read in the same turn of the loop comes along
             loop.call_soon(self._begin, loop)
-        left = visit.ends_at - time.monotonic()
         known = self._known.get(who)
         if known is None or time.monotonic() - known[1] > KNOWN_FOR:
             return await waiting.future
-        try:
-            return await asyncio.wait_for(asyncio.shield(waiting.future), max(left, 0.0))
-        except TimeoutError:
-            waiting.given_up = True
-            principal = known[0]
-            refusal = _refusal(principal, visit)
-            return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
+        done, _ = await asyncio.wait((waiting.future,), timeout=max(visit.ends_at - time.monotonic(), 0.0))
+        if done:
+            return waiting.future.result()
+        waiting.given_up = True
+        principal = known[0]
+        refusal = _refusal(principal, visit)
+        return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_in_executor(None, self._work)
@@ -94,14 +93,14 @@ class AskedTogether:
         and takes in who came meanwhile: the more come together, the less each costs."""
         with self._changing:
             batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
-        outcomes: Sequence[Outcome | Exception] = ()
         try:
             outcomes = self._carry_out(batch)
         except Exception as error:
-            outcomes = [error] * len(batch)  # each of those who wait is told
+            _tell(batch, [error] * len(batch))  # each of those who wait, and it goes on up
             raise
-        finally:
+        else:
             _tell(batch, outcomes)
+        finally:
             self._go_on()
 
     def _go_on(self) -> None:
