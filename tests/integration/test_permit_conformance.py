@@ -32,8 +32,10 @@ from lingque.govern.contracts import (
     PermitAsk,
     Subject,
 )
+from lingque.govern.judging import SINGLY
 from lingque.govern.lists import CustomerLists
 from lingque.govern.permits import PermitOffice
+from lingque.govern.picture import FEW
 from lingque.govern.statements import DecisionRefusal, LegalBasis, TagRefusal
 from lingque.store.database import Database
 from lingque.testing import FixedClock, memory_vault
@@ -256,30 +258,33 @@ class Book:
         self.people |= numbered
 
     def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
-        """Every answer that is not the oracle's: one by one, a few and many at once, in one and the same view."""
+        """Every answer that is not the oracle's: one, a handful, a few and many at once, in one and the same view."""
         with self.database.reading() as connection:
             return self.wrong_in(connection, asks, bases)
 
     def wrong_in(self, connection: object, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
         found: list[str] = []
         ids = np.array(list(self.people), dtype=np.int64)
-        crowd = np.resize(ids, picture.FEW + len(ids))  # the same customers, so often that they are many
-        questions = [asked.ask for asked in asks]
-        few_at_once = self.office.permit_sets(connection, ids, questions)  # type: ignore[arg-type]
-        many_at_once = self.office.permit_sets(connection, crowd, questions)  # type: ignore[arg-type]
-        for asked, few, many in zip(asks, few_at_once, many_at_once, strict=True):
+        # the same customers, so often that they are as many
+        sets = [ids[:SINGLY], *(np.resize(ids, more + len(ids)) for more in (SINGLY, FEW))]
+        answers = [self.office.permit_sets(connection, one, [asked.ask for asked in asks]) for one in sets]  # type: ignore[arg-type]
+        for number, asked in enumerate(asks):
             for place, (n, person) in enumerate(self.people.items()):
                 right = expected(person, asked, bases)
-                told = {reason for reason, flags in few.refusals.items() if flags[place]}
-                together = {reason for reason, flags in many.refusals.items() if flags[place]}
+                told = [
+                    {reason for reason, flags in of[number].refusals.items() if flags[place]}
+                    for of in answers
+                    if place < len(of[number].customer_ids)
+                ]
                 one = self.office.permit(connection, CustomerId(n), asked.ask)  # type: ignore[arg-type]
                 alone = (
                     {Reason[name] for name in one.detail.partition(": ")[2].split(", ")}
                     if isinstance(one, Refusal)
                     else set()
                 )
-                if not right == told == together == alone or bool(few.allowed[place]) == bool(right):
-                    found.append(f"{person} {asked}: {right} ≠ {told} ≠ {together} ≠ {alone}")
+                allowed = {bool(of[number].allowed[place]) for of in answers[1:]}
+                if any(right != other for other in (*told, alone)) or allowed != {not right}:
+                    found.append(f"{person} {asked}: {right} ≠ {told} ≠ {alone}")
         return found
 
 
