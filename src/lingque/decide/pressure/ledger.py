@@ -294,7 +294,7 @@ def _end_expired(connection: Connection, keys: ContactKeys, now: Instant) -> Non
             f"UPDATE contact_ledger SET state = {ContactState.RELEASED:d} WHERE {_EXPIRED}"
             f" AND customer_id IN (SELECT a.customer_id FROM ({_asked(connection, part)}) a)"
         )
-        connection.execute(_text(statement), _values(connection, part) | {"now": now})
+        changed_by(connection, statement, _values(connection, part) | {"now": now})
         return np.ones(len(part), dtype=np.bool_)
 
     _in_parts(keys, ended)
