@@ -182,7 +182,12 @@ class RetentionSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     keep: dict[str, int] = Field(
-        default={"idempotent_answers/service": 30, "quarantine/service": 180, "corrections/service": 180},
+        default={
+            "idempotent_answers/service": 30,
+            "quarantine/service": 180,
+            "corrections/service": 180,
+            "contact_ledger/marketing": 400,
+        },
         description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
         "its purposes, one that is not named for ever",
     )

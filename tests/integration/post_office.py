@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -57,6 +57,9 @@ class Office:
 
     def permit_set(self, connection: Connection, customer_ids: Int64s, ask: PermitAsk) -> PermitSet:
         return self.office.permit_set(connection, customer_ids, ask)
+
+    def permit_sets(self, connection: Connection, customer_ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
+        return self.office.permit_sets(connection, customer_ids, asks)
 
     def next_open(self, moment: Instant) -> Instant:
         return moment

@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from pressure_process import CAPS
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from lingque.catalog.definitions import CapDefinition
+from lingque.catalog.repository import definitions
 from lingque.core.clock import BusinessCalendar, Instant
 from lingque.core.ids import CustomerId
 from lingque.core.registries import Purpose
 from lingque.decide.contracts import PlannedContact
+from lingque.decide.pressure.aging import OldContacts
 from lingque.decide.pressure.caps import ContactKind, ContactState, Now
-from lingque.decide.pressure.ledger import ContactKeys, capped, commit_each, release_each, reserve
-from lingque.decide.pressure.together import SingleContacts
+from lingque.decide.pressure.ledger import ContactKeys, capped, commit_each, keys_of, lock, release_each, reserve
 from lingque.decide.tables import contact_ledger
 from lingque.store.database import Database
 from lingque.testing import FixedClock
@@ -121,15 +122,21 @@ def test_contacts_of_several_waves_are_settled_together_by_their_keys(database: 
         assert reserve(connection, [*wave_of(1), *wave_of(2)], caps=TWICE, now=later) == wave_of(2)[2:3]
 
 
-def test_many_threads_that_ask_singly_never_exceed_the_cap(database: Database) -> None:
-    clock = FixedClock(NOW.instant)
-    singly = SingleContacts(database, clock, CALENDAR, lambda: TWICE, lasts=HOUR)
+def test_many_threads_that_ask_for_the_same_customers_never_exceed_the_cap(database: Database) -> None:
+    until = Instant(NOW.instant + HOUR)
 
     def ask(number: int) -> tuple[int, int]:
-        got = [contact for contact in wave_of(number) if singly.reserve(contact)]
-        for contact in got[::2]:
-            singly.release(contact)
-        return sum(singly.commit(contact) for contact in got[1::2]), len(got[1::2])
+        wanted = wave_of(number)
+        with database.transaction() as connection:
+            refused = reserve(connection, wanted, caps=TWICE, now=NOW, expires_at=until)
+        got = [contact for contact in wanted if contact not in refused]
+        if not got:
+            return 0, 0
+        with database.transaction() as connection:
+            lock(connection, np.array([contact.customer_id for contact in got], dtype=np.int64))
+            release_each(connection, keys_of(got[::2]))
+            made = commit_each(connection, keys_of(got[1::2]), now=NOW.instant) if got[1:] else np.zeros(0)
+        return int(made.sum()), len(got[1::2])
 
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(ask, range(1, 25)))
@@ -138,19 +145,39 @@ def test_many_threads_that_ask_singly_never_exceed_the_cap(database: Database) -
         made = select(func.count()).where(contact_ledger.c.state == ContactState.COMMITTED)
         assert connection.execute(made).scalar_one() == sum(committed for committed, _ in answers)
     assert max(counts(database).values()) <= 2
-    clock.advance(HOUR)
-    assert all(not singly.commit(contact) for contact in wave_of(99)), "what was never reserved is not made"
 
 
-def test_a_failure_is_told_to_everybody_whom_it_concerns(database: Database) -> None:
-    def no_caps() -> list[CapDefinition]:
-        raise RuntimeError("no definitions")
+def test_what_no_cap_looks_back_on_may_be_forgotten(database: Database) -> None:
+    """A cap of seven days is in force: what was made within them stays, whatever retention says."""
+    clock = FixedClock(NOW.instant)
+    old = OldContacts(clock)
+    with database.transaction() as connection:
+        connection.execute(
+            insert(definitions).values(
+                kind="cap", name="weekly", version=1, body=TWICE[0].model_dump(mode="json", exclude_none=True),
+                digest="d", applied_at=0, applied_by="ada",
+            )
+        )  # fmt: skip
+    made, given_up, open_ended, expired = (wave_of(number)[:1] for number in range(1, 5))
+    with database.transaction() as connection:
+        for wave in (made, given_up, open_ended):
+            reserve(connection, wave, caps=(), now=NOW)
+        reserve(connection, expired, caps=(), now=NOW, expires_at=Instant(NOW.instant + HOUR))
+        commit_each(connection, keys_of(made), now=NOW.instant)
+        release_each(connection, keys_of(given_up))
 
-    singly = SingleContacts(database, FixedClock(NOW.instant), CALENDAR, no_caps, lasts=HOUR)
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(singly.reserve, contact) for contact in wave_of(1)]
-    assert {str(one.exception()) for one in asked} == {"no definitions"}
-    assert counts(database) == {}
+    def gone(days: int) -> int:
+        """After so many days, by a rule that keeps nothing but the present day."""
+        clock.advance(days * DAY)
+        today = CALENDAR.start_of(CALENDAR.day_of(clock.now()))
+        with database.transaction() as connection:
+            counted = old.count(connection, today, CALENDAR)
+            assert old.purge(connection, today, CALENDAR) == counted
+            return counted
+
+    assert gone(6) == 0
+    assert gone(1) == 3
+    assert gone(1_000) == 0, "what may still be made stays"
 
 
 def attempt(database: Database, folder: Path, **job: int | float) -> None:

@@ -16,7 +16,7 @@ from killing import Workers, moments
 from rich.console import Console
 from sqlalchemy import select
 from test_kill_planning import die_at
-from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, OTTO, Bank, customer_no, load_all, party_of, rows_of
+from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, MIN, OTTO, Bank, customer_no, load_all, party_of, rows_of
 
 from lingque.bootstrap import Application
 from lingque.core.errors import NotFoundError
@@ -40,6 +40,7 @@ from lingque.flow.explaining import Explained, explain_decision
 from lingque.flow.intake import catalog_of
 from lingque.flow.journaling import move_decisions
 from lingque.flow.judging import PolicyJudged, judge_policy
+from lingque.flow.nightly import PutInOrder, put_in_order
 from lingque.flow.proposing import Questions, menu_of
 from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.services import Services
@@ -138,6 +139,18 @@ def test_a_decision_is_the_same_in_the_journal_and_in_the_log(loaded: Applicatio
         assert again.same
     assert move_decisions(services, OTTO) == 0
     assert isinstance(move_decisions(services, LIN), Refusal)
+
+
+def test_every_night_each_puts_in_order_what_is_theirs(loaded: Application) -> None:
+    services = loaded.services
+    ask(services, people(loaded, 3))
+    assert isinstance(put_in_order(services, LIN), Refusal)
+    assert put_in_order(services, OTTO) == PutInOrder(moved=3, purged=None)
+    assert put_in_order(services, OTTO) == PutInOrder(moved=0, purged=None)
+    done = put_in_order(services, MIN)
+    assert isinstance(done, PutInOrder)
+    assert (done.moved, waiting(services)) == (None, [])
+    assert "contact_ledger" in {one.table for one in done.purged or ()}
 
 
 def test_a_full_cap_is_named_with_the_moment_from_which_it_has_room(bank: Bank, loaded: Application) -> None:

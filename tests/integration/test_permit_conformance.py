@@ -32,8 +32,10 @@ from lingque.govern.contracts import (
     PermitAsk,
     Subject,
 )
+from lingque.govern.judging import SINGLY
 from lingque.govern.lists import CustomerLists
 from lingque.govern.permits import PermitOffice
+from lingque.govern.picture import FEW
 from lingque.govern.statements import DecisionRefusal, LegalBasis, TagRefusal
 from lingque.store.database import Database
 from lingque.testing import FixedClock, memory_vault
@@ -256,25 +258,32 @@ class Book:
         self.people |= numbered
 
     def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
-        """Every answer that is not the oracle's, one by one and all at once, in one and the same view."""
+        """Every answer that is not the oracle's: one, a handful, a few and many at once, in one and the same view."""
         with self.database.reading() as connection:
             return self.wrong_in(connection, asks, bases)
 
     def wrong_in(self, connection: object, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
         found: list[str] = []
         ids = np.array(list(self.people), dtype=np.int64)
-        for asked in asks:
-            many = self.office.permit_set(connection, ids, asked.ask)  # type: ignore[arg-type]
+        # the same customers, so often that they are as many
+        sets = [ids[:SINGLY], *(np.resize(ids, more + len(ids)) for more in (SINGLY, FEW))]
+        answers = [self.office.permit_sets(connection, one, [asked.ask for asked in asks]) for one in sets]  # type: ignore[arg-type]
+        for number, asked in enumerate(asks):
             for place, (n, person) in enumerate(self.people.items()):
                 right = expected(person, asked, bases)
-                told = {reason for reason, flags in many.refusals.items() if flags[place]}
+                told = [
+                    {reason for reason, flags in of[number].refusals.items() if flags[place]}
+                    for of in answers
+                    if place < len(of[number].customer_ids)
+                ]
                 one = self.office.permit(connection, CustomerId(n), asked.ask)  # type: ignore[arg-type]
                 alone = (
                     {Reason[name] for name in one.detail.partition(": ")[2].split(", ")}
                     if isinstance(one, Refusal)
                     else set()
                 )
-                if not right == told == alone or bool(many.allowed[place]) == bool(right):
+                allowed = {bool(of[number].allowed[place]) for of in answers[1:]}
+                if any(right != other for other in (*told, alone)) or allowed != {not right}:
                     found.append(f"{person} {asked}: {right} ≠ {told} ≠ {alone}")
         return found
 

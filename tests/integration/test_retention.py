@@ -52,7 +52,7 @@ def test_kept_answers_and_quarantined_rows_go_after_their_time(sent_bank: Bank) 
         assert bad == 200
         planned = by_table(plan_retention(services, MIN))
         assert {name: one.rows for name, one in planned.items()} == {
-            "idempotent_answers": 2, "quarantine": bad, "corrections": 0
+            "idempotent_answers": 2, "quarantine": bad, "corrections": 0, "contact_ledger": 0
         }  # fmt: skip
         assert by_table(plan_retention(services, MIN)) == planned
         assert by_table(run_retention(services, MIN)) == planned
@@ -223,7 +223,7 @@ def test_only_compliance_purges(bank: Bank) -> None:
 
 @ON_SQLITE
 def test_the_commands_print_the_plan_and_the_certificate(bank: Bank, capfd: pytest.CaptureFixture[str]) -> None:
-    for words in ("retention plan --as min", "retention run --as min"):
+    for words in ("retention plan --as min", "retention run --as min", "nightly --as min"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
             with pytest.raises(SystemExit) as ended:

@@ -188,7 +188,7 @@ def test_a_part_that_is_down_is_named_and_everybodys_offers_stand_in(
         assert (nothing.items, nothing.missing) == ((), (Part.DATABASE,)), "not even the definitions are known"
     assert missing() == (["deposit"], ())
     for target, name, failing, part in (
-        (services.profile, "row_of", down, Part.PROFILE),
+        (services.profile, "rows_of", down, Part.PROFILE),
         (services.database, "reading", busy, Part.DATABASE),
         (services.database, "transaction", busy, Part.JOURNAL),
     ):
@@ -295,7 +295,9 @@ def test_the_planned_clock_would_choose_the_same(placed: Application) -> None:
                 as_of=AS_OF,
                 customer_ids=ids,
                 facts=TagTable(tags, services.session),
-                permits=[services.permits.permit_set(connection, ids, ask) for ask in place.asks_at(now, menu)],
+                permits=services.permits.permit_sets(
+                    connection, ids, [dataclasses.replace(ask, moment=now) for ask in place.asks[: menu.asks]]
+                ),
                 reachable=np.ones((menu.reaches, len(ids)), dtype=np.bool_),
                 capped=np.zeros((menu.caps, len(ids)), dtype=np.bool_),
             ),

@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from tiny_bank import LAN, Bank, audit_of
 
 import lingque.store.idempotency
@@ -24,6 +25,7 @@ from lingque.govern.access import User, add_user
 from lingque.govern.tables import users
 from lingque.store.database import Database
 from lingque.store.schema import METADATA
+from lingque.store.straight import changed_by, execute_each, rows_of
 from lingque.store.workspace_lock import workspace_lock
 
 HOLD = """
@@ -99,6 +101,32 @@ def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
         write_and_fail()
     with database.reading() as connection:
         assert connection.execute(select(func.count()).select_from(users)).scalar_one() == 0
+
+
+def test_what_goes_straight_to_the_driver_is_part_of_the_transaction(database: Database) -> None:
+    adding = (
+        "INSERT INTO users (user_name, person, roles, added_at, scope_kind, scope_of)"
+        " VALUES (:name, 'a\\:b 100%', :roles, :at, 'bank', '')"
+    )
+    rows = [{"name": name, "roles": "[]", "at": 0} for name in ("ann", "ben")]
+
+    def write_and_fail() -> None:
+        with database.transaction() as connection:
+            execute_each(connection, adding, rows)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    with database.transaction() as connection:
+        execute_each(connection, adding, rows)
+        assert changed_by(connection, "UPDATE users SET added_at = :at WHERE added_at < :at", {"at": 7}) == 2
+    with database.reading() as connection:
+        found = rows_of(connection, "SELECT person FROM users WHERE user_name = :name AND 7 % 4 = 3", {"name": "ann"})
+    assert found == [("a:b 100%",)]
+    with database.reading() as connection, pytest.raises(DBAPIError) as failed:
+        rows_of(connection, "SELECT secret FROM users WHERE user_name = :name", {"name": "somebody"})
+    assert "SELECT secret" in str(failed.value)
+    assert "somebody" not in str(failed.value), "values may be personal"
 
 
 def test_nothing_written_in_a_view_is_kept(database: Database) -> None:

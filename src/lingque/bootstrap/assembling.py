@@ -14,6 +14,7 @@ from lingque.core.clock import BusinessCalendar, Clock
 from lingque.decide.contracts import DECISION_TABLE
 from lingque.decide.history import OfferRows
 from lingque.decide.journal import JournalRows
+from lingque.decide.pressure.aging import OldContacts
 from lingque.decide.pressure.ledger import ContactPressure
 from lingque.decide.stocks import OfferStocks
 from lingque.decide.tables import decision_journal
@@ -256,6 +257,7 @@ def assemble(
             ExpiringTable(table=quarantine, column="data_date"),
             ExpiringTable(table=corrections, column="data_date"),
             ExpiringTable(table=decision_journal, column="decided_at"),
+            OldContacts(clock),
         ),
         retention=settings.retention.keep,
         snapshots_kept=frozenset(settings.retention.keep_snapshots),

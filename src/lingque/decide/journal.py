@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lingque.core.clock import Instant, datetime_of
@@ -31,11 +31,22 @@ from lingque.decide.reason_bits import reasons_in
 from lingque.decide.replay import Record, context_record
 from lingque.decide.tables import contact_ledger, decision_journal, decision_menus
 from lingque.govern.contracts import Erased, Person
+from lingque.store.straight import execute_each, rows_of
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("bits", "<u8"), ("response", "<f8"), ("basis", "<i1"), ("losses", "<i8"), ("fatigue", "<i8"), ("value", "<i8"),
     ("price", "<f8"),
 )  # fmt: skip
+_AS_THEY_ARE = frozenset({int, float, bool, type(None)})
+_INSERTION = (
+    "INSERT INTO decision_journal (entry_id, customer_id, decided_at, menu_id, packed)"
+    " VALUES (:entry_id, :customer_id, :decided_at, :menu_id, :packed)"
+)
+_MENU = "SELECT menu_id FROM decision_menus WHERE menu_id = :menu_id"
+_LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'decision_journal'"
+_NEXT = (
+    "SELECT nextval(pg_get_serial_sequence('decision_journal', 'entry_id')) FROM generate_series(1, CAST(:n AS INT))"
+)
 _DAY = "day:"
 """How a tag that is a day stands in JSON; texts that begin so get one more of it."""
 
@@ -71,7 +82,7 @@ class DecisionJournal:
     """Where decisions are written down. One may serve any number of threads."""
 
     def __init__(self) -> None:
-        self._menus: WeakKeyDictionary[Menu, str] = WeakKeyDictionary()
+        self._menus: WeakKeyDictionary[Menu, dict[tuple[str, ...], str]] = WeakKeyDictionary()
 
     def write(
         self,
@@ -86,40 +97,42 @@ class DecisionJournal:
         """Write the decisions down, in the caller's transaction, and return the entries' numbers. Answer after its
         commit.
 
-        `placement` is what asked; `closures` name each offer as it is defined; `tags` what was looked at, per customer.
-        `rows`: of these customers only, by their places; their numbers come in that order.
+        `placement` is what asked; `closures` name each offer as it is defined; `tags` what was looked at, per customer,
+        the same tags of each. `rows`: of these customers only, by their places; their numbers come in that order.
         """
-        menu_id = self._menu_id(connection, decisions.menu, closures)
-        shared = context_record(decisions) | {"placement": placement}
-        numbers: list[int] = []
-        for row in range(len(decisions.requests)) if rows is None else rows:
-            header = shared | {
-                "chosen": int(decisions.chosen[row]),
-                "held_out": bool(decisions.held_out[row]),
-                "propensity": float(decisions.propensity[row]),
-                "probability": float(decisions.probability[row]),
-                "repaired": bool(decisions.repaired[row]),
-                "tags": {name: _plain(value) for name, value in tags[row].items()},
-            }
-            values = {
-                "customer_id": int(decisions.requests.customer_ids[row]),
-                "decided_at": decisions.context.moment,
-                "menu_id": menu_id,
-                "packed": zlib.compress(canonical_json(header).encode() + b"\n" + _packed(decisions, row), 1),
-            }
-            written = insert(decision_journal).values(values).returning(decision_journal.c.entry_id)
-            numbers.append(int(connection.execute(written).scalar_one()))
+        places = list(range(len(decisions.requests)) if rows is None else rows)
+        if not places:
+            return []
+        names = tuple(tags[places[0]])
+        menu_id = self._menu_id(connection, decisions.menu, closures, names)
+        shared = canonical_json(context_record(decisions) | {"placement": placement})
+        numbers = _numbers(connection, len(places))
+        entries = []
+        for number, row, columns in zip(numbers, places, _packed(decisions, places), strict=True):
+            own = canonical_json(_own(decisions, row, [tags[row][name] for name in names]))
+            # one object out of two: the first half is the same for all
+            header = f"{shared[:-1]},{own[1:]}\n".encode()
+            entries.append(
+                {
+                    "entry_id": number,
+                    "customer_id": int(decisions.requests.customer_ids[row]),
+                    "decided_at": decisions.context.moment,
+                    "menu_id": menu_id,
+                    "packed": zlib.compress(header + columns, 1),
+                }
+            )
+        execute_each(connection, _INSERTION, entries)
         return numbers
 
-    def _menu_id(self, connection: Connection, menu: Menu, closures: Mapping[str, str]) -> str:
-        known = self._menus.get(menu)
+    def _menu_id(self, connection: Connection, menu: Menu, closures: Mapping[str, str], names: tuple[str, ...]) -> str:
+        ids = self._menus.setdefault(menu, {})
+        known = ids.get(names)
         if known is None:
-            known = self._menus[menu] = digest_of(_menu_content(menu, closures))
-        there = select(decision_menus.c.menu_id).where(decision_menus.c.menu_id == known)
-        if connection.execute(there).first() is None:
+            known = ids[names] = digest_of(_menu_content(menu, closures, names))
+        if not rows_of(connection, _MENU, {"menu_id": known}):
             # beside another who writes the same it stands once
             upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            row = {"menu_id": known, "content": _menu_content(menu, closures)}
+            row = {"menu_id": known, "content": _menu_content(menu, closures, names)}
             connection.execute(upsert(decision_menus).values(row).on_conflict_do_nothing())
         return known
 
@@ -245,27 +258,49 @@ class JournalRows:
         }
 
 
-def _menu_content(menu: Menu, closures: Mapping[str, str]) -> dict[str, Any]:
+def _menu_content(menu: Menu, closures: Mapping[str, str], tags: Sequence[str]) -> dict[str, Any]:
     return {
         "menu": [{"offer": one.offer.name, **asdict(one.terms)} for one in menu.candidates],
         "margins": [one.margin for one in menu.candidates],
         "closures": {name: closures[name] for name in menu.names},
+        "tags": list(tags),
     }
 
 
-def _packed(decisions: Decisions, row: int) -> bytes:
-    one = slice(row, row + 1)
-    values = decisions.judgement.values(None, one)
+def _numbers(connection: Connection, count: int) -> list[int]:
+    """So many numbers that no entry has or had. SQLite has one writer, who finds the last one; PostgreSQL hands out."""
+    if connection.dialect.name == "postgresql":
+        return [int(number) for (number,) in rows_of(connection, _NEXT, {"n": count})]
+    last = sum(int(number) for (number,) in rows_of(connection, _LAST))
+    return list(range(last + 1, last + 1 + count))
+
+
+def _own(decisions: Decisions, row: int, tags: Iterable[Any]) -> dict[str, Any]:
+    """What an entry says of its customer alone; the tags' names stand with the menu."""
+    return {
+        "chosen": int(decisions.chosen[row]),
+        "held_out": bool(decisions.held_out[row]),
+        "propensity": float(decisions.propensity[row]),
+        "probability": float(decisions.probability[row]),
+        "repaired": bool(decisions.repaired[row]),
+        "tags": [value if type(value) in _AS_THEY_ARE else _plain(value) for value in tags],
+    }
+
+
+def _packed(decisions: Decisions, rows: Sequence[int]) -> list[bytes]:
+    """The columns of these customers, each as one text of bytes."""
+    values = decisions.judgement.values()
     columns: dict[str, NDArray[Any]] = {
-        "bits": decisions.reasons(None, one)[:, 0],
-        "response": values.response[:, 0],
-        "basis": decisions.judgement.scores.basis[decisions.menu.offer_of, row],
-        "losses": values.losses[:, 0],
-        "fatigue": values.fatigue[:, 0],
-        "value": values.value[:, 0],
-        "price": decisions.price,
+        "bits": decisions.reasons(),
+        "response": values.response,
+        "basis": decisions.judgement.scores.basis[decisions.menu.offer_of],
+        "losses": values.losses,
+        "fatigue": values.fatigue,
+        "value": values.value,
+        "price": np.broadcast_to(decisions.price[:, None], values.value.shape),
     }
-    return b"".join(np.ascontiguousarray(columns[name], dtype=kind).tobytes() for name, kind in _COLUMNS)
+    parts = [np.ascontiguousarray(columns[name][:, rows].T, dtype=kind).view(np.uint8) for name, kind in _COLUMNS]
+    return [one.tobytes() for one in np.concatenate(parts, axis=1)]
 
 
 def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
@@ -274,12 +309,15 @@ def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
     for name, kind in _COLUMNS:
         columns[name] = np.frombuffer(body, dtype=kind, count=count, offset=start)
         start += count * np.dtype(kind).itemsize
+    told: dict[str, Any] = json.loads(header)
+    if "tags" in menu:  # an entry of an earlier version has the names with the values
+        told["tags"] = dict(zip(menu["tags"], told["tags"], strict=True))
     return Entry(
         entry_id=row.entry_id,
         customer_id=row.customer_id,
         decided_at=Instant(row.decided_at),
-        header=json.loads(header),
-        menu=menu,
+        header=told,
+        menu={name: content for name, content in menu.items() if name != "tags"},
         columns=columns,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from lingque.govern.contracts import Flags
 
 BLOCK = 8_192
 """Customers judged at once: what is then in work stays within tens of megabytes."""
+
+FEW = 64
+"""Customers of whom all values are kept together: they are looked at several times, and are but kilobytes."""
 
 _EVERYBODY = slice(None)
 
@@ -52,6 +56,8 @@ class Judgement:
 
     def values(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Values:
         """(c, m) the parts of their value."""
+        if len(self) <= FEW:
+            return self._of_few.part(which, customers)
         recent = self.requests.recent
         return values_of(
             self.menu,
@@ -59,6 +65,11 @@ class Judgement:
             None if recent is None else recent[:, customers],
             self._all() if which is None else which,
         )
+
+    @cached_property
+    def _of_few(self) -> Values:
+        """Of all candidates and everybody: worked out once, where it takes no room."""
+        return values_of(self.menu, self.scores, self.requests.recent, self._all())
 
     def worth(self, candidate: int) -> Worth:
         """Of one candidate, for everybody."""
@@ -75,8 +86,11 @@ class Judgement:
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
         every, recent = self._all(), self.requests.recent
-        recent = None if recent is None else recent[:, customers]
-        value = value_of(self.menu, _part(self.scores, customers), recent, every)
+        if len(self) <= FEW:
+            value: Float64s = self._of_few.value[:, customers].astype(np.float64)
+        else:
+            recent = None if recent is None else recent[:, customers]
+            value = value_of(self.menu, _part(self.scores, customers), recent, every)
         value[self._with_worth(every, customers, value) != 0] = -np.inf
         return value
 

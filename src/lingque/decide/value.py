@@ -66,6 +66,17 @@ class Values:
     fatigue: Int64s
     value: Int64s
 
+    def part(self, which: Indices | None, customers: slice) -> Values:
+        """Of some of the candidates (all, if None) and customers."""
+        rows = slice(None) if which is None else which
+        return Values(
+            response=self.response[rows, customers],
+            gain=self.gain[rows, customers],
+            losses=self.losses[rows, customers],
+            fatigue=self.fatigue[rows, customers],
+            value=self.value[rows, customers],
+        )
+
 
 def values_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices) -> Values:
     """Of the candidates `which`; `recent` (reaches, m) are the contacts made lately."""
@@ -73,7 +84,9 @@ def values_of(menu: Menu, scores: Scores, recent: Int64s | None, which: Indices)
     value = gain - losses - fatigue - menu.contact_cost[which, None]
 
     def whole(amounts: Float64s) -> Int64s:
-        return np.broadcast_to(amounts, gain.shape).astype(np.int64)
+        numbers = np.empty(gain.shape, dtype=np.int64)
+        numbers[...] = amounts
+        return numbers
 
     return Values(response=response, gain=whole(gain), losses=whole(losses), fatigue=whole(fatigue), value=whole(value))
 

@@ -21,7 +21,7 @@ def words_in(offer: Offer, channel: str, *languages: Language) -> tuple[str, str
     `{annual_rate}` shows the rate that the offer states; nothing personal is ever put in. Raises `KeyError` where it
     has none of them: the catalog lets no such offer onto the channel.
     """
-    creatives = offer.definition.creatives[cast(ChannelName | SlotName, channel)]
+    creatives = offer.definition.creatives[cast("ChannelName | SlotName", channel)]
     creative = creatives[next((one for one in languages if one in creatives), languages[-1])]
     rate = "" if offer.definition.annual_rate is None else f"{offer.definition.annual_rate.normalize():f}%"
     return creative.subject, creative.body.replace("{annual_rate}", rate)

@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from lingque.catalog.repository import definitions, load_catalog
+from lingque.catalog.repository import load_catalog
 from lingque.core.clock import Instant
 from lingque.core.errors import LingqueError, NotFoundError
 from lingque.core.hashing import Int64s
 from lingque.core.ids import CustomerId
 from lingque.decide.allocation.prices import prices_in_force
-from lingque.decide.contracts import Context, Left, PlannedContact, Requests, limits_of
+from lingque.decide.contracts import Context, Left, Requests, limits_of
 from lingque.decide.decision import decide
 from lingque.decide.decisions import Decisions
 from lingque.decide.facts import TagRows
@@ -37,11 +37,13 @@ from lingque.flow.proposing import Questions, offered, what_is_left
 from lingque.flow.services import Services
 from lingque.flow.settling import SettledTogether
 from lingque.flow.showing import Answer, Part, Seat, Visit, blank, open_order, shown_to_everybody
+from lingque.store.straight import rows_of
 
 _MINUTE = 60_000_000
 _ROUNDS = 3
 """How often somebody is decided about again whose reservation others overtook."""
 _DOWN = (LingqueError, DBAPIError)
+_NEWEST = "SELECT max(definition_id) FROM definitions"
 
 
 class Asking:
@@ -95,36 +97,37 @@ class Asking:
 
     def _answer(self, visits: Sequence[Visit], now: Instant) -> list[Answer | NotFoundError]:
         """Of visits of different customers."""
-        down: Part | None = None
+        seated: list[list[Seat] | NotFoundError] = []
         try:
-            self._bring_up_to_date(now)
+            with self._services.database.reading() as connection:
+                self._bring_up_to_date(connection, now)
+                seated = self._all_seated(visits)
+                self._choose(connection, self._looked_at(_known(seated), now), now)
         except _DOWN:
-            down = Part.DATABASE
             if self._version is None:
-                return [blank(visit, down, now) for visit in visits]
+                return [blank(visit, Part.DATABASE, now) for visit in visits]
+            seated = seated or self._all_seated(visits)
+            _fall_back(_waiting(_known(seated)), Part.DATABASE)
+        self._keep(_known(seated), now)
+        return [one if isinstance(one, NotFoundError) else self._answered(one, now) for one in seated]
+
+    def _all_seated(self, visits: Sequence[Visit]) -> list[list[Seat] | NotFoundError]:
         seated: list[list[Seat] | NotFoundError] = []
         for visit in visits:
             try:
                 seated.append(self._seats(visit))
             except NotFoundError as error:
                 seated.append(error)
-        seats = [seat for one in seated if not isinstance(one, NotFoundError) for seat in one]
-        known = [seat for seat in seats if seat.visit.customer_id is not None]
-        for seat in known if down is not None else ():
-            seat.fall_back(down or Part.DATABASE)
-        if down is None and known:
-            self._decide_all(known, now)
-        return [one if isinstance(one, NotFoundError) else self._answered(one, now) for one in seated]
+        return seated
 
-    def _decide_all(self, seats: list[Seat], now: Instant) -> None:
+    def _looked_at(self, seats: Sequence[Seat], now: Instant) -> list[Seat]:
+        """Those for whom there is time and whose tags could be read."""
         self._in_time(seats)
-        for seat in _waiting(seats):
-            self._read_row(seat, now)
-        try:
-            with self._services.database.reading() as connection:
-                self._choose(connection, _waiting(seats), now)
-        except _DOWN:
-            _fall_back(_waiting(seats), Part.DATABASE)
+        self._read_rows(_waiting(seats), now)
+        return _waiting(seats)
+
+    def _keep(self, seats: Sequence[Seat], now: Instant) -> None:
+        """Reserve and write down what was chosen."""
         self._in_time(seats)
         if not _waiting(seats):
             return
@@ -142,18 +145,17 @@ class Asking:
         moment = self._timer()
         _fall_back((seat for seat in seats if moment >= seat.visit.ends_at or seat.visit.given_up()), Part.DEADLINE)
 
-    def _bring_up_to_date(self, now: Instant) -> None:
-        with self._services.database.reading() as connection:
-            newest = connection.execute(select(func.max(definitions.c.definition_id))).scalar()
-            if newest != self._version:
-                catalog = load_catalog(connection)
-                self._places = {name: Place.of(catalog, one) for name, one in catalog.placements.items()}
-                self._version, self._ordered_at = newest, -1
-            if now // _MINUTE != self._ordered_at:
-                today = self._services.calendar.day_of(now)
-                for place in self._places.values():
-                    place.order_open(open_order(connection, place, now), today)
-                self._ordered_at = now // _MINUTE
+    def _bring_up_to_date(self, connection: Connection, now: Instant) -> None:
+        ((newest,),) = rows_of(connection, _NEWEST)
+        if newest != self._version:
+            catalog = load_catalog(connection)
+            self._places = {name: Place.of(catalog, one) for name, one in catalog.placements.items()}
+            self._version, self._ordered_at = newest, -1
+        if now // _MINUTE != self._ordered_at:
+            today = self._services.calendar.day_of(now)
+            for place in self._places.values():
+                place.order_open(open_order(connection, place, now), today)
+            self._ordered_at = now // _MINUTE
 
     def _seats(self, visit: Visit) -> list[Seat]:
         missing = [name for name in visit.placements if name not in self._places]
@@ -161,18 +163,34 @@ class Asking:
             raise NotFoundError("there is no such placement", next_step="name one that was applied")
         return [Seat(visit, self._places[name], self._numbers()) for name in visit.placements]
 
+    def _read_rows(self, seats: Sequence[Seat], now: Instant) -> None:
+        by_place: defaultdict[str, list[Seat]] = defaultdict(list)
+        for seat in seats:
+            by_place[seat.place.name].append(seat)
+        for group in by_place.values():
+            tags = group[0].place.tags
+            try:
+                found = self._services.profile.rows_of({int(seat.customer) for seat in group}, now, tags)
+            except LingqueError:  # it may concern some of them only
+                for seat in group:
+                    self._read_row(seat, now)
+                continue
+            for seat in group:
+                seat.row = found.get(int(seat.customer)) or dict.fromkeys(tags)
+
     def _read_row(self, seat: Seat, now: Instant) -> None:
         """Somebody who is not known has the same tags as one of whom nothing is known, and takes the same way."""
-        place, customer = seat.place, int(seat.customer)
-        seat.row = dict.fromkeys(place.tags)
+        rows_of, customer, tags = self._services.profile.rows_of, int(seat.customer), seat.place.tags
+        seat.row = dict.fromkeys(tags)
         try:
-            seat.row |= self._services.profile.row_of(customer, now, place.tags)
+            seat.row = rows_of([customer], now, tags).get(customer, seat.row)
         except NotFoundError:
             try:
-                self._services.profile.row_of(customer, now, ())
+                there = customer in rows_of([customer], now, ())
             except NotFoundError:
                 return
-            seat.fall_back(Part.PROFILE)  # the customer is there, and a tag is not: it was defined since
+            if there:
+                seat.fall_back(Part.PROFILE)  # the customer is there, and a tag is not: it was defined since
         except LingqueError:
             seat.fall_back(Part.PROFILE)
 
@@ -208,7 +226,7 @@ class Asking:
             as_of=today,
             customer_ids=ids,
             facts=TagRows([seat.row for seat in seats]),
-            permits=questions.permits_alike(ids, place.asks_at(now, menu)),
+            permits=questions.permits_alike(ids, place.asks[: menu.asks], place.alike),
             # who is here is reached
             reachable=np.ones((menu.reaches, len(ids)), dtype=np.bool_),
             capped=questions.capped(ids, place.caps[: menu.caps]),
@@ -253,7 +271,7 @@ class Asking:
         lock(connection, np.unique([seat.customer for seat in seats]))
         waiting = seats
         for _ in range(_ROUNDS):
-            waiting = [seat for seat in waiting if not self._reserved(connection, seat, now)]
+            waiting = self._overtaken(connection, waiting, now)
             for seat in waiting:
                 self._release(connection, seat)
             if not waiting:
@@ -261,6 +279,23 @@ class Asking:
             self._choose(connection, waiting, now)
         for seat in waiting:
             seat.show_nothing()
+
+    def _overtaken(self, connection: Connection, seats: Sequence[Seat], now: Instant) -> list[Seat]:
+        """Reserve all that the seats show of their own, and return those of whom something is refused."""
+        moment = Now(instant=now, calendar=self._services.calendar)
+        by_end: defaultdict[Instant, list[Seat]] = defaultdict(list)
+        for seat in seats:
+            if seat.own:
+                minutes = seat.place.placement.definition.reserve_minutes
+                by_end[Instant(now + minutes * _MINUTE)].append(seat)
+        failed: list[Seat] = []
+        for expires_at, group in by_end.items():
+            wanted = {contact: seat for seat in group for contact in seat.contacts()}
+            caps = group[0].place.catalog.caps.values()
+            refused = reserve(connection, wanted, caps=caps, now=moment, expires_at=expires_at)
+            short = {wanted[contact] for contact in refused}
+            failed += [seat for seat in group if seat in short or not _promised(connection, seat, expires_at, now)]
+        return failed
 
     def _release(self, connection: Connection, seat: Seat) -> None:
         for contact in seat.contacts():
@@ -286,31 +321,20 @@ class Asking:
                 numbers[seat][number] = entry
         return numbers
 
-    def _reserved(self, connection: Connection, seat: Seat, now: Instant) -> bool:
-        """All that the seat shows of its own, or nothing that counts."""
-        place, contacts = seat.place, seat.contacts()
-        if not contacts:
-            return True
-        expires_at = Instant(now + place.placement.definition.reserve_minutes * _MINUTE)
-        moment = Now(instant=now, calendar=self._services.calendar)
-        if reserve(connection, contacts, caps=place.catalog.caps.values(), now=moment, expires_at=expires_at):
-            return False
-        for promise in _promises(seat, contacts, expires_at):
-            limits = {promise.offer: limits_of(place.catalog.offers[promise.offer])}
-            if reserve_offers(connection, [promise], limits=limits, now=now):
-                return False
-        return True
-
     def _answered(self, seats: Sequence[Seat], now: Instant) -> Answer:
         tokens = self._services.slot_tokens
         return Answer(at=now, placements=tuple(seat.filled(shown_to_everybody(seat), tokens) for seat in seats))
 
 
-def _promises(seat: Seat, contacts: Sequence[PlannedContact], expires_at: Instant) -> list[Promise]:
-    """Of what can run out."""
+def _promised(connection: Connection, seat: Seat, expires_at: Instant, now: Instant) -> bool:
+    """Is there a piece of each thing that can run out? One seat after the other: of a set either all or none is
+    reserved."""
     cost = seat.place.plan.contact_cost
-    return [
-        Promise(
+    for contact, offer in zip(seat.contacts(), seat.own_offers(), strict=True):
+        limits = limits_of(offer)
+        if limits == Left():
+            continue
+        promise = Promise(
             wave_id=contact.wave_id,
             customer_id=contact.customer_id,
             step=contact.step,
@@ -318,9 +342,15 @@ def _promises(seat: Seat, contacts: Sequence[PlannedContact], expires_at: Instan
             money=cost + offer.definition.minor(offer.definition.cost),
             expires_at=expires_at,
         )
-        for contact, offer in zip(contacts, seat.own_offers(), strict=True)
-        if limits_of(offer) != Left()
-    ]
+        if reserve_offers(connection, [promise], limits={offer.name: limits}, now=now):
+            return False
+    return True
+
+
+def _known(seated: Iterable[Sequence[Seat] | NotFoundError]) -> list[Seat]:
+    """The seats of those who said who they are."""
+    seats = [seat for one in seated if not isinstance(one, NotFoundError) for seat in one]
+    return [seat for seat in seats if seat.visit.customer_id is not None]
 
 
 def _waiting(seats: Iterable[Seat]) -> list[Seat]:

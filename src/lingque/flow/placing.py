@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,12 @@ from lingque.core.registries import Purpose
 from lingque.decide.menu import Candidate, Menu
 from lingque.engage.contracts import ChannelPlan
 from lingque.flow.grounds import grounds_of, tags_under
-from lingque.flow.proposing import terms_of
+from lingque.flow.proposing import Alike, alike_among, terms_of
 from lingque.govern.contracts import Grounds, PermitAsk
 
 _MENUS_KEPT = 1_000
-"""Of one placement: each thing shown before leaves another menu, and making one takes a millisecond."""
+"""Of one placement: each thing shown before closes others and leaves another menu, and making one takes a
+millisecond."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Place:
     open: tuple[Offer, ...]
     open_today: list[Offer] = field(default_factory=list)
     _menus: dict[frozenset[str], Menu] = field(default_factory=dict)
+    _closed: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog, placement: Placement) -> Place:
@@ -121,9 +123,10 @@ class Place:
             known = self._menus[offers] = Menu([one for one in self.candidates if one.offer.name in offers])
         return known
 
-    def asks_at(self, moment: Instant, menu: Menu) -> list[PermitAsk]:
-        """The rows of leave that the menu speaks of."""
-        return [replace(ask, moment=moment) for ask in self.asks[: menu.asks]]
+    @cached_property
+    def alike(self) -> tuple[Alike, ...]:
+        """Of `asks`."""
+        return alike_among(self.asks)
 
     def led(self, row: Mapping[str, Any], today: date) -> list[frozenset[str]]:
         """The offers that come first for a customer with these tags, lead by lead; of all leads those that hold."""
@@ -139,8 +142,14 @@ class Place:
 
     def too_many(self, shown: tuple[str, ...]) -> frozenset[str]:
         """What may not follow: what is shown, what that excludes, and what would be one too many of its kind."""
-        if not shown:
-            return frozenset()
+        known = self._closed.get(shown)
+        if known is None:
+            if len(self._closed) >= _MENUS_KEPT:
+                self._closed.clear()
+            known = self._closed[shown] = self._too_many(shown) if shown else frozenset()
+        return known
+
+    def _too_many(self, shown: tuple[str, ...]) -> frozenset[str]:
         everything = {offer.name: offer.definition for offer in (*self._offers, *self.open)}
         closed = {other for name in shown for other in everything[name].excludes}
         closed |= {name for name, one in everything.items() if not set(shown).isdisjoint(one.excludes)}

@@ -41,6 +41,34 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alike:
+    """Questions of leave that differ in nothing but tags: their rows, ascending, and one question with all the tags."""
+
+    together: PermitAsk
+    rows: tuple[int, ...]
+
+
+def alike_among(asks: Sequence[PermitAsk]) -> tuple[Alike, ...]:
+    """Every ask is in one of them."""
+    groups: dict[PermitAsk, list[int]] = {}
+    for row, ask in enumerate(asks):
+        groups.setdefault(replace(ask, grounds=Grounds(automated=ask.grounds.automated)), []).append(row)
+    return tuple(
+        Alike(
+            together=replace(
+                ask,
+                grounds=Grounds(
+                    automated=ask.grounds.automated,
+                    tags=frozenset[str]().union(*(asks[row].grounds.tags for row in rows)),
+                ),
+            ),
+            rows=tuple(rows),
+        )
+        for ask, rows in groups.items()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Questions:
     """How everything but tags is asked. `segment` is what the customers were chosen by; None: by nothing."""
 
@@ -61,24 +89,23 @@ class Questions:
             grounds=grounds_of(self.catalog, self.segment, offer),
         )
 
-    def permits(self, ids: Int64s, asks: Iterable[PermitAsk]) -> list[PermitSet]:
-        return [self.services.permits.permit_set(self.connection, ids, ask) for ask in asks]
+    def permits(self, ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
+        return self.services.permits.permit_sets(self.connection, ids, asks)
 
-    def permits_alike(self, ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
-        """As `permits`: what differs in tags only is asked about once, as long as nobody deleted any of the tags."""
-        groups: dict[PermitAsk, list[int]] = {}
-        for place, ask in enumerate(asks):
-            groups.setdefault(replace(ask, grounds=Grounds(automated=ask.grounds.automated)), []).append(place)
+    def permits_alike(self, ids: Int64s, asks: Sequence[PermitAsk], alike: Iterable[Alike]) -> list[PermitSet]:
+        """As `permits`, of asks with no moment yet: those alike are asked about once, as long as nobody refused any of
+        their tags."""
+        kinds = [one for one in alike if one.rows[0] < len(asks)]
+        answers = self.permits(ids, [replace(one.together, moment=self.moment) for one in kinds])
         found: dict[int, PermitSet] = {}
-        for alike, places in groups.items():
-            tags = frozenset[str]().union(*(asks[place].grounds.tags for place in places))
-            grounds = Grounds(automated=alike.grounds.automated, tags=tags)
-            (together,) = self.permits(ids, [replace(alike, grounds=grounds)])
-            if Reason.TAG_REFUSED in together.refusals:
-                found.update(zip(places, self.permits(ids, [asks[place] for place in places]), strict=True))
+        for one, answer in zip(kinds, answers, strict=True):
+            rows = [row for row in one.rows if row < len(asks)]
+            if Reason.TAG_REFUSED in answer.refusals:
+                each = self.permits(ids, [replace(asks[row], moment=self.moment) for row in rows])
+                found.update(zip(rows, each, strict=True))
             else:
-                found.update(dict.fromkeys(places, together))
-        return [found[place] for place in range(len(asks))]
+                found.update(dict.fromkeys(rows, answer))
+        return [found[row] for row in range(len(asks))]
 
     def reachable(self, ids: Int64s, channels: Sequence[str]) -> Flags:
         """(channels, n)"""

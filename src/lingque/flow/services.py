@@ -28,7 +28,7 @@ from lingque.ingest.service import Ingest
 from lingque.profile.segments import Segments
 from lingque.profile.service import Profile
 from lingque.store.database import Database
-from lingque.store.expiring import ExpiringTable
+from lingque.store.expiring import Expiring
 from lingque.warehouse.engine import Session
 from lingque.warehouse.points import PointReader
 from lingque.warehouse.tables import DeltaTables
@@ -105,7 +105,7 @@ class Services:
     sealer: AuditSealer
     customer_rows: tuple[CustomerRows, ...]
     rights: RightsTerms
-    expiring: tuple[ExpiringTable, ...]
+    expiring: tuple[Expiring, ...]
     retention: Mapping[str, int]
     snapshots_kept: frozenset[str]
     policies: tuple[Policy, ...]

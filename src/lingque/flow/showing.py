@@ -100,15 +100,14 @@ class Answer:
 @dataclass(eq=False)
 class Seat:
     """A placement being filled for somebody. `decided` are all decisions made, each with the customer's row in it;
-    `own` are the
-    places among them of those by which something is shown."""
+    `own` says which of them, by their places, show which offer."""
 
     visit: Visit
     place: Place
     contact_id: int
-    row: dict[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
     decided: list[tuple[Decisions, int]] = field(default_factory=list)
-    own: list[int] = field(default_factory=list)
+    own: dict[int, Offer] = field(default_factory=dict)
     missing: list[Part] = field(default_factory=list)
     fallen_back: bool = False
     _leads: Sequence[frozenset[str]] = ()
@@ -140,8 +139,8 @@ class Seat:
 
     def wants(self) -> frozenset[str] | None:
         """Out of which offers the next position is to be filled; None where nothing more is."""
-        closed = self.place.too_many(self.shown_names())
         while not self._done and len(self.own) < self.place.placement.definition.show:
+            closed = self.place.too_many(self.shown_names())
             last = self._level >= len(self._leads)
             offers = (self.place.offers if last else self._leads[self._level] & self.place.offers) - closed
             if offers:
@@ -163,7 +162,7 @@ class Seat:
         elif decisions.held_out[row]:
             self._done = True
         else:
-            self.own.append(place)
+            self.own[place] = decisions.menu.candidates[int(decisions.chosen[row])].offer
             self._level = 0
 
     def show_nothing(self) -> None:
@@ -192,7 +191,7 @@ class Seat:
     def filled(self, extra: Sequence[Offer], tokens: SlotTokens) -> Filled:
         """What is shown: its own, then so much of what everybody is shown as there is room for."""
         open_id = f"open-{self.contact_id:016x}"
-        shown = [(offer, self._id(place)) for offer, place in zip(self.own_offers(), self.own, strict=True)]
+        shown = [(offer, self._id(place)) for place, offer in self.own.items()]
         shown += [(offer, open_id) for offer in extra]
         items = tuple(
             self._item(position, offer, decision_id, tokens, personal=position < len(self.own))
@@ -213,10 +212,7 @@ class Seat:
         return tuple(offer.name for offer in self.own_offers())
 
     def own_offers(self) -> list[Offer]:
-        return [decisions.menu.candidates[int(decisions.chosen[row])].offer for decisions, row in self._own()]
-
-    def _own(self) -> list[tuple[Decisions, int]]:
-        return [self.decided[place] for place in self.own]
+        return list(self.own.values())
 
     def _id(self, number: int) -> str:
         return f"asked-{self._entries[number]:024x}"

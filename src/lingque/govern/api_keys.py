@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError
@@ -16,6 +16,17 @@ from lingque.govern.tables import api_keys, users
 
 _KEY_PREFIX = "lq_"
 _ID_CHARACTERS = 12
+# made once: it is asked with every request, and making it costs more than the answer
+_HOLDER = (
+    select(api_keys.c.user_name)
+    .join(users, users.c.user_name == api_keys.c.user_name)
+    .where(
+        api_keys.c.key_digest == bindparam("digest"),
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > bindparam("now")),
+        users.c.disabled_at.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +52,7 @@ def new_api_key(connection: Connection, user: str, *, at: Instant, expires_at: I
 
 def principal_of_key(connection: Connection, key: str, *, at: Instant) -> Principal | None:
     """Whose key it is; None where it is nobody's, at an end or revoked, or its user is disabled."""
-    row = connection.execute(
-        select(api_keys.c.user_name)
-        .join(users, users.c.user_name == api_keys.c.user_name)
-        .where(
-            api_keys.c.key_digest == digest_of_secret(key),
-            api_keys.c.revoked_at.is_(None),
-            api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > at),
-            users.c.disabled_at.is_(None),
-        )
-    ).one_or_none()
+    row = connection.execute(_HOLDER, {"digest": digest_of_secret(key), "now": at}).one_or_none()
     return None if row is None else principal_of(connection, row.user_name)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from lingque.core.clock import END_OF_TIME, Instant, shift
@@ -107,6 +108,7 @@ def age_reason(birth_date: date | None, today: date, purpose: Purpose, *, automa
     return Reason.UNDER_AGE if automated and birth_date > born_by(today, ADULT_AGE) else None
 
 
+@lru_cache(maxsize=8)  # asked for every permit, about a few days: a shift by years costs as much as half a permit
 def born_by(today: date, age: int) -> date:
     """Whoever was born on that day or before is of that age today; who was born on 29 February, from 1 March on."""
     return shift(today, count=-age, unit="year")

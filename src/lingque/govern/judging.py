@@ -2,13 +2,15 @@
 
 The two agree for every register, customer and ask (`tests/integration/test_permit_conformance.py`). Judging one looks
 at the statements themselves; judging many looks at what they amount to, column by column, and falls back on the first
-for those who said something after the moment that is asked about.
+for those who said something after the moment that is asked about, and for a handful.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +28,10 @@ from lingque.govern.consent import (
     consent_reasons,
 )
 from lingque.govern.contracts import Flags, PermitAsk
-from lingque.govern.picture import UNKNOWN, Picture, View
+from lingque.govern.picture import FEW, UNKNOWN, Columns, Facts, Picture, View
 
+SINGLY = 4
+"""So many customers are sooner judged one by one: columns cost the same for one as for fifty."""
 _EPOCH = date(1970, 1, 1)
 
 
@@ -54,6 +58,8 @@ def judge_one(view: View, customer_id: int, question: Question) -> list[Reason]:
 
 def judge_many(view: View, customer_ids: Int64s, question: Question) -> dict[Reason, Flags]:
     """Per reason that holds for anybody one flag per customer (n,), in their order."""
+    if len(customer_ids) <= SINGLY:
+        return _one_by_one(view, customer_ids, question)
     picture, positions = view.picture, view.picture.positions(customer_ids)
     known = positions >= 0
     if not known.any():
@@ -72,10 +78,20 @@ def judge_many(view: View, customer_ids: Int64s, question: Question) -> dict[Rea
     return {reason: flags for reason, flags in refusals.items() if flags.any()}
 
 
+def _one_by_one(view: View, customer_ids: Int64s, question: Question) -> dict[Reason, Flags]:
+    refusals: dict[Reason, Flags] = {}
+    for place, customer in enumerate(customer_ids.tolist()):
+        for reason in judge_one(view, customer, question):
+            refusals.setdefault(reason, np.zeros(len(customer_ids), dtype=np.bool_))[place] = True
+    return refusals
+
+
 def _judged_apart(view: View, picture: Picture, customer_ids: Int64s, positions: Int64s, question: Question) -> Int64s:
     """Who is judged one by one: those who changed since the picture was drawn, and those who spoke after the moment."""
     apart = np.zeros(len(customer_ids), dtype=np.bool_)
-    if view.changed:
+    if view.changed and len(customer_ids) <= FEW:
+        apart |= np.array([one in view.changed for one in customer_ids.tolist()], dtype=np.bool_)
+    elif view.changed:
         apart |= np.isin(customer_ids, np.fromiter(view.changed, dtype=np.int64, count=len(view.changed)))
     if question.needs_consent and len(picture.customers):
         sheet = picture.sheet(question.ask.purpose, question.ask.channel)
@@ -114,24 +130,24 @@ def _judged(view: View, picture: Picture, position: int, question: Question) -> 
 def _statements(picture: Picture, position: int, ask: PermitAsk) -> list[Statement]:
     rows, columns = picture.statements.of(position), picture.statements.columns
     channel, purpose = picture.channels.get(ask.channel, -1), int(ask.purpose)
-    wanted = ("purpose", "channel", "given", "data_classes", "acted_at", "expires_at", "by_guardian")
+    about = zip(columns["purpose"][rows].tolist(), columns["channel"][rows].tolist(), strict=True)
     return [
         Statement(
-            given=given,
-            classes=DataClass(classes),
-            acted_at=Instant(acted),
-            expires_at=Instant(expires),
-            by_guardian=guardian,
+            given=bool(columns["given"][row]),
+            classes=DataClass(int(columns["data_classes"][row])),
+            acted_at=Instant(int(columns["acted_at"][row])),
+            expires_at=Instant(int(columns["expires_at"][row])),
+            by_guardian=bool(columns["by_guardian"][row]),
         )
-        for of_purpose, on_channel, given, classes, acted, expires, guardian in zip(
-            *(columns[name][rows].tolist() for name in wanted), strict=True
-        )
-        if of_purpose == purpose and on_channel == channel
+        for row, one in enumerate(about, start=rows.start)
+        if one == (purpose, channel)
     ]
 
 
 def _refuses(picture: Picture, position: int, moment: int) -> bool:
     rows, columns = picture.automated.of(position), picture.automated.columns
+    if rows.start == rows.stop:
+        return False
     said = [
         refused
         for refused, acted in zip(columns["refused"][rows].tolist(), columns["acted_at"][rows].tolist(), strict=True)
@@ -142,20 +158,26 @@ def _refuses(picture: Picture, position: int, moment: int) -> bool:
 
 def _refused_tags(picture: Picture, position: int, ask: PermitAsk) -> bool:
     rows, columns = picture.tags.of(position), picture.tags.columns
+    if rows.start == rows.stop:
+        return False
     said = zip(*(columns[name][rows].tolist() for name in ("tag", "refused", "acted_at")), strict=True)
+    wanted = {code for tag, code in picture.tag_codes.items() if tag in ask.grounds.tags}
     # in the order of time: the newest word on a tag is what stays
-    newest = {tag: refused for tag, refused, acted in said if acted <= ask.moment and tag in ask.grounds.tags}
+    newest = {tag: refused for tag, refused, acted in said if acted <= ask.moment and tag in wanted}
     return any(newest.values())
 
 
 def _exclusions(view: View, picture: Picture, position: int, moment: int) -> set[Reason]:
     """Which sort of list keeps the customer out. Which list it was is no part of the answer."""
     rows, columns = picture.memberships.of(position), picture.memberships.columns
+    if rows.start == rows.stop:
+        return set()
     names = ("list_name", "added_at", "removed_at", "expires_at")
+    reason_of = {picture.list_codes.get(name, -1): reason for name, reason in view.list_reasons.items()}
     return {
-        view.list_reasons[name]
-        for name, added, removed, expires in zip(*(columns[one][rows].tolist() for one in names), strict=True)
-        if name in view.list_reasons and added <= moment < min(removed, expires)
+        reason_of[code]
+        for code, added, removed, expires in zip(*(columns[one][rows].tolist() for one in names), strict=True)
+        if code in reason_of and added <= moment < min(removed, expires)
     }
 
 
@@ -170,11 +192,13 @@ def _many(view: View, at: Int64s, question: Question) -> dict[Reason, Flags]:
         refusals[Reason.AGE_UNKNOWN] = born == UNKNOWN
         if ask.grounds.automated:
             refusals[Reason.UNDER_AGE] = born > _days(born_by(question.today, ADULT_AGE))
-            refusals[Reason.AUTOMATED_DECISION_REFUSED] = _spread(picture, _refusing(picture, ask.moment), at)
+            refusals[Reason.AUTOMATED_DECISION_REFUSED] = _flags(picture.automated, at, _refusing, ask.moment)
     if ask.grounds.tags:
-        refusals[Reason.TAG_REFUSED] = _spread(picture, _refusing_tags(picture, ask), at)
+        tags = _codes(picture.tag_codes, ask.grounds.tags)
+        refusals[Reason.TAG_REFUSED] = _flags(picture.tags, at, _refusing_tags, tags, ask.moment)
     for reason in (Reason.ON_EXCLUSION_LIST, Reason.COMPLIANCE_EXCLUSION):
-        refusals[reason] = _spread(picture, _on_lists(view, reason, ask.moment), at)
+        lists = _codes(picture.list_codes, (name for name, sort in view.list_reasons.items() if sort is reason))
+        refusals[reason] = _flags(picture.memberships, at, _on_lists, lists, ask.moment)
     if question.quiet:
         refusals[Reason.QUIET_HOURS] = np.ones(len(at), dtype=np.bool_)
     return refusals
@@ -200,21 +224,38 @@ def _consent_flags(view: View, at: Int64s, question: Question) -> dict[Reason, F
     return refusals
 
 
-def _refusing(picture: Picture, moment: int) -> Int64s:
-    """Positions of those whose newest word on automated decisions, by that moment, was no."""
-    said = picture.automated.columns["acted_at"] <= moment
-    return _newest_no(picture.automated.at[said], picture.automated.columns["refused"][said])
+def _flags(facts: Facts, at: Int64s, concerned: Callable[..., Int64s], *asked: Any) -> Flags:
+    """Of the customers at these positions (n,), those concerned. Of a few, only their own rows are looked at.
+
+    `concerned` is given whose each row is, in order, the rows' columns, and what is asked, and answers with whose.
+    """
+    flags = np.zeros(len(at), dtype=np.bool_)
+    if not len(facts.at):
+        return flags
+    if len(at) <= FEW:
+        owners, rows = facts.among(at)
+        if len(rows):
+            columns = {name: column[rows] for name, column in facts.columns.items()}
+            flags[concerned(owners, columns, *asked)] = True
+        return flags
+    everybody = np.zeros(len(facts.starts) - 1, dtype=np.bool_)
+    everybody[concerned(facts.at, facts.columns, *asked)] = True
+    return everybody[at]
 
 
-def _refusing_tags(picture: Picture, ask: PermitAsk) -> Int64s:
-    """Positions of those who deleted one of the tags that are looked at."""
-    columns = picture.tags.columns
-    parts = [
-        _newest_no(picture.tags.at[of_tag], columns["refused"][of_tag])
-        for tag in ask.grounds.tags
-        if (of_tag := (columns["tag"] == tag) & (columns["acted_at"] <= ask.moment)).any()
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+def _refusing(whose: Int64s, said: Columns, moment: int) -> Int64s:
+    """Those whose newest word on automated decisions, by that moment, was no."""
+    until = said["acted_at"] <= moment
+    return _newest_no(whose[until], said["refused"][until])
+
+
+def _refusing_tags(whose: Int64s, said: Columns, tags: Int64s, moment: int) -> Int64s:
+    """Those who deleted one of the tags that are looked at."""
+    about = np.isin(said["tag"], tags) & (said["acted_at"] <= moment)
+    whose, tag, refused = whose[about], said["tag"][about], said["refused"][about]
+    order = np.lexsort((tag, whose))  # of one customer and tag in the order in which it was said
+    width = 1 + int(tag.max(initial=0))
+    return _newest_no((whose * width + tag)[order], refused[order]) // width
 
 
 def _newest_no(at: Int64s, refused: Flags) -> Int64s:
@@ -222,20 +263,14 @@ def _newest_no(at: Int64s, refused: Flags) -> Int64s:
     return at[last & refused]
 
 
-def _on_lists(view: View, reason: Reason, moment: int) -> Int64s:
-    columns = view.picture.memberships.columns
-    names = [name for name, sort in view.list_reasons.items() if sort is reason]
-    on = (columns["added_at"] <= moment) & (columns["removed_at"] > moment) & (columns["expires_at"] > moment)
-    return view.picture.memberships.at[on & np.isin(columns["list_name"].astype(str), names)]
+def _on_lists(whose: Int64s, on: Columns, lists: Int64s, moment: int) -> Int64s:
+    within = (on["added_at"] <= moment) & (on["removed_at"] > moment) & (on["expires_at"] > moment)
+    return whose[within & np.isin(on["list_name"], lists)]
 
 
-def _spread(picture: Picture, positions: Int64s, at: Int64s) -> Flags:
-    """Flags of the customers asked about, from the positions of those concerned."""
-    if not len(positions):
-        return np.zeros(len(at), dtype=np.bool_)
-    flags = np.zeros(len(picture.customers), dtype=np.bool_)
-    flags[positions] = True
-    return flags[at]
+def _codes(codes: Mapping[str, int], names: Iterable[str]) -> Int64s:
+    """The numbers of those of the names that have one."""
+    return np.array([codes[name] for name in names if name in codes], dtype=np.int64)
 
 
 def _days(day: date) -> int:

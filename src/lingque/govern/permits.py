@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from lingque.core.clock import BusinessCalendar, Clock, Instant
@@ -28,9 +30,21 @@ class PermitOffice(Register):
 
     def permit_set(self, connection: Connection, customer_ids: Int64s, ask: PermitAsk) -> PermitSet:
         """One answer per customer, in order. A customer that is not known is refused, never passed over."""
+        (answer,) = self.permit_sets(connection, customer_ids, [ask])
+        return answer
+
+    def permit_sets(self, connection: Connection, customer_ids: Int64s, asks: Sequence[PermitAsk]) -> list[PermitSet]:
+        """As `permit_set`, one per ask, of one and the same state of the register."""
         view = self._picture.view(connection, customer_ids)
-        refusals = judge_many(view, customer_ids, self._question(ask))
-        return PermitSet(ask=ask, customer_ids=customer_ids, refusals=refusals, seal=_SEAL)
+        return [
+            PermitSet(
+                ask=ask,
+                customer_ids=customer_ids,
+                refusals=judge_many(view, customer_ids, self._question(ask)),
+                seal=_SEAL,
+            )
+            for ask in asks
+        ]
 
     def permit(self, connection: Connection, customer_id: CustomerId, ask: PermitAsk) -> Permit | Refusal:
         """Leave for one act, or the first reason against it (all of them in the detail).

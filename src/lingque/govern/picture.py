@@ -34,11 +34,12 @@ from lingque.govern.tables import (
     register_changes,
     subjects,
 )
+from lingque.store.straight import rows_of
 
 FEW = 1_000
 """So many customers are read from the database by their ids; more, and the register is read whole."""
 OFTEN = 200
-"""So many questions about few customers a process answers from the database before it draws a picture."""
+"""About so many customers, a few at a time, a process answers from the database before it draws a picture."""
 UNKNOWN = NEVER
 """In `Picture.born`: no party of the customer has a birth date."""
 _ROWS_AT_ONCE = 100_000
@@ -59,6 +60,15 @@ class Facts:
     def of(self, position: int) -> slice:
         """The rows of one customer."""
         return slice(int(self.starts[position]), int(self.starts[position + 1]))
+
+    def among(self, positions: Int64s) -> tuple[Int64s, Int64s]:
+        """All rows of the customers at these positions (m,), as `at` has them: whose each is, as a place among the
+        positions (k,), and where it stands (k,)."""
+        first = self.starts[positions]
+        counts = self.starts[positions + 1] - first
+        ends = np.cumsum(counts)
+        owners = np.repeat(np.arange(len(positions)), counts)
+        return owners, np.arange(len(owners)) + np.repeat(first - ends + counts, counts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +99,7 @@ class Sheet:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
     """Customers in ascending order (n,) and everything that is known of them; `born` in days since 1970, of the
-    youngest of a customer's parties."""
+    youngest of a customer's parties. Channels, tags and lists stand in columns as numbers; -1 is none of them."""
 
     customers: Int64s
     born: Int64s
@@ -98,6 +108,8 @@ class Picture:
     tags: Facts
     memberships: Facts
     channels: Mapping[str, int]
+    tag_codes: Mapping[str, int]
+    list_codes: Mapping[str, int]
     _sheets: dict[tuple[Purpose, str], Sheet] = field(default_factory=dict)
 
     @classmethod
@@ -114,6 +126,8 @@ class Picture:
             c.purpose, c.channel, c.given, c.by_guardian, c.data_classes, c.acted_at, c.expires_at, c.consent_id
         )
         channels: dict[str, int] = {}
+        tags: dict[str, int] = {}
+        lists: dict[str, int] = {}
         statements = _facts(connection, customers, said, c.party_id, wanted, order="consent_id", codes=channels)
         return cls(
             customers=customers,
@@ -125,13 +139,15 @@ class Picture:
             ),
             tags=_facts(
                 connection, customers, select(t.tag, t.refused, t.acted_at, t.refusal_id), t.party_id, wanted,
-                order="refusal_id",
+                order="refusal_id", codes=tags,
             ),
             memberships=_facts(
                 connection, customers, select(m.list_name, m.added_at, m.removed_at, m.expires_at, m.membership_id),
-                m.party_id, wanted, order="membership_id",
+                m.party_id, wanted, order="membership_id", codes=lists,
             ),
             channels=channels,
+            tag_codes=tags,
+            list_codes=lists,
         )  # fmt: skip
 
     def positions(self, customer_ids: Int64s) -> Int64s:
@@ -219,19 +235,19 @@ class CurrentPicture:
         version, definitions = _stamp(connection)
         if not written_here(connection):
             with self._guard:
-                view = self._brought_up(connection, version, definitions, few=len(customers) <= FEW)
+                view = self._brought_up(connection, version, definitions, len(customers))
                 if view is not None:
                     self._view = view
                     return view
         only = set(np.asarray(customers).tolist()) if len(customers) <= FEW else None
         return _viewed(connection, Picture.draw(connection, only), version, definitions)
 
-    def _brought_up(self, connection: Connection, version: int, definitions: int, *, few: bool) -> View | None:
+    def _brought_up(self, connection: Connection, version: int, definitions: int, customers: int) -> View | None:
         """The shared view as of that version; None where this question is better answered without it."""
         view = self._view
         if view is None:
-            self._asked += 1
-            if few and self._asked <= OFTEN:
+            self._asked += customers
+            if customers <= FEW and self._asked <= OFTEN:
                 return None
             return _viewed(connection, Picture.draw(connection, None), version, definitions)
         if view.version == version and view.definitions == definitions:
@@ -270,15 +286,9 @@ def _viewed(connection: Connection, picture: Picture, version: int, definitions:
 
 
 def _stamp(connection: Connection) -> tuple[int, int]:
-    if not connection.in_transaction():
-        connection.begin()  # what goes to the driver directly begins no transaction, and all is to be one view
-    # straight to the driver: asked before every permit, and a statement object costs more than the answer
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(_STAMP)
-        version, definitions = cursor.fetchone() or (0, None)
-    finally:
-        cursor.close()
+    # asked before every permit
+    found = rows_of(connection, _STAMP)
+    version, definitions = found[0] if found else (0, None)
     return int(version), int(definitions or 0)
 
 
@@ -326,12 +336,10 @@ def _read(
 
 def _column(name: str, values: Sequence[Any], codes: dict[str, int] | None) -> NDArray[Any]:
     match name:
-        case "channel" if codes is not None:
+        case "channel" | "tag" | "list_name" if codes is not None:
             return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int64)
         case "given" | "refused" | "by_guardian":
             return np.array(values, dtype=np.bool_)
-        case "tag" | "list_name":
-            return np.array(values, dtype=object)
         case "expires_at":
             return np.array([END_OF_TIME if value is None else value for value in values], dtype=np.int64)
         case "birth_date":

@@ -77,21 +77,36 @@ class Answering:
         Raises `NotFoundError` for somebody who is not known, for a tag that the snapshot does not have, for a moment
         before what is kept, and where nothing was made ready or live tags were defined anew since.
         """
-        live = self._live_tags()
+        found = self.rows_of([customer_id], moment, tags)
+        if customer_id not in found:
+            raise NotFoundError("nothing is known of that customer", next_step="check the number, or run the tags")
+        return found[customer_id]
+
+    def rows_of(self, customers: Iterable[int], moment: Instant, tags: Sequence[str]) -> dict[int, Mapping[str, Any]]:
+        """The same of those of a few customers who are known. Of many, a snapshot is the way."""
+        listed, live = list(customers), self._live_tags()
         wanted = [name for name in tags if name not in live.by_name]
         asks_live = len(wanted) < len(tags)
-        daily = dict.fromkeys([*wanted, *live.daily]) if asks_live else dict.fromkeys(wanted)
-        row = self._rows.read(customer_id, list(daily))
-        if row is None and not any(self._facts.read(one.table, customer_id) for one in live.layouts):
-            raise NotFoundError("nothing is known of that customer", next_step="check the number, or run the tags")
-        if row is not None:
-            self._check_day(row.as_of, moment)
-            daily |= row.values
-        if not asks_live:
-            return daily
-        self._check_kept(live, moment)
+        names = list(dict.fromkeys([*wanted, *live.daily])) if asks_live else wanted
+        rows = self._rows.read_all(listed, names)
+        found: dict[int, Mapping[str, Any]] = {}
+        for customer in listed:
+            row = rows.get(customer)
+            if row is not None:
+                self._check_day(row.as_of, moment)
+                found[customer] = row.values
+            elif any(self._facts.read(one.table, customer) for one in live.layouts):
+                found[customer] = dict.fromkeys(names)
+        if found and asks_live:
+            self._check_kept(live, moment)
+            return {customer: self._with_live(live, customer, moment, tags, row) for customer, row in found.items()}
+        return found
+
+    def _with_live(
+        self, live: LiveTags, customer: int, moment: Instant, tags: Sequence[str], daily: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         with self._lock:
-            found = live.values(customer_id, moment, daily=daily)
+            found = live.values(customer, moment, daily=daily)
         return {name: found[name] if name in found else daily[name] for name in tags}
 
     def daily_values(self, run_id: RunId, customer_id: int) -> Mapping[str, Any] | None:
@@ -102,10 +117,6 @@ class Answering:
             return None
         row = self._rows.read(customer_id, [name for name, _ in kept.tags])
         return None if row is None else row.values
-
-    def rows_of(self, customers: Iterable[int], moment: Instant, tags: Sequence[str]) -> dict[int, Mapping[str, Any]]:
-        """The same of a few customers. Of many, a snapshot is the way."""
-        return {customer: self.row_of(customer, moment, tags) for customer in customers}
 
     def live_values(self, customer_id: int, moment: Instant) -> Mapping[str, Any]:
         """Every live tag of the customer at the moment. Raises as `row_of`."""

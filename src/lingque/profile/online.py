@@ -31,11 +31,12 @@ class OnlineFile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._data = folder / "data.mdb"
         self._opened: _Opened | None = None
 
     @property
     def exists(self) -> bool:
-        return (self._folder / "data.mdb").exists()
+        return self._data.exists()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

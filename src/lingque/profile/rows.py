@@ -92,15 +92,23 @@ class RowStore:
 
         Raises `NotFoundError` where no snapshot was made ready, and for a tag that this one does not have.
         """
+        return self.read_all([customer_id], tags).get(customer_id)
+
+    def read_all(self, customers: Sequence[int], tags: Sequence[str]) -> dict[int, Row]:
+        """The same of those of a few customers who are in it, all as of one moment of the file."""
         with self._file.reading() as reading:
             form = self._form_of(reading)
             if form is None:
                 raise NotFoundError(
                     "no snapshot was made ready to be looked up", next_step="run 'lingque tags run' first"
                 )
-            record = reading.get(_SETS[form.place], _KEY.pack(customer_id))
+            records = {customer: reading.get(_SETS[form.place], _KEY.pack(customer)) for customer in customers}
         places = form.places(tags)
-        return None if record is None else Row(as_of=form.rows.as_of, values=form.read(record, tags, places))
+        return {
+            customer: Row(as_of=form.rows.as_of, values=form.read(record, tags, places))
+            for customer, record in records.items()
+            if record is not None
+        }
 
     def clear(self) -> None:
         """Keep nothing."""

@@ -101,6 +101,10 @@ class Profile:
         """Those tags of the customer at the moment, in microseconds; see `Answering.row_of`."""
         return self.answering.row_of(customer_id, moment, tags)
 
+    def rows_of(self, customers: Iterable[int], moment: Instant, tags: Sequence[str]) -> dict[int, Mapping[str, Any]]:
+        """The same of those of a few customers who are known; see `Answering.rows_of`."""
+        return self.answering.rows_of(customers, moment, tags)
+
     def live_values(self, customer_id: int, moment: Instant) -> Mapping[str, Any]:
         """Every live tag of the customer at the moment; see `Answering.live_values`."""
         return self.answering.live_values(customer_id, moment)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from lingque.core.errors import BusyError, ConfigurationError, WarehouseError
+from lingque.store.straight import begin
 from lingque.store.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -140,4 +141,4 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     # whoever will write says so at once: one that began by reading could not wait for the other writer any more
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")

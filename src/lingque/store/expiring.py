@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Date, Table, delete, func, select
 
 from lingque.core.clock import BusinessCalendar, Instant
+
+
+class Expiring(Protocol):
+    """Rows of the control plane that are kept for a time only. `before` is the first instant that is kept."""
+
+    @property
+    def name(self) -> str: ...
+
+    def count(self, connection: Connection, before: Instant, calendar: BusinessCalendar) -> int: ...
+
+    def purge(self, connection: Connection, before: Instant, calendar: BusinessCalendar) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)

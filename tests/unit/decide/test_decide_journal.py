@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_candidates import CONTEXT, candidate, decided, facts_of, offer_of, people
-from sqlalchemy import Connection, create_engine, delete, func, select
+from sqlalchemy import Connection, create_engine, delete, func, select, update
 
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason
@@ -60,6 +61,35 @@ def asked(ids: list[int] = IDS) -> tuple[Decisions, list[dict[str, Any]], dict[s
 
 def write(connection: Connection, decisions: Decisions, rows: list[dict[str, Any]]) -> list[int]:
     return DecisionJournal().write(connection, decisions, placement="app_home", closures=CLOSURES, tags=rows)
+
+
+def test_entries_of_an_earlier_version_are_read_as_those_of_this_one(connection: Connection) -> None:
+    """The names of the tags stood with their values, in each entry."""
+    decisions, rows, _ = asked()
+    write(connection, decisions, rows)
+    before = entries(connection)
+    content = dict(connection.execute(select(decision_menus.c.content)).scalar_one())
+    names = content.pop("tags")
+    connection.execute(update(decision_menus).values(content=content))
+    for row in connection.execute(select(decision_journal)).all():
+        header, _, columns = zlib.decompress(row.packed).partition(b"\n")
+        told = json.loads(header)
+        told["tags"] = dict(zip(names, told["tags"], strict=True))
+        packed = zlib.compress(json.dumps(told).encode() + b"\n" + columns)
+        connection.execute(
+            update(decision_journal).where(decision_journal.c.entry_id == row.entry_id).values(packed=packed)
+        )
+    for old, new in zip(before, entries(connection), strict=True):
+        assert (old.header, old.menu, old.context) == (new.header, new.menu, new.context)
+
+
+def test_a_number_is_never_given_again(connection: Connection) -> None:
+    decisions, rows, _ = asked()
+    first = write(connection, decisions, rows)
+    drop(connection, entries(connection))
+    assert min(write(connection, decisions, rows)) > max(first)
+    nobody = DecisionJournal().write(connection, decisions, placement="p", closures=CLOSURES, tags=rows, rows=[])
+    assert nobody == []
 
 
 def test_entries_say_what_the_log_of_a_wave_would(connection: Connection) -> None:

@@ -19,6 +19,7 @@ from lingque.decide.decisions import Decisions
 from lingque.decide.facts import day_number
 from lingque.decide.judging import judge
 from lingque.decide.resources import priced, resources_of
+from lingque.decide.value import value_of, values_of
 from lingque.warehouse.engine import Session
 
 Sessions = Callable[[], Session]
@@ -187,3 +188,26 @@ def test_how_many_are_judged_at_once_changes_nothing(world: Any, block: int, ses
     together, apart = judge(asked, offered, context), judge(asked, offered, context, block=block)
     assert (together.reasons() == apart.reasons()).all()
     assert (together.values().value == apart.values().value).all()
+
+
+@settings(max_examples=25)
+@given(world=worlds(), first=st.integers(0, 2), lately=st.integers(0, 3))
+def test_what_is_worked_out_once_for_a_few_is_what_is_worked_out_for_many(
+    world: Any, first: int, lately: int, session: Sessions
+) -> None:
+    who, made, context, happened = world
+    offered = menu(made)
+    asked = requests(who, made, session=session, past=happened)
+    recent = np.full((offered.reaches, len(asked)), lately, dtype=np.int64)
+    asked = dataclasses.replace(asked, recent=recent)
+    judgement = judge(asked, offered, context)
+    which, some = np.arange(len(offered))[first:], slice(first, len(asked))
+    scores = judgement.scores
+    many = values_of(offered, scores, recent, which)
+    few = judgement.values(which, some)
+    for part in dataclasses.fields(few):
+        assert (getattr(few, part.name) == getattr(many, part.name)[:, some]).all(), part.name
+    allowed = judgement.allowed_values(some)
+    free = judgement.reasons(None, some) == 0
+    alone = value_of(offered, scores, recent, np.arange(len(offered)))[:, some]
+    assert (allowed == np.where(free, alone, -np.inf)).all()

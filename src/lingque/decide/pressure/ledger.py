@@ -27,6 +27,7 @@ from lingque.core.registries import Purpose
 from lingque.decide.contracts import PlannedContact
 from lingque.decide.pressure.caps import ContactKind, ContactState, Now, caps_on, room, room_values, speaks_of
 from lingque.govern.contracts import Flags
+from lingque.store.straight import changed_by, rows_of
 
 SHARDS = 64
 _LOCK_CLASS = 0x11E96
@@ -81,8 +82,10 @@ def capped(
 
     def full(part: ContactKeys) -> Flags:
         asked = f"SELECT a.customer_id FROM ({_asked(connection, part)}) a WHERE NOT {room(mine)}"
-        rows = connection.execute(_text(asked), _values(connection, part) | room_values(mine, now))
-        return np.isin(part.customer_ids, np.array(rows.scalars().all(), dtype=np.int64))
+        rows = rows_of(connection, asked, _values(connection, part) | room_values(mine, now))
+        if not rows:
+            return np.zeros(len(part), dtype=np.bool_)
+        return np.isin(part.customer_ids, np.array([row[0] for row in rows], dtype=np.int64))
 
     # of no wave: nobody asks for the key
     return _in_parts(ContactKeys(customer_ids=customer_ids, wave_ids=0, steps=0), full)
@@ -258,8 +261,8 @@ def _reserve(connection: Connection, wanted: Wanted, caps: Sequence[CapDefinitio
     }
 
     def refused(part: ContactKeys) -> Flags:
-        insert = _text(_insertion(_asked(connection, part), mine))
-        if connection.execute(insert, _values(connection, part) | values).rowcount == len(part):
+        insertion = _insertion(_asked(connection, part), mine)
+        if changed_by(connection, insertion, _values(connection, part) | values) == len(part):
             return np.zeros(len(part), dtype=np.bool_)
         return ~_held(connection, part, now.instant)
 
@@ -283,7 +286,7 @@ def _insertion(asked: str, caps: tuple[CapDefinition, ...]) -> str:
 def _end_expired(connection: Connection, keys: ContactKeys, now: Instant) -> None:
     """What has expired is released for good: a clock set back does not bring it to life again."""
     there_are = f"SELECT 1 FROM contact_ledger WHERE {_EXPIRED} LIMIT 1"
-    if connection.execute(_text(there_are), {"now": now}).first() is None:
+    if not rows_of(connection, there_are, {"now": now}):
         return
 
     def ended(part: ContactKeys) -> Flags:
@@ -291,7 +294,7 @@ def _end_expired(connection: Connection, keys: ContactKeys, now: Instant) -> Non
             f"UPDATE contact_ledger SET state = {ContactState.RELEASED:d} WHERE {_EXPIRED}"
             f" AND customer_id IN (SELECT a.customer_id FROM ({_asked(connection, part)}) a)"
         )
-        connection.execute(_text(statement), _values(connection, part) | {"now": now})
+        changed_by(connection, statement, _values(connection, part) | {"now": now})
         return np.ones(len(part), dtype=np.bool_)
 
     _in_parts(keys, ended)

@@ -7,6 +7,7 @@ Nobody waits longer than asked for: a caller who is known already is then given 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 import time
 from collections import deque
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lingque.core.errors import NotFoundError
-from lingque.core.hashing import digest_of
 from lingque.core.reasons import Refusal
 from lingque.entry.api.authentication import Authenticator
 from lingque.flow.asking import Asking
@@ -65,46 +65,58 @@ class AskedTogether:
     async def ask(self, headers: Mapping[str, str], visit: Visit) -> Outcome:
         """The answer, in time for whoever was known lately; raises what is a fault of ours."""
         loop = asyncio.get_running_loop()
-        who = digest_of([headers.get(name, "") for name in _WHO])
+        who = hashlib.sha256("\n".join(headers.get(name, "") for name in _WHO).encode()).hexdigest()
         waiting = _Waiting(who=who, headers=headers, visit=visit, loop=loop, future=loop.create_future())
         visit = waiting.visit = _watched(waiting)
         with self._changing:
             self._queue.append(waiting)
             begins, self._working = not self._working, True
         if begins:
-            loop.run_in_executor(None, self._work)
-        left = visit.ends_at - time.monotonic()
+            # whoever is read in the same turn of the loop comes along
+            loop.call_soon(self._begin, loop)
         known = self._known.get(who)
         if known is None or time.monotonic() - known[1] > KNOWN_FOR:
             return await waiting.future
-        try:
-            return await asyncio.wait_for(asyncio.shield(waiting.future), max(left, 0.0))
-        except TimeoutError:
-            waiting.given_up = True
-            principal = known[0]
-            refusal = _refusal(principal, visit)
-            return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
+        done, _ = await asyncio.wait((waiting.future,), timeout=max(visit.ends_at - time.monotonic(), 0.0))
+        if done:
+            return waiting.future.result()
+        waiting.given_up = True
+        principal = known[0]
+        refusal = _refusal(principal, visit)
+        return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_in_executor(None, self._work)
 
     def _work(self) -> None:
-        """In a thread of its own, until nobody waits."""
+        """In a thread of its own: answer who waits, then leave the next to the loop, which first hands out the answers
+        and takes in who came meanwhile: the more come together, the less each costs."""
+        with self._changing:
+            batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+        try:
+            outcomes = self._carry_out(batch)
+        except Exception as error:
+            _tell(batch, [error] * len(batch))  # each of those who wait, and it goes on up
+            raise
+        else:
+            _tell(batch, outcomes)
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
         while True:
             with self._changing:
-                batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
-                if not batch:
+                if not self._queue:
                     self._working = False
                     return
+                loop = self._queue[0].loop
             try:
-                outcomes = self._carry_out(batch)
-            except Exception as error:
-                # each of those who wait is told; whoever came meanwhile has somebody else work for them
-                _tell(batch, [error] * len(batch))
+                loop.call_soon_threadsafe(loop.call_soon, self._begin, loop)
+            except RuntimeError:  # closed: nobody waits there any more
                 with self._changing:
-                    self._working = bool(self._queue)
-                    others = self._queue[0].loop if self._queue else None
-                if others is not None:
-                    others.call_soon_threadsafe(others.run_in_executor, None, self._work)
-                raise
-            _tell(batch, outcomes)
+                    self._queue = deque(one for one in self._queue if one.loop is not loop)
+            else:
+                return
 
     def _carry_out(self, batch: Sequence[_Waiting]) -> list[Outcome]:
         headers = {one.who: one.headers for one in batch}

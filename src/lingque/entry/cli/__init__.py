@@ -24,7 +24,7 @@ from lingque.entry.cli.manual_tags import import_command, set_command, unset
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
 from lingque.entry.cli.people import users_app
-from lingque.entry.cli.retention import retention_app
+from lingque.entry.cli.retention import nightly, retention_app
 from lingque.entry.cli.rights import rights_app
 from lingque.entry.cli.segments import segments_app
 from lingque.entry.cli.servers import mailbox, serve
@@ -65,6 +65,7 @@ app.add_typer(rights_app)
 app.add_typer(audit_app)
 app.add_typer(vault_app)
 app.add_typer(retention_app)
+app.command("nightly")(nightly)
 app.add_typer(tables_app)
 app.add_typer(backup_app)
 app.add_typer(twin_app)

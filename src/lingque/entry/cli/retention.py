@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import typer
 from rich.table import Table
 
-from lingque.core.labels import Language
+from lingque.core.labels import Label, Language
 from lingque.entry import show
-from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
+from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
+from lingque.flow.nightly import put_in_order
 from lingque.flow.retention import Expired, plan_retention, run_retention
 
 retention_app = typer.Typer(name="retention", help="What is older than any purpose needs.", no_args_is_help=True)
@@ -38,6 +39,27 @@ def run(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
     """
     with opened(workspace, user) as session, session.application.writing() as services:
         console.print(_table(accepted(run_retention(services, session.actor), session.language), session.language))
+
+
+def nightly(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
+    """Put the house in order: move decisions from the journal to the log, purge what nobody needs. For the nightly job.
+
+    Each as far as the user may: run it once as an operator, and once as who answers for retention.
+
+    Examples:
+
+        lingque nightly --as otto
+
+        lingque nightly --as min
+    """
+    with opened(workspace, user) as session, session.application.writing() as services, progress_bar() as bar:
+        task = bar.add_task(Label(zh="归档决策", en="moving decisions").in_language(session.language), total=None)
+        told = put_in_order(services, session.actor, progress=lambda count: bar.update(task, completed=count))
+        done = accepted(told, session.language)
+        if done.moved is not None:
+            session.say(zh=f"已归档 {done.moved:,} 条决策", en=f"{done.moved:,} decisions moved")
+        if done.purged is not None:
+            console.print(_table(done.purged, session.language))
 
 
 def _table(found: Sequence[Expired], language: Language) -> Table:
