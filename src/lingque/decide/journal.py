@@ -62,6 +62,12 @@ class Entry:
         return None if chosen == NOTHING else str(self.menu["menu"][chosen]["offer"])
 
     @property
+    def margins(self) -> Sequence[int]:
+        """Of each candidate: the customer's own where an offer has a tag of it, else those of the menu."""
+        own: Sequence[int] = self.header.get("margins", self.menu["margins"])
+        return own
+
+    @property
     def context(self) -> str:
         """What a replay needs besides the rows, as it stands in the log."""
         return canonical_json({**self.header, **self.menu})
@@ -93,14 +99,18 @@ class DecisionJournal:
         shared = context_record(decisions) | {"placement": placement}
         numbers: list[int] = []
         for row in range(len(decisions.requests)) if rows is None else rows:
-            header = shared | {
-                "chosen": int(decisions.chosen[row]),
-                "held_out": bool(decisions.held_out[row]),
-                "propensity": float(decisions.propensity[row]),
-                "probability": float(decisions.probability[row]),
-                "repaired": bool(decisions.repaired[row]),
-                "tags": {name: _plain(value) for name, value in tags[row].items()},
-            }
+            header = (
+                shared
+                | {
+                    "chosen": int(decisions.chosen[row]),
+                    "held_out": bool(decisions.held_out[row]),
+                    "propensity": float(decisions.propensity[row]),
+                    "probability": float(decisions.probability[row]),
+                    "repaired": bool(decisions.repaired[row]),
+                    "tags": {name: _plain(value) for name, value in tags[row].items()},
+                }
+                | _own_margins(decisions, row)
+            )
             values = {
                 "customer_id": int(decisions.requests.customer_ids[row]),
                 "decided_at": decisions.context.moment,
@@ -193,7 +203,7 @@ def log_rows(found: Sequence[Entry], *, buckets: int) -> pa.Table:
             "propensity": listed((one.header["propensity"] if mine else None for mine, one in pairs), pa.float64()),
             "response": joined("response", pa.float64()),
             "value_basis": listed((VALUE_BASIS[one] for entry in found for one in entry.columns["basis"]), pa.string()),
-            "margin": listed((margin for entry in found for margin in entry.menu["margins"]), pa.int64()),
+            "margin": listed((margin for entry in found for margin in entry.margins), pa.int64()),
             "cost": listed((one["cost"] for one in terms), pa.int64()),
             "losses": joined("losses", pa.int64()),
             "fatigue": joined("fatigue", pa.int64()),
@@ -251,6 +261,13 @@ def _menu_content(menu: Menu, closures: Mapping[str, str]) -> dict[str, Any]:
         "margins": [one.margin for one in menu.candidates],
         "closures": {name: closures[name] for name in menu.names},
     }
+
+
+def _own_margins(decisions: Decisions, row: int) -> dict[str, list[int]]:
+    judgement, customer = decisions.judgement, slice(row, row + 1)
+    if judgement.scores.margin is None:
+        return {}
+    return {"margins": [int(judgement.margins(one, customer)[0]) for one in range(len(decisions.menu))]}
 
 
 def _packed(decisions: Decisions, row: int) -> bytes:
