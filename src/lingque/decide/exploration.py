@@ -122,16 +122,8 @@ def _drawn(judgement: Judgement, which: Indices, customers: slice, draws: int, c
 
 
 def _repeated(scores: Scores, customers: slice, draws: int) -> Scores:
-    def repeated(values: Float64s | None) -> Float64s | None:
-        return None if values is None else np.repeat(values[:, customers], draws, axis=1)
-
-    return Scores(
-        response=np.repeat(scores.response[:, customers], draws, axis=1),
-        basis=scores.basis[:, customers],
-        spread=repeated(scores.spread),
-        loss=repeated(scores.loss),
-        tired=repeated(scores.tired),
-    )
+    repeated = scores.each(lambda values: np.repeat(values[:, customers], draws, axis=1))
+    return replace(repeated, basis=scores.basis[:, customers])
 
 
 def _normals(ids: Int64s, menu: Menu, draws: int, context: Context) -> Float64s:

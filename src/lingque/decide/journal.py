@@ -73,6 +73,12 @@ class Entry:
         return None if chosen == NOTHING else str(self.menu["menu"][chosen]["offer"])
 
     @property
+    def margins(self) -> Sequence[int]:
+        """Of each candidate: the customer's own where an offer has a tag of it, else those of the menu."""
+        own: Sequence[int] = self.header.get("margins", self.menu["margins"])
+        return own
+
+    @property
     def context(self) -> str:
         """What a replay needs besides the rows, as it stands in the log."""
         return canonical_json({**self.header, **self.menu})
@@ -206,7 +212,7 @@ def log_rows(found: Sequence[Entry], *, buckets: int) -> pa.Table:
             "propensity": listed((one.header["propensity"] if mine else None for mine, one in pairs), pa.float64()),
             "response": joined("response", pa.float64()),
             "value_basis": listed((VALUE_BASIS[one] for entry in found for one in entry.columns["basis"]), pa.string()),
-            "margin": listed((margin for entry in found for margin in entry.menu["margins"]), pa.int64()),
+            "margin": listed((margin for entry in found for margin in entry.margins), pa.int64()),
             "cost": listed((one["cost"] for one in terms), pa.int64()),
             "losses": joined("losses", pa.int64()),
             "fatigue": joined("fatigue", pa.int64()),
@@ -277,7 +283,7 @@ def _numbers(connection: Connection, count: int) -> list[int]:
 
 def _own(decisions: Decisions, row: int, tags: Iterable[Any]) -> dict[str, Any]:
     """What an entry says of its customer alone; the tags' names stand with the menu."""
-    return {
+    own: dict[str, Any] = {
         "chosen": int(decisions.chosen[row]),
         "held_out": bool(decisions.held_out[row]),
         "propensity": float(decisions.propensity[row]),
@@ -285,6 +291,11 @@ def _own(decisions: Decisions, row: int, tags: Iterable[Any]) -> dict[str, Any]:
         "repaired": bool(decisions.repaired[row]),
         "tags": [value if type(value) in _AS_THEY_ARE else _plain(value) for value in tags],
     }
+    if decisions.judgement.scores.margin is not None:
+        customer = slice(row, row + 1)
+        every = range(len(decisions.menu))
+        own["margins"] = [int(decisions.judgement.margins(one, customer)[0]) for one in every]
+    return own
 
 
 def _packed(decisions: Decisions, rows: Sequence[int]) -> list[bytes]:

@@ -7,8 +7,9 @@ Most of it holds for an offer on all channels, or for a channel with all offers,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -76,12 +77,22 @@ class Judgement:
         parts = self.values(np.array([candidate]))
         return Worth(
             response=parts.response[0],
+            margin=self.margins(candidate),
             basis=self.scores.basis[self.menu.offer_of[candidate]],
             gain=parts.gain[0],
             losses=parts.losses[0],
             fatigue=parts.fatigue[0],
             value=parts.value[0],
         )
+
+    def margins(self, candidate: int, customers: slice = _EVERYBODY) -> Int64s:
+        """(m,) what one conversion earns."""
+        offer, count = self.menu.offer_of[candidate], len(range(*customers.indices(len(self))))
+        stated, known = self.menu.margin[offer], self.scores.margin
+        if known is None:
+            return np.full(count, stated)
+        mine = known[offer, customers]
+        return np.rint(np.where(np.isnan(mine), stated, mine)).astype(np.int64)
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
@@ -182,24 +193,13 @@ def _joined(parts: Sequence[Scores]) -> Scores:
     if len(parts) == 1:
         return parts[0]
 
-    def joined(name: str) -> Float64s | None:
+    def joined(name: str) -> Any:
         listed = [getattr(part, name) for part in parts]
         return None if listed[0] is None else np.concatenate(listed, axis=1)
 
-    return Scores(
-        response=np.concatenate([part.response for part in parts], axis=1),
-        basis=np.concatenate([part.basis for part in parts], axis=1),
-        spread=joined("spread"),
-        loss=joined("loss"),
-        tired=joined("tired"),
-    )
+    return Scores(**{one.name: joined(one.name) for one in fields(Scores)})
 
 
 def _part(scores: Scores, customers: slice) -> Scores:
-    return Scores(
-        response=scores.response[:, customers],
-        basis=scores.basis[:, customers],
-        spread=None if scores.spread is None else scores.spread[:, customers],
-        loss=None if scores.loss is None else scores.loss[:, customers],
-        tired=None if scores.tired is None else scores.tired[:, customers],
-    )
+    part = scores.each(lambda values: values[:, customers])
+    return replace(part, basis=scores.basis[:, customers])

@@ -53,7 +53,7 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     ),
                     "response": pa.array(worth.response, pa.float64()),
                     "value_basis": pa.array(VALUE_BASIS, pa.string()).take(pa.array(worth.basis)),
-                    "margin": pa.array(np.full(rows, judged.candidate.margin), pa.int64()),
+                    "margin": pa.array(worth.margin, pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
                     "losses": pa.array(worth.losses, pa.int64()),
                     "fatigue": pa.array(worth.fatigue, pa.int64()),

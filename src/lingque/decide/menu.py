@@ -63,7 +63,7 @@ class Candidate:
 
     @property
     def margin(self) -> int:
-        """Of one conversion, in minor units."""
+        """Of one conversion, in minor units, where no tag says otherwise."""
         return self.offer.definition.minor(self.offer.definition.margin)
 
 
@@ -170,6 +170,8 @@ class Menu:
         self.propensity = self._role(one.propensity for one in of)
         self.uplift = self._role(one.uplift for one in of)
         self.spread = self._role(one.spread for one in of)
+        self.margin_by = self._role(one.margin_tag for one in of)
+        self.cost_by = self._role(one.cost_tag for one in of)
         self.loss = self._role(one.expected_loss_tag for one in of)
         self.holding = self._role(one.holds for one in of)
         self.tired = self._role(one.terms.fatigue_tag for one in self.candidates)

@@ -1,4 +1,7 @@
-"""What a candidate is worth: uplift × margin − what a conversion costs and may lose − cost of contact − fatigue.
+"""What a candidate is worth: uplift × margin − what conversions cost and may lose − cost of contact − fatigue.
+
+What a conversion costs (a voucher, a better rate) is paid for all who convert after a contact, also for those who would
+have converted anyway: where both are known, propensity − uplift is how probable that is.
 
 Every amount in whole minor units, each part rounded by itself (half to even), so that the parts add up to the value.
 Where there is no uplift model the response itself stands in for it, and `Basis` says so.
@@ -6,7 +9,9 @@ Where there is no uplift model the response itself stands in for it, and `Basis`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +24,27 @@ from lingque.decide.menu import Indices, Menu
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Per offer and customer (o, m), before the channel: the response, what it stands on, how uncertain it is, and what
-    a conversion is expected to lose; per candidate and customer (t, m), of those with a tag of it: `tired`."""
+    """Per offer and customer (o, m), before the channel: the response, what it stands on, how uncertain it is, how
+    probably the customer converts `anyway`, and of a conversion what it earns, costs and is expected to lose; per
+    candidate and customer (t, m), of those with a tag of it: `tired`. NaN: as stated; None: nobody has such a tag."""
 
     response: Float64s
     basis: NDArray[np.int8]
     spread: Float64s | None
+    margin: Float64s | None
+    cost: Float64s | None
     loss: Float64s | None
+    anyway: Float64s | None
     tired: Float64s | None
+
+    def each(self, change: Callable[[Float64s], Float64s]) -> Scores:
+        """The same change to all of them but `basis`."""
+        changed: dict[str, Any] = {
+            one.name: change(values)
+            for one in fields(self)
+            if one.name != "basis" and (values := getattr(self, one.name)) is not None
+        }
+        return replace(self, **changed)
 
 
 def scores_of(menu: Menu, numbers: Float64s) -> Scores:
@@ -51,9 +69,23 @@ def scores_of(menu: Menu, numbers: Float64s) -> Scores:
         response=response,
         basis=basis,
         spread=_where_named(menu.spread, numbers),
+        margin=_where_named(menu.margin_by, numbers),
+        cost=_where_named(menu.cost_by, numbers),
         loss=_where_named(menu.loss, numbers),
+        anyway=_anyway(menu, numbers),
         tired=_where_named(menu.tired, numbers),
     )
+
+
+def _anyway(menu: Menu, numbers: Float64s) -> Float64s | None:
+    """(o, m) how probably an offer is taken up without a contact, where it has a propensity and an uplift; else 0."""
+    both = np.flatnonzero((menu.propensity >= 0) & (menu.uplift >= 0))
+    if not len(both):
+        return None
+    anyway = np.zeros((len(menu.offers), numbers.shape[1]))
+    without = np.clip(numbers[menu.propensity[both]] - numbers[menu.uplift[both]], 0.0, 1.0)
+    anyway[both] = np.nan_to_num(without, nan=0.0)
+    return anyway
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,17 +138,23 @@ def _parts(
     Whole numbers of at most 2^53 minor units, which floats hold exactly."""
     offers = menu.offer_of[which]
     response = np.minimum(scores.response[offers] * menu.factor[which, None], 1.0)
-    gain = np.rint(response * menu.margin[offers, None])
+    gain = np.rint(response * _told(scores.margin, menu.margin)[offers])
     losses = fatigue = np.zeros((1, 1))
-    if scores.loss is not None or menu.stated_loss.any() or menu.conversion_cost.any():
-        loss = menu.stated_loss[:, None] if scores.loss is None else _filled(scores.loss, menu.stated_loss)
-        losses = np.rint(response * (menu.conversion_cost[:, None] + loss)[offers])
+    cost, loss = _told(scores.cost, menu.conversion_cost), _told(scores.loss, menu.stated_loss)
+    if cost.any() or loss.any():
+        losses = response * (cost + loss)[offers]
+        losses = np.rint(losses if scores.anyway is None else losses + (scores.anyway * cost)[offers])
     stated = menu.fatigue[which, None]
     if recent is not None and stated.any():
         fatigue = (stated * recent[menu.reach_of[which]]).astype(np.float64)
     if scores.tired is not None:
         fatigue = _filled(scores.tired[which], np.broadcast_to(fatigue, gain.shape))
     return response, gain, losses, fatigue
+
+
+def _told(known: Float64s | None, stated: Int64s) -> Float64s:
+    """(o, m), or (o, 1) where nobody has a tag of it."""
+    return stated[:, None].astype(np.float64) if known is None else _filled(known, stated)
 
 
 def _filled(known: Float64s, otherwise: Float64s | Int64s) -> Float64s:

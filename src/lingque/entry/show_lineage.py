@@ -37,6 +37,8 @@ ROLES: dict[str, Label] = {
     "propensity": Label(zh="倾向", en="propensity"),
     "uplift": Label(zh="增量效果", en="uplift"),
     "spread": Label(zh="评分误差", en="error of the score"),
+    "margin_tag": Label(zh="毛利", en="margin"),
+    "cost_tag": Label(zh="转化成本", en="cost of a conversion"),
     "expected_loss_tag": Label(zh="预期损失", en="expected loss"),
     "suitability": Label(zh="适当性", en="suitability"),
     "cover": Label(zh="保险需求与能力", en="need and means of cover"),

@@ -33,7 +33,7 @@ def forecast_of(decided: Decided, choice: Decide, others: dict[str, int]) -> For
         conversions += float(p.sum())
         chance = np.abs(p) * (1 - np.abs(p))  # an uplift may be less than nothing
         spread += float(chance.sum())
-        money_spread += float(chance.sum()) * candidate.margin**2
+        money_spread += float((chance * judged.worth.margin[mine].astype(np.float64) ** 2).sum())
         by_channel[candidate.channel] += count
     half, money_half = Z_95 * math.sqrt(spread), round(Z_95 * math.sqrt(money_spread))
     rate = conversions / contacted if contacted else 0.0

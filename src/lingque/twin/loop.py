@@ -6,7 +6,7 @@ are told more on purpose: `best_response` foretells every response as well as ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,10 +24,11 @@ from lingque.twin.placements import Placed
 from lingque.twin.population import Population
 from lingque.twin.products import posted_rates
 from lingque.twin.responding.catalogue import CHANNEL_NAMES, MEETS, OFFER_NAMES
+from lingque.twin.responding.chance import uniform
 from lingque.twin.responding.contacts import NOT_YET, Contacts
 from lingque.twin.responding.dispositions import Dispositions
 from lingque.twin.responding.model import COST, FAMILY, HIGHEST, ResponseModel, margins
-from lingque.twin.responding.outcomes import TrueEffect
+from lingque.twin.responding.outcomes import Responses, TrueEffect
 
 ROUNDS, ROUND_DAYS = 13, 14
 """Six months: a policy chooses on every second Monday."""
@@ -50,6 +51,10 @@ class Round:
     """Instant of the contacts of this now."""
     reachable: NDArray[np.bool_]
     """By customer and channel: of age, and has not opted out."""
+    sent: Contacts
+    """By this policy, in the rounds before."""
+    responses: Responses
+    """What the bank knows by now of these contacts, and all sales since the beginning."""
 
 
 Policy = Callable[[Round], Contacts]
@@ -61,6 +66,9 @@ class Result:
 
     policy: str
     contacts: int
+    contacts_by_round: tuple[int, ...]
+    followed: int
+    """Contacts whose customer bought something on the terms of the contact."""
     sales: int
     caused: float
     """Expected sales that would not have been made without the contacts; below zero where contacts prevented more."""
@@ -100,15 +108,21 @@ def run(model: ResponseModel, name: str, policy: Policy) -> Result:
     sent = Contacts.none()
     for number in range(ROUNDS):
         at = model.begins + number * ROUND_DAYS * DAY + 10 * HOUR
+        responses = model.respond(sent, until=at)
         of_age = np.asarray(model.dispositions.may.any(axis=1), dtype=np.bool_)
-        reachable = of_age[:, None] & ~_opted_out(model, sent, at)
-        sent = sent.and_then(policy(Round(model=model, number=number, at=at, reachable=reachable)))
+        reachable = of_age[:, None] & ~_opted_out(model, sent, responses)
+        now = Round(model=model, number=number, at=at, reachable=reachable, sent=sent, responses=responses)
+        sent = sent.and_then(policy(now))
     until = model.begins + (ROUNDS * ROUND_DAYS + AFTERWARDS_DAYS) * DAY
     truth = model.true_effect(sent, until=until) if len(sent) else _NO_EFFECT
+    responses = model.respond(sent, until=until)
+    starts = model.begins + np.arange(ROUNDS + 1) * ROUND_DAYS * DAY
     return Result(
         policy=name,
         contacts=len(sent),
-        sales=len(model.respond(sent, until=until).conversions),
+        contacts_by_round=tuple(np.histogram(sent.at, starts)[0].tolist()),
+        followed=int((responses.conversion >= 0).sum()),
+        sales=len(responses.conversions),
         caused=truth.effect * truth.n,
         opt_outs=truth.opt_outs,
         complaints=truth.complaints,
@@ -124,6 +138,13 @@ def mass_sms(now: Round) -> Contacts:
     """Everybody who may be texted gets the offer of the fortnight."""
     offer = _MASS_OFFERS[now.number % len(_MASS_OFFERS)]
     return Contacts.to(np.flatnonzero(now.reachable[:, _SMS]), channel="sms", offer=offer, at=now.at)
+
+
+def as_many_texts(now: Round, *, contacts: Sequence[int]) -> Contacts:
+    """Mass texting of no more customers than another policy contacts, drawn by lot."""
+    everybody = mass_sms(now)
+    lot = uniform(now.model.seed, f"as many texts {now.number}", everybody.customer)
+    return everybody.take(np.sort(np.argsort(lot)[: contacts[now.number]]))
 
 
 def best_response(now: Round) -> Contacts:
@@ -147,16 +168,21 @@ _NO_EFFECT = TrueEffect(n=0, contacted=0.0, not_contacted=0.0, margin=0.0, cost=
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Foretold:
-    """What a first contact would do, by occasion that is decided within the month, and offer."""
+class Foretold:
+    """What one more contact would do, by occasion that is decided within the month, and offer: expected over being
+    noticed. −∞ where it cannot be made or says nothing."""
 
     customer: Int64s
     response: Float64s
+    """Probability to buy, with the contact."""
+    added: Float64s
+    """What the contact adds to it."""
     profit: Float64s
+    """What the contact adds, less what it costs, in fen."""
 
 
-def _foretell(now: Round, channel: int) -> _Foretold:
-    """Expected over being noticed; fatigue and forgetting are left out."""
+def foretell(now: Round, channel: int, *, tired: bool = False) -> Foretold:
+    """As of a first contact; `tired`: as of one more after those that were sent, which tire, work on, and wear off."""
     model, everybody = now.model, now.model.dispositions
     soon = np.flatnonzero((model.occasions.decides > now.at) & (model.occasions.decides <= now.at + _AHEAD))
     occasions, without = model.occasions.take(soon), model.unasked[soon, None]
@@ -165,28 +191,37 @@ def _foretell(now: Round, channel: int) -> _Foretold:
     noticed = everybody.attention[who, channel][:, None] * (
         model.parameters.execution_share if channel == _CALL else 1.0
     )
-    gain = everybody.gain[who, channel] * meets
-    moved = occasions.pull[:, None] * np.clip(everybody.stays[who][:, None] + gain, 0.0, HIGHEST)
+    gain = everybody.gain[who, channel]
+    stays = everybody.stays[who][:, None]
+    if tired:
+        load = model.loads(now.sent, at=now.at)[who][:, None]
+        gain = gain * model.parameters.repeat_effect**load - everybody.fatigue[who][:, None] * load
+        left = (occasions.decides - now.at)[:, None] / (model.parameters.memory_days * DAY)
+        gain = gain * np.exp2(-left)
+        without = model.potential_outcomes(now.sent).contacted[soon, None]
+        stays = without / np.maximum(occasions.pull, 1e-12)[:, None]
+    moved = occasions.pull[:, None] * np.clip(stays + gain * meets, 0.0, HIGHEST)
     amount, own = occasions.amount[:, None], occasions.own_offer[:, None]
     asked = margins(offers, amount, asked=np.ones((1, 1), dtype=np.bool_))
     alone = margins(own, amount, asked=np.zeros((1, 1), dtype=np.bool_))
     anyway = np.where(FAMILY[offers] == FAMILY[own], asked, alone)
     with_it = np.minimum(without, moved) * anyway + np.maximum(moved - without, 0.0) * asked
     possible = (meets > 0) & now.reachable[who, channel][:, None]
-    return _Foretold(
+    return Foretold(
         customer=who,
         response=np.where(possible, without + noticed * (moved - without), -np.inf),
+        added=np.where(possible, noticed * (moved - without), -np.inf),
         profit=np.where(possible, noticed * (with_it - without * alone) - COST[channel], -np.inf),
     )
 
 
-def _chosen(now: Round, worth: Callable[[_Foretold], Float64s]) -> Contacts:
+def _chosen(now: Round, worth: Callable[[Foretold], Float64s]) -> Contacts:
     """Calls to those for whom they are worth most, texts to the next; one contact to each, none worth less than 0."""
     n = len(now.reachable)
     taken = np.zeros(n, dtype=np.bool_)
     sent = Contacts.none()
     for channel, share in ((_CALL, CALLED_SHARE), (_SMS, TEXTED_SHARE)):
-        foretold = _foretell(now, channel)
+        foretold = foretell(now, channel)
         by_offer = worth(foretold)
         offer = by_offer.argmax(axis=1)
         value = by_offer[np.arange(len(offer)), offer]
@@ -200,8 +235,8 @@ def _chosen(now: Round, worth: Callable[[_Foretold], Float64s]) -> Contacts:
     return sent
 
 
-def _opted_out(model: ResponseModel, sent: Contacts, at: int) -> NDArray[np.bool_]:
+def _opted_out(model: ResponseModel, sent: Contacts, responses: Responses) -> NDArray[np.bool_]:
     out = np.zeros((len(model.dispositions.number), len(CHANNEL_NAMES)), dtype=np.bool_)
-    gone = np.flatnonzero(model.respond(sent, until=at).opted_out_at < NOT_YET)
+    gone = np.flatnonzero(responses.opted_out_at < NOT_YET)
     out[sent.customer[gone], sent.channel[gone]] = True
     return out

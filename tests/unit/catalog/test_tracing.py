@@ -61,7 +61,18 @@ def test_every_field_that_names_something_has_a_name_for_people(whole: Workspace
     assert {"column", *DEFINED} <= set(KINDS) == set(get_args(ThingAnswer.model_fields["kind"].annotation))
     roles = {use.role for uses in catalog.uses.values() for use in uses}
     assert roles <= set(ROLES)
-    named = ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds", "excludes", "needs")
+    named = (
+        "propensity",
+        "uplift",
+        "spread",
+        "margin_tag",
+        "cost_tag",
+        "expected_loss_tag",
+        "student",
+        "holds",
+        "excludes",
+        "needs",
+    )
     assert {*named, "supersedes", "suitability", "cover"} <= set(ROLES) & set(OfferDefinition.model_fields)
 
 

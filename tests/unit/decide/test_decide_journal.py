@@ -30,6 +30,7 @@ ASKED = dataclasses.replace(
 TAGS: dict[str, list[Any]] = {
     "score": [0.1, None, 0.3], "spread": [0.1, 0.1, 0.2], "tolerance": [3, 1, 5],
     "assessed_until": [date(2027, 1, 1), date(2026, 1, 1), None], "visits": [0, 7, 2],
+    "earns": [None, 12_300, 400], "concedes": [10, None, 30],
 }  # fmt: skip
 IDS = [11, 2**62, 5]
 CLOSURES = {"fund": "f1", "deposit": "d1", "card": "c1"}
@@ -51,7 +52,7 @@ def asked(ids: list[int] = IDS) -> tuple[Decisions, list[dict[str, Any]], dict[s
                   suitability={"risk_grade": 3, "tolerance": "tolerance", "valid_until": "assessed_until"}),
         candidate(ids, "deposit", refused={Reason.NO_CONSENT: [one == 5 for one in ids]}),
         candidate(ids, "deposit", channel="sms", cost=9),
-        candidate(ids, "card", eligibility="visits > 1", margin=9_000),
+        candidate(ids, "card", eligibility="visits > 1", margin=9_000, margin_tag="earns", cost_tag="concedes"),
     ]  # fmt: skip
     tags = {name: values[: len(ids)] for name, values in TAGS.items()}
     decisions = decided(people(ids, **tags), offers, ASKED, clock="asked")

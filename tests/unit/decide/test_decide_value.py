@@ -96,6 +96,26 @@ def test_every_part_of_the_value_is_kept_and_they_add_up() -> None:
     assert worth.value.tolist() == [8_640, 8_940, 8_540]
 
 
+def test_margin_and_cost_may_be_told_customer_by_customer() -> None:
+    one = candidate(
+        [1, 2], response=0.1, margin=1_000, cost=0, conversion_cost="2", margin_tag="margin", cost_tag="cost"
+    )
+    worth = worth_of(one, 2, margin=[50_000, None], cost=[None, 300])
+    assert worth.margin.tolist() == [50_000, 1_000]
+    assert (worth.gain.tolist(), worth.losses.tolist()) == ([5_000, 100], [20, 30])
+
+
+def test_what_a_conversion_costs_is_paid_for_those_too_who_would_have_come_anyway() -> None:
+    """Who converts after the contact, 60 in 100, gets the voucher; 50 of them would have come without."""
+    one = candidate(
+        [1, 2, 3], propensity="score", uplift="uplift", margin=20_000, cost=0, conversion_cost="10",
+        expected_loss="3",
+    )  # fmt: skip
+    worth = worth_of(one, 3, score=[0.6, 0.6, None], uplift=[0.1, None, 0.1])
+    assert worth.losses.tolist() == [100 + 500 + 30, 600 + 180, 100 + 30]
+    assert worth.value.tolist() == [2_000 - 630, 12_000 - 780, 2_000 - 130]
+
+
 def test_a_stated_loss_holds_for_everybody() -> None:
     worth = worth_of(candidate([1], response=0.5, margin=10_000, cost=0, expected_loss="20"))
     assert (worth.losses.tolist(), worth.value.tolist()) == ([1_000], [4_000])

@@ -62,7 +62,9 @@ def test_the_table_of_the_documentation_is_what_the_loop_finds(results: dict[str
     }
     assert found.keys() == results.keys()
     for name, one in results.items():
-        said = [one.contacts, one.sales, one.caused, one.opt_outs, one.complaints, one.profit / 100]
+        said = [
+            one.contacts, one.followed, one.sales, one.caused, one.opt_outs, one.complaints, one.profit / 100,
+        ]  # fmt: skip
         # processors may round a logarithm differently, so that here and there somebody decides otherwise
         assert found[name] == pytest.approx(said, rel=0.02, abs=1.0), name
 
@@ -76,7 +78,10 @@ def test_what_is_caused_is_what_is_sold_beside_doing_nothing(results: dict[str, 
 
 def test_policies_keep_to_their_capacity_and_ask_nobody_twice_at_once(model: ResponseModel) -> None:
     everybody = np.broadcast_to(model.dispositions.may.any(axis=1)[:, None], (CUSTOMERS, len(CHANNEL_NAMES)))
-    now = Round(model=model, number=0, at=model.begins + 10 * HOUR, reachable=everybody)
+    at, nothing = model.begins + 10 * HOUR, Contacts.none()
+    now = Round(
+        model=model, number=0, at=at, reachable=everybody, sent=nothing, responses=model.respond(nothing, until=at)
+    )
     for name in ("best_response", "greatest_effect"):
         contacts = POLICIES[name](now)
         channels = np.bincount(contacts.channel, minlength=len(CHANNEL_NAMES))

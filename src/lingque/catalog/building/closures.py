@@ -72,7 +72,7 @@ def _tags(field: str, *names: str) -> Iterator[Use]:
 def _under_offer(draft: Draft, definition: OfferDefinition) -> Iterator[Use]:
     for name in sorted(columns_of(definition.eligibility)):
         yield from _tag("eligibility", name)
-    for field in ("propensity", "uplift", "spread", "expected_loss_tag", "student", "holds"):
+    for field in ("propensity", "uplift", "spread", "margin_tag", "cost_tag", "expected_loss_tag", "student", "holds"):
         yield from _tag(field, getattr(definition, field))
     rule, cover = definition.suitability, definition.cover
     for wanted in (rule.tolerance, rule.valid_until, rule.age, rule.professional) if rule is not None else ():

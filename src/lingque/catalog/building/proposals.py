@@ -41,6 +41,8 @@ def _check_tags_of_offer(draft: Draft, entry: Located, definition: OfferDefiniti
         (("propensity",), definition.propensity, Kind.NUMBER),
         (("uplift",), definition.uplift, Kind.NUMBER),
         (("spread",), definition.spread, Kind.NUMBER),
+        (("margin_tag",), definition.margin_tag, Kind.MONEY),
+        (("cost_tag",), definition.cost_tag, Kind.MONEY),
         (("expected_loss_tag",), definition.expected_loss_tag, Kind.MONEY),
         (("student",), definition.student, Kind.BOOLEAN),
         (("holds",), definition.holds, Kind.BOOLEAN),

@@ -99,7 +99,16 @@ class OfferDefinition(Definition):
     budget: Decimal | None = Field(default=None, ge=0, description="what its contacts and their 'cost' may come to")
     currency: Currency
     margin: Decimal = Field(ge=0, description="expected profit of one conversion, before all costs")
-    cost: Decimal = Field(default=Decimal(0), ge=0, description="what one conversion costs the bank, such as a voucher")
+    margin_tag: Name | None = Field(
+        default=None,
+        description="a tag of money that takes the place of 'margin' where it is known: larger deposits earn more",
+    )
+    cost: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="what one conversion costs the bank, such as a voucher, also where it would have come anyway",
+    )
+    cost_tag: Name | None = Field(default=None, description="the same, customer by customer, such as a better rate")
     expected_loss: Decimal | None = Field(default=None, ge=0, description="of one conversion, such as of a loan")
     expected_loss_tag: Name | None = Field(default=None, description="the same, customer by customer")
     response: float = Field(
@@ -109,7 +118,9 @@ class OfferDefinition(Definition):
         default=None, description="a tag between 0 and 1 that takes the place of 'response', customer by customer"
     )
     uplift: Name | None = Field(
-        default=None, description="a tag between -1 and 1: what a contact adds; takes the place of 'propensity'"
+        default=None,
+        description="a tag between -1 and 1: what a contact adds; takes the place of 'propensity', which then says how"
+        " many convert in all",
     )
     spread: Name | None = Field(
         default=None, description="a tag: the standard error of the score, by which exploration draws"
@@ -122,7 +133,9 @@ class OfferDefinition(Definition):
     @property
     def valued_by(self) -> frozenset[str]:
         """The tags that its value rests on."""
-        named = (self.propensity, self.uplift, self.spread, self.expected_loss_tag)
+        named = (
+            self.propensity, self.uplift, self.spread, self.margin_tag, self.cost_tag, self.expected_loss_tag,
+        )  # fmt: skip
         return frozenset(name for name in named if name is not None)
 
     @property

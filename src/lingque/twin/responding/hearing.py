@@ -104,6 +104,13 @@ def hear(contacts: Contacts, dispositions: Dispositions, *, parameters: Response
     )
 
 
+def load_left(contacts: Contacts, hearing: Hearing, *, at: int, n: int, parameters: ResponseParameters) -> Float64s:
+    """(n,) by customer: what contacts that arrived still weigh at that instant."""
+    weight = np.where(hearing.fate == Fate.DELIVERED, _WEIGHT[contacts.channel], 0.0)
+    left = weight * np.exp2(-(at - contacts.at) / (parameters.fatigue_days * DAY))
+    return np.bincount(contacts.customer, weights=left, minlength=n).astype(np.float64)
+
+
 def _fates(
     parameters: ResponseParameters, channel: Int64s, number: Int64s, branch: Int64s, *, seed: int, luck: Float64s
 ) -> Int64s:

@@ -22,7 +22,7 @@ from lingque.twin.needs import Needs
 from lingque.twin.responding.catalogue import CHANNELS, MEETS, OFFERS
 from lingque.twin.responding.contacts import NOT_YET, Contacts
 from lingque.twin.responding.dispositions import Dispositions
-from lingque.twin.responding.hearing import Fate, Hearing, hear
+from lingque.twin.responding.hearing import Fate, Hearing, hear, load_left
 from lingque.twin.responding.occasions import Occasions
 from lingque.twin.responding.outcomes import Conversions, PotentialOutcomes, Responses, TrueEffect
 from lingque.twin.responding.parameters import ResponseParameters
@@ -165,6 +165,11 @@ class ResponseModel:
     def unasked(self) -> Float64s:
         """By occasion: the probability to buy here without any contact."""
         return self.occasions.pull * self.dispositions.stays[self.occasions.customer]
+
+    def loads(self, contacts: Contacts, *, at: int) -> Float64s:
+        """By customer: how much the contacts made so far weigh on one made at that instant."""
+        sent = contacts.take(_in_order(contacts))
+        return load_left(sent, self._hear(sent), at=at, n=len(self.dispositions.number), parameters=self.parameters)
 
     def _hear(self, sent: Contacts) -> Hearing:
         return hear(sent, self.dispositions, parameters=self.parameters, seed=self.seed)
