@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -50,8 +50,17 @@ def by_day(name: str, first_day: int, counts: Numbers, *, marks: Sequence[int] =
     return _svg(figure, name)
 
 
-def _empty() -> tuple[Figure, Any]:
-    figure = Figure(figsize=(5.6, 2.6), layout="constrained")
+def bars(name: str, values: Mapping[str, float], *, per: float = 1.0) -> str:
+    """The first at the top."""
+    figure, axes = _empty(height=0.22 * len(values) + 0.8)
+    axes.barh(range(len(values)), np.array(list(values.values())) / per, color=BLUE)
+    axes.set_yticks(range(len(values)), [one.replace("_", " ") for one in values])
+    axes.invert_yaxis()
+    return _svg(figure, name)
+
+
+def _empty(height: float = 2.6) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5.6, height), layout="constrained")
     axes = figure.subplots()
     axes.tick_params(colors=GREY, labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
