@@ -16,6 +16,8 @@ anew by `verifier`, which shares no code with the solver.
     infeasible    limits that contradict one another
     baselines     what others do
     sensitivity   what one more would earn
+    ranks         service before marketing
     online        prices that steer a stream
+    waiting       what a branch's time is worth to those still to come
     prices        prices as facts, with a version
 """

@@ -278,12 +278,13 @@ def best_with_needs(
 def choose_for_all(
     values: Any, kinds: Any, costs: Any, starts: Any, most: Any, first: int, last: int, price: Any, cost_price: Any,
     channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int, staffed: int, borders: Any, rooms: Any,
-    count: Any, spent: Any, staff_prices: Any, ahead: Any, choice: Any,
+    count: Any, spent: Any, staff_prices: Any, kept: Any, choice: Any,
 ) -> float:  # fmt: skip
     """The customers from `first` until `last`, each at the prices, and the staff of their branches (`passes`).
 
     Returns what they are worth at the prices, rooms paid for; adds to `count` and `spent` (kinds,), sets
-    `staff_prices` (branches,), for others who will come if `ahead`, and `choice` unless it is empty.
+    `staff_prices` (branches,), and, unless they are empty, `choice` and `kept` (n, levels), the gains by each more
+    contact of the staff.
     """
     channels = len(caps)
     weights = np.empty((channels, widest))
@@ -346,6 +347,8 @@ def choose_for_all(
                     break
                 gains[mine, level] = better - value
                 value = better
+    if len(kept) > 0:
+        kept[first:last] = gains[:, 1:]
     one = len(costs) > 0
     if staffed < 0:
         for customer in range(first, last):
@@ -366,8 +369,6 @@ def choose_for_all(
                 above += 1
         ties = room - above
         staff_prices[branch] = threshold
-        if ahead and rooms[branch] > 0.0 and len(positive) > room:
-            staff_prices[branch] = _ahead(np.sort(positive)[::-1], rooms[branch] * (1.0 + 1.0 / (high - low)))
         for mine in range(low, high):
             level = 0
             part = 0.0
@@ -410,23 +411,6 @@ def _concave_gains(worths: Any, gains: Any) -> None:
             break
         gains[level + 1 : end + 1] = steepest
         level = end
-
-
-@part
-def _ahead(gains: Any, rooms: float) -> float:
-    """The gain that so many of as many others exceed, as far as these tell, greatest first.
-
-    Of n others n · k / (n + 1) exceed the k-th of these n on average: `rooms`, greater by 1 / n, finds it by its
-    number. It is about the last that has room, not the first that has none. Above the greatest the tail is taken to be
-    exponential, its scale the step between the first two: to be right on average takes 2 / rooms - 2 such steps
-    (E exp(-second) = 2 / (n + 1), and the step is independent of it; Rényi 1953).
-    """
-    if rooms < 1.0:
-        step = gains[0] - gains[1] if len(gains) > 1 else 0.0
-        return float(gains[0] + step * (2.0 / rooms - 2.0))
-    last = int(np.floor(rooms)) - 1
-    beyond = gains[last + 1] if last + 1 < len(gains) else 0.0
-    return float(gains[last] + (rooms - last - 1) * (beyond - gains[last]))
 
 
 @part

@@ -19,6 +19,7 @@ from lingque.decide.allocation.dual import newton
 from lingque.decide.allocation.local import NOWHERE, choose_in_turn
 from lingque.decide.allocation.passes import Choice, run_pass
 from lingque.decide.allocation.problem import Problem, Staff
+from lingque.decide.allocation.waiting import waiting_prices
 
 WINDOW = 40_000
 """Customers remembered. How many there are in all matters, not which share: they must show each branch's marginal
@@ -106,7 +107,10 @@ class PriceController:
         found = newton(asked, self.prices, rounds=2, goal=1e-5, sample=some, curvature=curvature)
         self._steered += 1
         self._curvature = found.curvature / window.customers
-        self.prices, self.staff_prices = found.rows, run_pass(asked, found.rows, ahead=True).staff_prices
+        self.prices = found.rows
+        gains = run_pass(asked, found.rows, gains=True).gains
+        if asked.staff is not None and gains is not None:
+            self.staff_prices = waiting_prices(gains, asked.staff.starts, self._rooms, share=share)
 
 
 def join(problems: Sequence[Problem]) -> Problem:

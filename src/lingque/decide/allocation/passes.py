@@ -32,13 +32,16 @@ CHUNK = 1 << 16
 class Pass:
     """What the prices lead to. `bound`: no choice within the limits is worth more (Lagrangian duality; Geoffrion 1974).
 
-    `usage` (rows,) of what the prices choose, as ≤; `staff_prices` (branches,) per contact. `choice` where asked for.
+    `usage` (rows,) of what the prices choose, as ≤; `staff_prices` (branches,) per contact. Where asked for, `choice`,
+    and `gains` (n, levels): what the first contact of the staff is worth to each customer more than the best without,
+    then the second.
     """
 
     bound: float
     usage: Float64s
     staff_prices: Float64s
     choice: Choice | None = None
+    gains: Float64s | None = None
 
     @property
     def chosen(self) -> Choice:
@@ -48,10 +51,10 @@ class Pass:
         return self.choice
 
 
-def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead: bool = False) -> Pass:
+def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, gains: bool = False) -> Pass:
     """Every customer at these prices (rows,), of 0 or more per unit of each row as ≤.
 
-    `ahead`: the staff's prices are those at which as many *others* would use up the rooms.
+    `gains`: asks for them as well.
     """
     menu, staff = problem.menu, problem.staff
     price = prices @ problem.use if len(prices) else np.zeros(menu.kinds)
@@ -62,6 +65,9 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead:
     staff_prices = np.zeros(len(rooms))
     choice = np.full((problem.customers if choose else 0, problem.most_of_all), NOWHERE, dtype=np.int16)
 
+    levels = 0 if staff is None else min(int(menu.caps[staffed]), problem.most_of_all)
+    kept = np.zeros((problem.customers if gains else 0, levels))
+
     def one(chunk: tuple[int, int, Int64s, Int64s]) -> tuple[float, Float64s, Float64s]:
         first, last, borders, branches = chunk
         count, spent = np.zeros(menu.kinds), np.zeros(menu.kinds)
@@ -69,7 +75,7 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead:
         value = choose_for_all(
             problem.values, problem.kinds, costs, problem.starts, problem.most, first, last, price, cost_price,
             menu.channel_of, menu.class_of, menu.caps, problem.needs, problem.most_of_all, staffed, borders,
-            rooms[branches], count, spent, its_prices, ahead, choice,
+            rooms[branches], count, spent, its_prices, kept, choice,
         )  # fmt: skip
         staff_prices[branches] = its_prices[: len(branches)]
         return float(value), count, spent
@@ -84,6 +90,7 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, ahead:
         usage=problem.use @ count + problem.use_of_cost @ spent,
         staff_prices=staff_prices,
         choice=choice if choose else None,
+        gains=kept if gains else None,
     )
 
 

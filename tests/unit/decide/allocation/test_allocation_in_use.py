@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_problems import chosen_of, crowd, keeps_all, problem_of, sets_of
+from small_problems import chosen_of, crowd, keeps_all, sets_of
 
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation import infeasible
@@ -14,9 +14,10 @@ from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
 from lingque.decide.allocation.online import PriceController, join
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Limit, Menu, Problem, Staff, minimum_volume
+from lingque.decide.allocation.problem import Limit, Problem, minimum_volume
 from lingque.decide.allocation.sensitivity import STAFF, Point, profit_against
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
+from lingque.decide.allocation.waiting import waiting_prices
 
 FULL = crowd(3_000, 5)
 BANK = replace(FULL, rows=tuple(row for row in FULL.rows if row.limit is not Limit.MINIMUM))
@@ -110,18 +111,49 @@ def test_a_stream_keeps_every_limit_and_steering_earns_more(drift: float) -> Non
     assert steered > still - 0.005
 
 
-@pytest.mark.parametrize("rooms", [0.4, 1.0, 2.5, 4.0])
-def test_prices_ahead_let_as_many_others_in_as_there_is_room_for(rooms: float) -> None:
-    branches, each = 4_000, 40
-    gains = np.random.default_rng(3).exponential(size=branches * each)
-    problem = problem_of(Menu(offers=("card",), channels=("rm",)), [{0: float(gain)} for gain in gains])
-    starts = np.arange(branches + 1) * each
-    staff = Staff(channel="rm", starts=starts, hours=np.full(branches, rooms))
-    shared = replace(problem, staff=staff.with_rooms(staff.hours))
-    ahead = run_pass(shared, np.empty(0), ahead=True).staff_prices
-    others = each * float(np.exp(-ahead).mean())
-    assert others == pytest.approx(rooms, rel=0.06)
-    assert (ahead >= run_pass(shared, np.empty(0)).staff_prices).all()
+@pytest.mark.parametrize("known", [0.01, 0.025, 0.0625, 0.1])
+def test_of_many_rooms_the_price_lets_as_many_others_in_as_there_is_room_for(known: float) -> None:
+    branches, each, rooms = 4_000, 40, 40
+    gains = np.random.default_rng(3).exponential(size=(branches * each, 1))
+    prices = waiting_prices(gains, np.arange(branches + 1) * each, np.full(branches, float(rooms)), share=known)
+    others = each * float(np.exp(-prices).mean())
+    assert others == pytest.approx(rooms * known, rel=0.06)
+
+
+def worth_of(gains: np.ndarray, rooms: int, coming: int) -> np.ndarray:
+    """(rooms + 1,) backwards, a customer after the other: each takes a room or keeps it, whichever is worth more."""
+    worth = np.zeros(rooms + 1)
+    for _ in range(coming):
+        worth[1:] += np.maximum(gains - np.diff(worth), 0).mean(axis=0)
+    return worth
+
+
+@pytest.mark.parametrize(("rooms", "coming"), [(1, 12), (3, 40), (8, 100)])
+def test_of_a_few_rooms_the_price_is_what_waiting_is_worth(rooms: int, coming: int) -> None:
+    gains = np.random.default_rng(5).exponential(size=(2_000, 1))
+    prices = waiting_prices(gains, np.array([0, 2_000]), np.array([float(rooms)]), share=2_000 / coming)
+    worth = worth_of(gains, rooms, coming)
+    assert prices[0] == pytest.approx(float(worth[rooms] - worth[rooms - 1]), rel=0.1)
+
+
+def test_branches_are_alike_unless_they_differ_more_than_by_chance() -> None:
+    random, branches, each = np.random.default_rng(6), 200, 50
+    starts, rooms = np.arange(branches + 1) * each, np.full(branches, 2.0)
+    alike = random.exponential(size=(branches * each, 1))
+    prices = waiting_prices(alike, starts, rooms, share=1.0)
+    assert prices.std() < 0.05 * prices.mean()
+    richer = alike.copy()
+    richer[: starts[100]] *= 4
+    prices = waiting_prices(richer, starts, rooms, share=1.0)
+    assert 3 < prices[:100].mean() / prices[100:].mean() < 4.5
+
+
+def test_where_nobody_gains_or_no_room_is_left_waiting_is_worth_nothing() -> None:
+    starts, rooms = np.array([0, 2, 2, 4]), np.array([1.0, 1.0, 0.0])
+    assert (waiting_prices(np.zeros((4, 1)), starts, rooms, share=1.0) == 0).all()
+    prices = waiting_prices(np.ones((4, 1)), starts, rooms, share=1.0)
+    assert prices[0] > 0
+    assert (prices[1:] == 0).all()
 
 
 def test_parts_that_are_joined_are_the_whole_again() -> None:
