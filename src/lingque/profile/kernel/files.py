@@ -63,6 +63,15 @@ class TableFiles:
     def rows(self) -> int:
         return sum(int(file.metadata.num_rows) for file in self._files)
 
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """The buckets that the groups of the largest file begin with: who reads from one to another reads no group
+        twice."""
+        largest = max(self._files, key=lambda file: int(file.metadata.num_rows), default=None)
+        if largest is None:
+            return ()
+        return tuple(group[0] for before, group in pairwise([(0, 0), *largest.groups]) if group[0] >= before[1])
+
     def present(self, column: str) -> bool:
         """Does every file have the column?"""
         return all(column in file.metadata.schema.to_arrow_schema().names for file in self._files)
@@ -182,8 +191,11 @@ def _bounds(metadata: pq.FileMetaData, column: str) -> list[tuple[int, int] | No
     return [None if one is None or not one.has_min_max else (int(one.min), int(one.max)) for one in every]
 
 
-def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
-    """Ranges of as many buckets as fit into memory, in order."""
-    most = min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1))
-    edges = [*range(0, buckets, max(most, 1)), buckets]
-    return list(pairwise(edges))
+def ranges(buckets: int, *, rows: int, customers: int, borders: Sequence[int] = ()) -> list[Buckets]:
+    """Ranges of as many buckets as fit into memory, in order; where possible they end at `borders`."""
+    most = max(min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1)), 1)
+    edges = [0]
+    while edges[-1] + most < buckets:
+        last = edges[-1] + most
+        edges.append(max((border for border in borders if edges[-1] < border <= last), default=last))
+    return list(pairwise([*edges, buckets]))
