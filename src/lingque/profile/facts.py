@@ -97,12 +97,16 @@ def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
 
 def _order(own: Mapping[str, Int64s]) -> Int64s | None:
     """The places of the rows by customer, oldest first; None where they stand so, as those of one file do."""
-    keys = [own[name] for name in ("customer_id", "event_time", "known_at", "row_key")]
-    in_order, equal = np.zeros(len(keys[0]) - 1, bool), np.ones(len(keys[0]) - 1, bool)
-    for key in keys:
-        in_order |= equal & (key[1:] > key[:-1])
-        equal &= key[1:] == key[:-1]
-    return None if bool(np.all(in_order | equal)) else np.lexsort(keys[::-1])
+    customers, *keys = (own[name] for name in ("customer_id", "event_time", "known_at", "row_key"))
+    undecided = customers[1:] == customers[:-1]
+    begins = customers[np.concatenate([[True], ~undecided])]
+    together = len(np.unique(begins)) == len(begins)
+    for key in keys if together else ():
+        if bool(np.any(undecided & (key[1:] < key[:-1]))):
+            together = False
+            break
+        undecided &= key[1:] == key[:-1]
+    return None if together else np.lexsort((*keys[::-1], customers))
 
 
 class _Stretches:
