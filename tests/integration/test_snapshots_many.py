@@ -62,8 +62,9 @@ value: transactions_12m * 2
 """
 
 
+@pytest.mark.parametrize("kept", [0, files.KEPT_BYTES])
 def test_a_snapshot_in_small_pieces_is_the_same(
-    bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
+    kept: int, bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rows() -> list[dict[str, Any]]:
         run_tags(loaded.services, AS_OF, OTTO)
@@ -74,6 +75,7 @@ def test_a_snapshot_in_small_pieces_is_the_same(
     bank.define("pieces", PIECES)
     apply(loaded.services, OTTO)
     monkeypatch.setattr(files, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(files, "KEPT_BYTES", kept)
     monkeypatch.setattr(computing, "ROWS_AT_ONCE", 7)
     pieces = rows()
     assert [{name: row[name] for name in whole[0]} for row in pieces] == whole

@@ -147,7 +147,7 @@ class _Writer:
             settle="\n".join(placed(self._settle(), self.places)),
         )
         types = (_common_types(), [kind for _, kind in columns])
-        digest = hashlib.sha256(f"{called_code()}\n{types}\n{text}".encode()).hexdigest()[:32]
+        digest = hashlib.sha256(f"{beside_text()}\n{types}\n{text}".encode()).hexdigest()[:32]
         return Kernel(
             tags=tuple(self.tags),
             text=text,
@@ -313,7 +313,9 @@ def _each(kept: Sequence[Kept], row: RowCode) -> None:
 
 
 @cache
-def called_code() -> str:
-    """The digest of what kernels call: one that calls other code is another one. All else that a kernel is made of
-    stands in its text and its types."""
-    return hashlib.sha256(files("lingque.profile.kernel").joinpath("arithmetic.py").read_bytes()).hexdigest()
+def beside_text() -> str:
+    """The digest of what kernels call and of how they are compiled: all else that one is made of stands in its text and
+    its types."""
+    folder = files("lingque.profile.kernel")
+    both = [folder.joinpath(name).read_bytes() for name in ("arithmetic.py", "compiled.py")]
+    return hashlib.sha256(b"".join(both)).hexdigest()
