@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import tags_live, tags_peers
+from benchmarks import tags_live
 from benchmarks.tags_definitions import CATEGORIES, CHANNELS, DERIVED, definitions, measured
 from lingque.bootstrap import create_workspace, open_workspace
 from lingque.core.clock import BusinessCalendar
@@ -124,6 +124,8 @@ def measure(folder: Path, size: Size, *, peers: bool) -> dict[str, Any]:
     print(f"live   {asked.answer}")
     found: dict[str, Measured] = {}
     checks: dict[str, bool] = {}
+    if peers:
+        from benchmarks import tags_peers  # not above: every process loads this module, and ours has no use for theirs
     for name, peer in tags_peers.PEERS.items() if peers else ():
         found[name] = _in_process(peer, base, AS_OF)
         checks[f"{name}_equal"] = tags_peers.equal(_snapshot_of(folder), found[name].answer)

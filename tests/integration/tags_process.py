@@ -42,7 +42,7 @@ def die_at(moment: int) -> None:
 
 def work(folder: str, control: str, what: str, moment: int) -> None:
     os.environ["LINGQUE_CONTROL__URL"] = control
-    files.ROWS_AT_ONCE, filling.CUSTOMERS_AT_ONCE = 20, 15  # many steps
+    files.ROWS_AT_ONCE, filling.CUSTOMERS_AT_ONCE = 40, 15  # many steps
     with Bank(folder=Path(folder)).open() as application:
         services = application.services
         if what == "fill":

@@ -109,7 +109,7 @@ def test_a_fill_that_is_killed_at_any_moment_goes_on(waiting: Bank, tag_workers:
 @pytest.mark.slow
 @pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_two_processes_look_while_a_third_fills(waiting: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(files, "ROWS_AT_ONCE", 40)
     monkeypatch.setattr(filling, "CUSTOMERS_AT_ONCE", 15)
     readers = [Workers(PROGRAM), Workers(PROGRAM)]
     ends: list[int] = []

@@ -13,11 +13,13 @@ from tiny_bank import AS_OF, CUSTOMERS, OTTO, Bank, account_no, customer_no, loa
 
 from lingque.bootstrap import Application
 from lingque.core.errors import NotFoundError, WarehouseError
-from lingque.flow import apply
+from lingque.flow import apply, run_tags
 from lingque.flow.intake import catalog_of
 from lingque.flow.tags import backfill_tags, newest_snapshot
+from lingque.profile import computing
 from lingque.profile.contracts import SnapshotReport
 from lingque.profile.explaining import explained
+from lingque.profile.kernel import files
 from lingque.store.runs import published_versions
 
 pytestmark = pytest.mark.any_database
@@ -45,6 +47,40 @@ def test_a_backfill_makes_each_day_once(loaded: Application) -> None:
 def test_a_backfill_of_no_day_is_refused(loaded: Application) -> None:
     with pytest.raises(NotFoundError, match="no day from 2026-06-02 to 2026-06-01"):
         list(backfill_tags(loaded.services, date(2026, 6, 2), AS_OF, OTTO))
+
+
+PIECES = """
+tag: fifth
+label: {zh: 五分位, en: Fifth}
+family: value
+value: ntile(5, latest_balance)
+---
+tag: twice
+label: {zh: 两倍, en: Twice}
+family: value
+value: transactions_12m * 2
+"""
+
+
+@pytest.mark.parametrize("kept", [0, files.KEPT_BYTES])
+def test_a_snapshot_in_small_pieces_is_the_same(
+    kept: int, bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows() -> list[dict[str, Any]]:
+        run_tags(loaded.services, AS_OF, OTTO)
+        with loaded.services.database.reading() as connection:
+            return loaded.services.profile.tags_of(connection, AS_OF).sort_by("customer_id").to_pylist()
+
+    whole = rows()
+    bank.define("pieces", PIECES)
+    apply(loaded.services, OTTO)
+    monkeypatch.setattr(files, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(files, "KEPT_BYTES", kept)
+    monkeypatch.setattr(computing, "ROWS_AT_ONCE", 7)
+    pieces = rows()
+    assert [{name: row[name] for name in whole[0]} for row in pieces] == whole
+    assert all(row["twice"] == 2 * row["transactions_12m"] for row in pieces)
+    assert {row["fifth"] for row in pieces} == {1, 2, 3, 4, 5}
 
 
 def test_drift_is_nothing_where_nothing_changed_and_told_where_much_did(bank: Bank, loaded: Application) -> None:

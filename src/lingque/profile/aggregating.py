@@ -76,8 +76,13 @@ class Aggregation:
         population, home = population[order], home[order]
         for _, files, walker in by_kernel if len(linked.parties) else ():
             files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
-        rows = max((files.rows for _, files, _ in by_kernel), default=0)
-        wanted = ranges(self.buckets, rows=rows, customers=len(population))
+        largest = max((files for _, files, _ in by_kernel), key=lambda files: files.rows, default=None)
+        wanted = ranges(
+            self.buckets,
+            rows=0 if largest is None else largest.rows,
+            customers=len(population),
+            borders=() if largest is None else largest.borders,
+        )
         edges = [np.searchsorted(home, buckets) for buckets in wanted]
         slices = [population[first:after] for first, after in edges]
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:

@@ -15,6 +15,7 @@ from lingque.profile.contracts import Coverage, Distribution
 
 SAMPLED = 2_000
 """Customers of each batch. They stand in the order of a hash, so every so-manieth is a fair sample."""
+SAMPLED_IN_ALL = 20_000
 TENTHS = 10
 COMMONEST = 20
 LEAST_SHARE = 1e-4
@@ -41,8 +42,7 @@ class Counts:
                 self._known[tag.name] += len(values) - values.null_count
                 if tag.name in self._true:
                     self._true[tag.name] += int(pc.sum(values).as_py() or 0)
-            step = -(-rows.num_rows // SAMPLED) or 1
-            self._sample.append(rows.take(pa.array(np.arange(0, rows.num_rows, step))))
+            self._sample.append(_thinned(rows, SAMPLED))
             yield rows
 
     def coverage(self) -> dict[str, Coverage]:
@@ -52,7 +52,7 @@ class Counts:
         """By tag; of no customers there are none."""
         if not self.customers:
             return {}
-        sample = pa.concat_tables(self._sample)
+        sample = _thinned(pa.concat_tables(self._sample), SAMPLED_IN_ALL)
         return {tag.name: self._spread(sample.column(tag.name), tag) for tag in self._tags}
 
     def _spread(self, column: pa.ChunkedArray, tag: Tag) -> Distribution:
@@ -64,6 +64,12 @@ class Counts:
         days = pa.types.is_date(known.type)
         numbers = (known.cast(pa.int32()) if days else known).to_numpy().astype(np.float64)
         return _of_numbers(numbers, len(column), none, before)
+
+
+def _thinned(rows: pa.Table, most: int) -> pa.Table:
+    """Every so-manieth row, so that there are not more."""
+    step = -(-rows.num_rows // most) or 1
+    return rows.take(pa.array(np.arange(0, rows.num_rows, step)))
 
 
 def _of_values(known: pa.ChunkedArray, count: int, none: float, before: Distribution | None) -> Distribution:

@@ -200,7 +200,8 @@ def _replace(writing: Writing, of: bytes, keys: Mapping[int, bytes], records: It
 
 
 def _since(rows: pa.Table, moment: Instant) -> pa.Table:
-    return rows.filter(pc.greater_equal(rows.column("event_time"), int(moment)))
+    kept = pc.greater_equal(rows.column("event_time"), int(moment))
+    return rows if pc.all(kept).as_py() else rows.filter(kept)
 
 
 def _packed_links(links: Links) -> bytes:

@@ -13,12 +13,12 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 from numpy.typing import NDArray
 
 from lingque.catalog.expressions.types import Kind
@@ -30,8 +30,9 @@ DTYPES: dict[Kind, Any] = {
 }  # fmt: skip
 ARROW: dict[Kind, pa.DataType] = {
     Kind.BOOLEAN: pa.bool_(), Kind.INTEGER: pa.int64(), Kind.MONEY: pa.int64(), Kind.NUMBER: pa.float64(),
-    Kind.DATE: pa.date32(), Kind.TEXT: pa.string(),
+    Kind.DATE: pa.date32(), Kind.TEXT: pa.dictionary(pa.int32(), pa.string()),
 }  # fmt: skip
+_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
 OWN = ("customer_id", "party_id", "event_time", "known_at", "row_key", "part")
 
 
@@ -72,31 +73,109 @@ def packed(layout: Layout, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
     if not rows.num_rows:
         return
     own = {name: rows.column(name).to_numpy() for name in OWN}
-    order = np.lexsort((own["row_key"], own["known_at"], own["event_time"], own["customer_id"]))
-    own = {name: np.ascontiguousarray(values[order]) for name, values in own.items()}
-    columns = [_column(kind, rows.column(name), order) for name, kind in layout.columns]
+    order = _order(own)
+    own = {name: np.ascontiguousarray(values if order is None else values[order]) for name, values in own.items()}
     customers = own["customer_id"]
-    edges = [*np.flatnonzero(np.append(True, customers[1:] != customers[:-1])).tolist(), len(customers)]
-    for begin, end in pairwise(edges):
-        here = slice(begin, end)
-        arrays = [own[name][here].tobytes() for name in ("event_time", "known_at", "row_key")]
-        texts: list[Sequence[str]] = []
-        gaps: list[bool] = []
-        for values, known, names in columns:
-            if names is None:
-                arrays.append(values[here].tobytes())
-                texts.append(())
-            else:
-                some, codes = np.unique(values[here], return_inverse=True)
-                arrays.append(codes.astype(np.int32).tobytes())
-                texts.append([names[code] for code in some.tolist() if code < len(names)])
-            has_gaps = known is not None and not bool(known[here].all())
-            gaps.append(has_gaps)
-            if known is not None and has_gaps:
-                arrays.append(known[here].tobytes())
-        head = json.dumps([end - begin, texts, gaps], ensure_ascii=False).encode()
-        behind = [own["party_id"][here].tobytes(), own["part"][here].tobytes()]
-        yield int(customers[begin]), b"".join([struct.pack(">I", len(head)), head, *arrays, *behind])
+    edges = np.flatnonzero(np.concatenate([[True], customers[1:] != customers[:-1], [True]]))
+    stretches = [_Stretches(own[name], edges) for name in ("event_time", "known_at", "row_key")]
+    columns = [_packed_column(kind, rows.column(name), order, edges) for name, kind in layout.columns]
+    behind = [_Stretches(own[name], edges) for name in ("party_id", "part")]
+    counts = np.diff(edges).tolist()
+    for place, customer in enumerate(customers[edges[:-1]].tolist()):
+        texts = ", ".join([f"[{column.texts[place]}]" for column in columns])
+        gaps = ", ".join(["true" if column.gaps[place] else "false" for column in columns])
+        head = f"[{counts[place]}, [{texts}], [{gaps}]]".encode()
+        pieces: list[bytes | memoryview] = [struct.pack(">I", len(head)), head]
+        pieces += [one.of(place) for one in stretches]
+        for column in columns:
+            pieces.append(column.values.of(place))
+            if column.gaps[place] and column.known is not None:
+                pieces.append(column.known.of(place))
+        pieces += [one.of(place) for one in behind]
+        yield customer, b"".join(pieces)
+
+
+def _order(own: Mapping[str, Int64s]) -> Int64s | None:
+    """The places of the rows by customer, oldest first; None where they stand so, as those of one file do."""
+    customers, *keys = (own[name] for name in ("customer_id", "event_time", "known_at", "row_key"))
+    undecided = customers[1:] == customers[:-1]
+    begins = customers[np.concatenate([[True], ~undecided])]
+    together = len(np.unique(begins)) == len(begins)
+    for key in keys if together else ():
+        if bool(np.any(undecided & (key[1:] < key[:-1]))):
+            together = False
+            break
+        undecided &= key[1:] == key[:-1]
+    return None if together else np.lexsort((*keys[::-1], customers))
+
+
+class _Stretches:
+    """The bytes of an array, a stretch per customer."""
+
+    def __init__(self, values: NDArray[Any], edges: Int64s) -> None:
+        self._bytes = values.data.cast("B")
+        self._edges = (edges * values.itemsize).tolist()
+
+    def of(self, place: int) -> memoryview:
+        return self._bytes[self._edges[place] : self._edges[place + 1]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Packed:
+    """A column, ready to be cut: the values, or per customer codes of the customer's own texts; which of them there
+    are (None: all); whether a customer lacks some; the texts of each customer in order, as JSON."""
+
+    values: _Stretches
+    known: _Stretches | None
+    gaps: Sequence[bool]
+    texts: Sequence[str]
+
+
+def _packed_column(kind: Kind, column: pa.ChunkedArray, order: Int64s | None, edges: Int64s) -> _Packed:
+    values, known, names = _column(kind, column, order)
+    count = len(edges) - 1
+    gaps = [False] * count if known is None else (np.minimum.reduceat(known, edges[:-1]) == 0).tolist()
+    texts: list[str] = [""] * count
+    if names is not None:
+        values, chosen, bounds = own_codes(values, edges, len(names))
+        quoted = pa.array([_QUOTED(name) for name in names.to_pylist()], pa.string())
+        whose = pa.ListArray.from_arrays(bounds, quoted.take(pa.array(chosen)))
+        texts = pc.binary_join(whose, ", ").to_pylist()
+    return _Packed(
+        values=_Stretches(values, edges),
+        known=None if known is None else _Stretches(known, edges),
+        gaps=gaps,
+        texts=texts,
+    )
+
+
+@njit(nogil=True, cache=True)
+def own_codes(codes, edges, none):  # type: ignore[no-untyped-def]
+    """Codes within each stretch: the places of its different codes in their order. Also those codes, stretch by
+    stretch, and where each stretch of them begins. `none`, the largest code, is the code behind the others."""
+    seen = np.full(none + 1, -1, np.int64)
+    places = np.empty(none + 1, np.int32)
+    found = np.empty_like(codes)
+    chosen = np.empty(len(codes), np.int32)
+    bounds = np.zeros(len(edges), np.int32)
+    end = 0
+    for stretch in range(len(edges) - 1):
+        begin = end
+        for row in range(edges[stretch], edges[stretch + 1]):
+            code = codes[row]
+            if seen[code] != stretch:
+                seen[code] = stretch
+                if code != none:
+                    chosen[end] = code
+                    end += 1
+        chosen[begin:end].sort()
+        for place in range(begin, end):
+            places[chosen[place]] = place - begin
+        places[none] = end - begin
+        for row in range(edges[stretch], edges[stretch + 1]):
+            found[row] = places[codes[row]]
+        bounds[stretch + 1] = end
+    return found, chosen[:end], bounds
 
 
 def facts_in(layout: Layout, record: bytes) -> Facts:
@@ -129,9 +208,9 @@ def rows_in(layout: Layout, records: Mapping[int, bytes]) -> pa.Table:
         known = np.concatenate([_known(facts, place) for facts in read])
         if kind is Kind.TEXT:
             begins = np.cumsum([0, *(len(facts.texts[place]) for facts in read[:-1])])
-            codes = pa.array(values + np.repeat(begins, counts), pa.int64(), mask=known == 0)
+            codes = pa.array(values + np.repeat(begins, counts), pa.int32(), mask=known == 0)
             texts = [text for facts in read for text in facts.texts[place]]
-            made[name] = pa.array(texts, pa.string()).take(codes)
+            made[name] = pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string()))
         elif kind is Kind.DATE:
             made[name] = pa.array(values, pa.int32(), mask=known == 0).cast(pa.date32())
         else:
@@ -173,20 +252,24 @@ def _known(facts: Facts, place: int) -> NDArray[np.uint8]:
 
 
 def _column(
-    kind: Kind, column: pa.ChunkedArray, order: Int64s
-) -> tuple[NDArray[Any], NDArray[np.uint8] | None, list[str] | None]:
+    kind: Kind, column: pa.ChunkedArray, order: Int64s | None
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None, pa.Array | None]:
     """In that order the values, or codes of the texts; where there is one (None: everywhere); the texts in order."""
-    there = column.is_valid().to_numpy().astype(np.uint8)[order] if column.null_count else None
+
+    def ordered(values: NDArray[Any]) -> NDArray[Any]:
+        return values if order is None else values[order]
+
+    there = ordered(column.is_valid().to_numpy().astype(np.uint8)) if column.null_count else None
     if kind is Kind.TEXT:
-        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-        names: list[str] = encoded.dictionary.to_pylist()
-        by_bytes = sorted(range(len(names)), key=lambda code: names[code].encode())
-        ranks = np.empty(len(names) + 1, np.int32)
-        ranks[by_bytes] = np.arange(len(names), dtype=np.int32)
-        ranks[-1] = len(names)
-        codes = pc.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False)
-        return ranks[codes][order], there, [names[code] for code in by_bytes]
+        encoded = column.unify_dictionaries().combine_chunks()
+        texts = encoded.dictionary.dictionary_encode()  # a text may stand in it twice
+        by_bytes = pc.array_sort_indices(texts.dictionary)
+        ranks = np.empty(len(by_bytes), np.int32)
+        ranks[by_bytes.to_numpy()] = np.arange(len(by_bytes), dtype=np.int32)
+        of_code = np.append(ranks[texts.indices.to_numpy()], np.int32(len(by_bytes)))
+        codes = pc.fill_null(encoded.indices, len(of_code) - 1).to_numpy(zero_copy_only=False)
+        return ordered(of_code[codes]), there, texts.dictionary.take(by_bytes)
     if kind is Kind.DATE:
         column = column.cast(pa.int32())
     values = pc.fill_null(column, pa.scalar(False if kind is Kind.BOOLEAN else 0, column.type)).to_numpy()
-    return np.ascontiguousarray(values[order].astype(DTYPES[kind])), there, None
+    return np.ascontiguousarray(ordered(values).astype(DTYPES[kind])), there, None

@@ -91,7 +91,7 @@ class Filling:
         steps = [
             (one, buckets)
             for one in wanted.layouts
-            for buckets in ranges(self.buckets, rows=sum(file.rows for file, _ in tables[one.table]), customers=0)
+            for buckets in self._ranges([file for file, _ in tables[one.table]])
         ]
         for number, (layout, buckets) in enumerate(steps):
             told(number, len(steps))
@@ -135,7 +135,7 @@ class Filling:
         )
         self.store.note(filled)
         new, old = self._files(layout, come, published), self._files(layout, gone, published)
-        wanted = ranges(self.buckets, rows=sum(file.rows for file, _ in [*new, *old]), customers=0)
+        wanted = self._ranges([file for file, _ in [*new, *old]])
         for step, buckets in enumerate(wanted):
             told(step, len(wanted))
             rows = _rows(layout, new, buckets, published)
@@ -150,6 +150,16 @@ class Filling:
         )
         self.store.note(filled)
         return filled
+
+    def _ranges(self, files: Sequence[TableFiles]) -> list[Buckets]:
+        """A row is in memory twice, as it was read and in a record, until the record is written."""
+        largest = max(files, key=lambda file: file.rows, default=None)
+        return ranges(
+            self.buckets,
+            rows=2 * sum(file.rows for file in files),
+            customers=0,
+            borders=() if largest is None else largest.borders,
+        )
 
     def _files(self, layout: Layout, parts: Mapping[str, int], published: Published) -> list[tuple[TableFiles, int]]:
         """Each file by itself, so that its rows are known to be its own."""

@@ -197,27 +197,24 @@ class Session:
 
 
 class Spool:
-    """Tables that were put aside, as one table that is read a piece or some columns at a time."""
+    """Tables that were put aside, as one table that is read a piece or some columns at a time. What is read is the file
+    itself, mapped into memory, and nothing is copied."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """These columns of all rows."""
-        with pa.OSFile(str(self._path)) as source:
-            reader = pa.ipc.open_file(source, options=_only(pa.ipc.open_file(source).schema, names))
-            return reader.read_all().select(list(names))
+        return pa.concat_tables([batch.select(list(names)).combine_chunks() for batch in self.batches()])
 
     def batches(self) -> Iterator[pa.Table]:
         """The rows in their order, a piece at a time."""
-        with pa.OSFile(str(self._path)) as source:
-            reader = pa.ipc.open_file(source)
-            for number in range(reader.num_record_batches):
-                yield pa.Table.from_batches([reader.get_batch(number)])
+        count = self._opened().num_record_batches
+        for number in range(count):  # each by a mapping of its own, which goes with it
+            yield pa.Table.from_batches([self._opened().get_batch(number)])
 
-
-def _only(schema: pa.Schema, names: Sequence[str]) -> pa.ipc.IpcReadOptions:
-    return pa.ipc.IpcReadOptions(included_fields=sorted(schema.get_field_index(name) for name in names))
+    def _opened(self) -> pa.RecordBatchFileReader:
+        return pa.ipc.open_file(pa.memory_map(str(self._path)))
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def _cut(rows: pa.Table, most: int) -> int:
         return most
     buckets = rows.column("bucket").slice(0, most + 1).to_numpy()
     borders = np.flatnonzero(buckets[1:] != buckets[:-1]) + 1
-    return int(borders[-1]) if len(borders) and borders[-1] > most // 2 else most
+    return int(borders[-1]) if len(borders) and borders[-1] > most // 8 else most
 
 
 def _form(rows: pa.Table) -> dict[str, Any]:

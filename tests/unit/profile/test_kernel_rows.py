@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from test_kernel_values import COMPILED, row_of
 
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s
+from lingque.profile.kernel.files import ROWS_AT_ONCE, TableFiles, ranges
 from lingque.profile.kernel.planning import plan_of
 from lingque.profile.kernel.segments import Links, Rows, segments_of
 from lingque.profile.kernel.walking import Walker
@@ -66,6 +70,27 @@ def test_a_window_longer_than_the_history_holds_all_of_it() -> None:
     found = walked(tags, rows, COMPILED)
     assert [found[1][tag.name] for tag in tags] == [2, 101, 100, 2]
     assert [found[3][tag.name] for tag in tags] == [0, 0, None, 0]
+
+
+@given(buckets=st.integers(1, 40), rows=st.integers(0, 10**8), borders=st.lists(st.integers(0, 39), max_size=10))
+def test_ranges_hold_every_bucket_once_and_end_at_borders_where_they_can(
+    buckets: int, rows: int, borders: list[int]
+) -> None:
+    found = ranges(buckets, rows=rows, customers=0, borders=borders)
+    assert [bucket for first, after in found for bucket in range(first, after)] == list(range(buckets))
+    most = max(ROWS_AT_ONCE * buckets // max(rows, 1), 1)
+    for first, after in found:
+        assert 0 < after - first <= most
+        assert after in (buckets, first + most, *borders)
+
+
+def test_a_range_reads_whole_groups(tmp_path: Path) -> None:
+    groups = [(0, 1, 1), (2,), (2, 3), (4, 4, 5)]
+    table = pa.table({name: pa.array([], pa.int64()) for name in ("bucket", "known_at")})
+    with pq.ParquetWriter(tmp_path / "a.parquet", table.schema) as writer:
+        for group in groups:
+            writer.write_table(pa.table({"bucket": group, "known_at": group}, table.schema))
+    assert TableFiles("facts", [tmp_path / "a.parquet"], texts=[], buckets=8).borders == (0, 2, 4)
 
 
 def test_no_rows_at_all_are_no_customers() -> None:

@@ -47,6 +47,9 @@ def test_a_group_ends_with_a_bucket_where_that_leaves_it_large(tmp_path: Path, m
     write_parquet(tmp_path / "a.parquet", [table(2_100)])  # seven hundred rows in each bucket
     metadata = pq.read_metadata(tmp_path / "a.parquet")
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [700, 700, 700]
+    write_parquet(tmp_path / "c.parquet", [table(4_200)])  # each bucket is longer than a group
+    metadata = pq.read_metadata(tmp_path / "c.parquet")
+    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1_000, 400] * 3
     write_parquet(tmp_path / "b.parquet", [table(2_100, buckets=1)])
     metadata = pq.read_metadata(tmp_path / "b.parquet")
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1_000, 1_000, 100]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,8 @@ from lingque.profile.kernel.segments import Links
 ROWS_AT_ONCE = 2_500_000
 """Of one table, in each of the workers: some 250 MB with twenty columns."""
 CUSTOMERS_AT_ONCE = 250_000
+KEPT_BYTES = 128 << 20
+"""Of groups that several ranges want: the files of some days."""
 
 Buckets = tuple[int, int]
 """First bucket inside, first bucket after."""
@@ -58,10 +61,21 @@ class TableFiles:
         self._files = [self._opened(path) for path in paths]
         self._links: Links | None = None
         self._moved: pa.Table | None = None
+        self._kept: dict[tuple[Path, int, tuple[str, ...]], tuple[int, pa.Table]] = {}
+        self._lock = Lock()
 
     @property
     def rows(self) -> int:
         return sum(int(file.metadata.num_rows) for file in self._files)
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """The buckets that the groups of the largest file begin with: who reads from one to another reads no group
+        twice."""
+        largest = max(self._files, key=lambda file: int(file.metadata.num_rows), default=None)
+        if largest is None:
+            return ()
+        return tuple(group[0] for before, group in pairwise([(0, 0), *largest.groups]) if group[0] >= before[1])
 
     def present(self, column: str) -> bool:
         """Does every file have the column?"""
@@ -107,39 +121,48 @@ class TableFiles:
         for file in self._files:
             groups = _groups_of(file, wanted)
             if groups:
-                first, after = self._cut(file, groups, wanted)
-                rows = self._group(file, groups, columns).slice(first, after - first)
-                yield self._at_home(rows, file, groups, first)
+                yield self._at_home(self._cut(file, groups, wanted, columns), file, groups, wanted)
         if self._moved is not None:
             buckets = self._moved.column("bucket").to_numpy()
             here = np.flatnonzero((buckets >= wanted[0]) & (buckets < wanted[1]))
             for row in here:  # each is a part of its own: they stand in no order
                 yield self._moved.slice(row, 1).select([n for n in columns if n in self._moved.column_names])
 
-    def _cut(self, file: _File, groups: Sequence[int], wanted: Buckets) -> tuple[int, int]:
-        """Which rows of these groups are wanted. Where all of a group is, nothing is read to find out."""
-        first, after, passed = -1, 0, 0
-        for number in groups:
-            begin, end = 0, file.metadata.row_group(number).num_rows
-            if file.groups[number][0] < wanted[0] or file.groups[number][1] > wanted[1]:
-                buckets = self._group(file, [number], ["bucket"]).column("bucket").to_numpy()
+    def _cut(self, file: _File, groups: Sequence[int], wanted: Buckets, columns: Sequence[str]) -> pa.Table:
+        """The rows of these groups that are wanted. Where all of a group is, nothing is read to find out."""
+        pieces: list[pa.Table] = []
+        for inside, numbers in groupby(groups, lambda number: _is_inside(file.groups[number], wanted)):
+            if inside:
+                pieces.append(self._group(file, list(numbers), columns))
+                continue
+            for number in numbers:
+                buckets = self._shared(file, number, ("bucket",), wanted).column("bucket").to_numpy()
                 if bool(np.any(buckets[1:] < buckets[:-1])):
                     raise WarehouseError(
                         f"{file.path.name} of {self.table} is not in the order of buckets",
                         next_step="this is a fault of Lingque: please report it with the command you ran",
                     )
                 begin, end = (int(place) for place in np.searchsorted(buckets, wanted))
-            if begin < end:
-                first = passed + begin if first < 0 else first
-                after = passed + end
-            passed += file.metadata.row_group(number).num_rows
-        return max(first, 0), after
+                pieces.append(self._shared(file, number, tuple(columns), wanted).slice(begin, end - begin))
+        return pieces[0] if len(pieces) == 1 else pa.concat_tables(pieces)
 
-    def _at_home(self, rows: pa.Table, file: _File, groups: Sequence[int], first: int) -> pa.Table:
+    def _shared(self, file: _File, number: int, columns: tuple[str, ...], wanted: Buckets) -> pa.Table:
+        """A group of which other ranges want rows as well: a day's file is one group, which every range wants. It is
+        kept while there is room, until the ranges have passed it."""
+        with self._lock:
+            found = self._kept.get((file.path, number, columns))
+            if found is None:
+                self._kept = {key: one for key, one in self._kept.items() if one[0] > wanted[0]}
+                found = (file.groups[number][1], self._group(file, [number], columns))
+                if sum(rows.nbytes for _, rows in (*self._kept.values(), found)) <= KEPT_BYTES:
+                    self._kept[file.path, number, columns] = found
+            return found[1]
+
+    def _at_home(self, rows: pa.Table, file: _File, groups: Sequence[int], wanted: Buckets) -> pa.Table:
         """Without those who stand in another bucket than their customer's, where there are any."""
         if self._links is None:
             return rows
-        where = self._group(file, groups, ["party_id", "bucket"]).slice(first, rows.num_rows)
+        where = self._cut(file, groups, wanted, ["party_id", "bucket"])
         at_home = self._home(where, self._links) == where.column("bucket").to_numpy()
         return rows if bool(np.all(at_home)) else rows.filter(pa.array(at_home))
 
@@ -175,6 +198,10 @@ def _groups_of(file: _File, wanted: Buckets) -> list[int]:
     return [n for n, (first, after) in enumerate(file.groups) if first < wanted[1] and after > wanted[0]]
 
 
+def _is_inside(group: Buckets, wanted: Buckets) -> bool:
+    return wanted[0] <= group[0] and group[1] <= wanted[1]
+
+
 def _bounds(metadata: pq.FileMetaData, column: str) -> list[tuple[int, int] | None]:
     """Per group the least and the greatest value, where the file tells them."""
     place = metadata.schema.to_arrow_schema().names.index(column)
@@ -182,8 +209,11 @@ def _bounds(metadata: pq.FileMetaData, column: str) -> list[tuple[int, int] | No
     return [None if one is None or not one.has_min_max else (int(one.min), int(one.max)) for one in every]
 
 
-def ranges(buckets: int, *, rows: int, customers: int) -> list[Buckets]:
-    """Ranges of as many buckets as fit into memory, in order."""
-    most = min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1))
-    edges = [*range(0, buckets, max(most, 1)), buckets]
-    return list(pairwise(edges))
+def ranges(buckets: int, *, rows: int, customers: int, borders: Sequence[int] = ()) -> list[Buckets]:
+    """Ranges of as many buckets as fit into memory, in order; where possible they end at `borders`."""
+    most = max(min(ROWS_AT_ONCE * buckets // max(rows, 1), CUSTOMERS_AT_ONCE * buckets // max(customers, 1)), 1)
+    edges = [0]
+    while edges[-1] + most < buckets:
+        last = edges[-1] + most
+        edges.append(max((border for border in borders if edges[-1] < border <= last), default=last))
+    return list(pairwise([*edges, buckets]))

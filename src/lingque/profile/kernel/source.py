@@ -99,9 +99,12 @@ def arguments(kernel_needs: Needs, stamps: Sequence[tuple[int, str]]) -> list[tu
 
 def signature(kernel: Kernel) -> tuple[tuple[str, bool], ...]:
     """The type of each argument, and whether it is only read."""
-    common = [(_COMMON_TYPES.get(name, _INT64), name not in _WRITTEN) for name in COMMON]
     columns = [(kind.rstrip("!"), not kind.endswith("!")) for _, kind in arguments(kernel.needs, kernel.stamps)]
-    return (*common, *columns)
+    return (*_common_types(), *columns)
+
+
+def _common_types() -> list[tuple[str, bool]]:
+    return [(_COMMON_TYPES.get(name, _INT64), name not in _WRITTEN) for name in COMMON]
 
 
 class _Writer:
@@ -143,8 +146,8 @@ class _Writer:
             step="\n".join(step) or " " * 20 + "pass",
             settle="\n".join(placed(self._settle(), self.places)),
         )
-        types = ", ".join(kind for _, kind in columns)
-        digest = hashlib.sha256(f"{code_version()}\n{types}\n{text}".encode()).hexdigest()[:32]
+        types = (_common_types(), [kind for _, kind in columns])
+        digest = hashlib.sha256(f"{beside_text()}\n{types}\n{text}".encode()).hexdigest()[:32]
         return Kernel(
             tags=tuple(self.tags),
             text=text,
@@ -310,10 +313,9 @@ def _each(kept: Sequence[Kept], row: RowCode) -> None:
 
 
 @cache
-def code_version() -> str:
-    """The digest of this package: a kernel made by other code is another one."""
+def beside_text() -> str:
+    """The digest of what kernels call and of how they are compiled: all else that one is made of stands in its text and
+    its types."""
     folder = files("lingque.profile.kernel")
-    texts = sorted(
-        (entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".py")
-    )
-    return hashlib.sha256(repr(texts).encode()).hexdigest()
+    both = [folder.joinpath(name).read_bytes() for name in ("arithmetic.py", "compiled.py")]
+    return hashlib.sha256(b"".join(both)).hexdigest()
