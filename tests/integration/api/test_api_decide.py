@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from lingque.bootstrap import Application
 from lingque.core.errors import BusyError
 from lingque.decide.journal import entries
 from lingque.deliver.slots import slot_responses
+from lingque.govern.contracts import Principal
 from lingque.govern.tables import audit, subjects
 
 
@@ -171,3 +173,49 @@ def test_many_at_once_are_answered_each_with_their_own(api: Calling, application
     with application.services.database.reading() as connection:
         journalled = {entry.decision_id: entry.customer_id for entry in entries(connection)}
     assert [journalled[one] for one in decided] == list(ids)
+
+
+def test_who_comes_while_others_are_decided_about_is_answered_next(
+    api: Calling, application: Application, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a second group; and a loop that ended with somebody waiting holds up nobody on another one."""
+    assert ask(api, "app", customer_id=customer).status_code == 200
+    begun, may_end = threading.Event(), threading.Event()
+    together = api.app.state.asked_together
+
+    class Slow:
+        """Asked once per group, since all have the same key."""
+
+        groups = 0
+
+        def principal(self, method: str, headers: Mapping[str, str]) -> Principal | None:
+            self.groups += 1
+            begun.set()
+            may_end.wait(30)
+            found: Principal | None = api.app.state.authenticator.principal(method, headers)
+            return found
+
+    slow = Slow()
+    body = {"placements": ["app_home"], "customer_id": customer}
+
+    async def in_two_groups(*, leave: bool) -> list[int]:
+        transport = httpx.ASGITransport(app=api.app)
+        headers = {"Authorization": f"Bearer {api.keys['app']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as client:
+            first = [asyncio.create_task(client.post("/v1/decide", json=body)) for _ in range(2)]
+            await asyncio.to_thread(begun.wait, 30)
+            second = [asyncio.create_task(client.post("/v1/decide", json=body)) for _ in range(3)]
+            await asyncio.sleep(0.2)
+            may_end.set()
+            if leave:
+                return []
+            return [(await one).status_code for one in (*first, *second)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(together, "authenticator", slow)
+        assert asyncio.run(in_two_groups(leave=False)) == [200] * 5
+        assert slow.groups == 2
+        begun.clear()
+        may_end.clear()
+        asyncio.run(in_two_groups(leave=True))
+    assert ask(api, "app", customer_id=customer).status_code == 200

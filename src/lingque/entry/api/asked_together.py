@@ -59,7 +59,8 @@ class AskedTogether:
     authenticator: Authenticator
     _queue: deque[_Waiting] = field(default_factory=deque)
     _changing: threading.Lock = field(default_factory=threading.Lock)
-    _working: bool = False
+    _at_work: asyncio.AbstractEventLoop | None = None
+    """The loop that has the next group begin, or has it answered."""
     _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)
 
     async def ask(self, headers: Mapping[str, str], visit: Visit) -> Outcome:
@@ -70,7 +71,9 @@ class AskedTogether:
         visit = waiting.visit = _watched(waiting)
         with self._changing:
             self._queue.append(waiting)
-            begins, self._working = not self._working, True
+            begins = self._at_work is None or self._at_work.is_closed()
+            if begins:
+                self._at_work = loop
         if begins:
             # whoever is read in the same turn of the loop comes along
             loop.call_soon(self._begin, loop)
@@ -86,7 +89,11 @@ class AskedTogether:
         return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_in_executor(None, self._work)
+        try:
+            loop.run_in_executor(None, self._work)
+        except RuntimeError:  # it is coming to its end
+            self._forget(loop)
+            self._go_on()
 
     def _work(self) -> None:
         """In a thread of its own: answer who waits, then leave the next to the loop, which first hands out the answers
@@ -104,19 +111,23 @@ class AskedTogether:
             self._go_on()
 
     def _go_on(self) -> None:
+        """Have the next group begin, on the loop of who waits longest."""
         while True:
             with self._changing:
-                if not self._queue:
-                    self._working = False
-                    return
-                loop = self._queue[0].loop
+                loop = self._at_work = self._queue[0].loop if self._queue else None
+            if loop is None:
+                return
             try:
                 loop.call_soon_threadsafe(loop.call_soon, self._begin, loop)
-            except RuntimeError:  # closed: nobody waits there any more
-                with self._changing:
-                    self._queue = deque(one for one in self._queue if one.loop is not loop)
+            except RuntimeError:  # closed
+                self._forget(loop)
             else:
                 return
+
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody waits there any more."""
+        with self._changing:
+            self._queue = deque(one for one in self._queue if one.loop is not loop)
 
     def _carry_out(self, batch: Sequence[_Waiting]) -> list[Outcome]:
         headers = {one.who: one.headers for one in batch}
