@@ -8,23 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lingque.catalog.expressions.types import Kind
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.entry.closed_loop.offers import CHANNEL_OF, CONCESSION, FEE, MARGIN, OFFER_OF, PAIRS, tag
+from lingque.entry.closed_loop.seen import (
+    DEPOSIT,
+    GROUP_OF,
+    GROUPS,
+    OUTCOME_DAYS,
+    WEALTH,
+    Sales,
+    features_of,
+    with_placed,
+)
 from lingque.predict.calibrating import expit
 from lingque.predict.effects import Effects
 from lingque.predict.encoding import Code
 from lingque.predict.learners import Logistic
 from lingque.twin.known import Known
-from lingque.twin.responding.catalogue import OFFER_NAMES, OFFERS
+from lingque.twin.responding.catalogue import OFFERS
 
-OUTCOME_DAYS = 28
-"""After which the outcome of a round is looked at."""
-GROUPS = ("money", "insurance", "loan", "card", "service")
-_GROUP_OF_FAMILY = {"deposit": 0, "wealth": 0, "fund": 0, "insurance": 1, "loan": 2, "card": 3, "service": 4}
-GROUP_OF = np.array([_GROUP_OF_FAMILY[one.family] for one in OFFERS])
-"""By offer: what stands in for one another, so that a contact's effect is looked at in all of it."""
-_DEPOSIT, _WEALTH = map(OFFER_NAMES.index, ("deposit_renewal", "wealth_r2"))
 _FEWEST = 8
 """Sales, before anything is learnt from them."""
 _ENOUGH_ROUNDS = 3
@@ -32,37 +34,11 @@ _ENOUGH_ROUNDS = 3
 _CHANNEL_PLACE = {pair: int(place) for pair, place in enumerate(np.unique(CHANNEL_OF, return_inverse=True)[1])}
 _TOO_LITTLE = len(np.unique(CHANNEL_OF))
 """Entries of β that say, by channel, how wrong the models are; the effects follow."""
+_OPTIMISM = 1.0
+"""Standard errors by which an effect is thought greater than it seems: what is not tried is not learnt (Auer 2002)."""
 _AGAIN = 0.6
 """What is left of the effect of a contact soon after another; assumed."""
 _OTHERS_PER_BUYER, _FEWEST_OTHERS = 5, 3_000
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sales:
-    """What was bought, as the bank books it: days, fen."""
-
-    customer: Int64s
-    offer: Int64s
-    day: Int64s
-    amount: Int64s
-
-    def after(self, day: int, n: int, days: int = OUTCOME_DAYS) -> NDArray[np.bool_]:
-        """(offers, n) who bought it from that day on, within so many days."""
-        mine = (self.day >= day) & (self.day < day + days)
-        bought = np.zeros((len(OFFERS), n), dtype=np.bool_)
-        bought[self.offer[mine], self.customer[mine]] = True
-        return bought
-
-    @classmethod
-    def of_history(cls, known: Known) -> Sales:
-        """Deposits and wealth products placed before the story."""
-        bought = known.bought
-        return cls(
-            customer=bought.customer,
-            offer=np.where(bought.is_deposit, _DEPOSIT, _WEALTH),
-            day=bought.day,
-            amount=bought.amount,
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,36 +88,6 @@ class Learnt:
             found[tag("margin", pair)] = np.rint(amount * MARGIN[offer] + FEE[offer])
             found[tag("cost", pair)] = np.rint(np.nan_to_num(amount) * CONCESSION[offer])
         return found
-
-
-def features_of(columns: dict[str, Float64s]) -> tuple[tuple[Code, ...], Float64s]:
-    """Columns as a logistic regression takes them: amounts by their logarithm, what matters together as products."""
-    maturing, until = columns["maturing"], columns["days_to_maturity"]
-    has = maturing > 0
-    passed, soon = has & (until < 0), has & (until >= 0) & (until < 14)
-    made = {
-        "of_age": columns["age"] >= 18,
-        "young": columns["age"] < 30,
-        "old": columns["age"] >= 60,
-        "age": columns["age"] / 50,
-        "student": columns["student"],
-        "income": np.log1p(columns["income"]) - 12,
-        "balance": np.log1p(np.maximum(columns["balance"], 0.0)) - 13,
-        "tenure": columns["tenure"] / 3_000,
-        "managed": columns["managed"],
-        "graded": ~np.isnan(columns["grade"]),
-        "grade": np.nan_to_num(columns["grade"], nan=2.5) - 2.5,
-        "due": has,
-        "due_soon": soon,
-        "passed": passed,
-        "passed_long": passed & (until < -14),
-        "due_and_graded_high": has * (np.nan_to_num(columns["grade"], nan=2.5) - 2.5),
-        "due_tenure": has * (columns["tenure"] / 3_000),
-        "placed_since": columns["placed_since"],
-        **{name: np.minimum(columns[name], 3.0) for name in columns if name.startswith("view_")},
-    }
-    codes = tuple(Code(feature=name, kind=Kind.NUMBER) for name in made)
-    return codes, np.column_stack([np.asarray(one, dtype=np.float64) for one in made.values()])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -222,7 +168,8 @@ class Models:
         uplift, spread = np.empty((len(PAIRS), len(features))), np.empty((len(PAIRS), len(features)))
         for pair, offer in enumerate(OFFER_OF.tolist()):
             works_on = _own(offer, without) * _fresh(touched)
-            uplift[pair], spread[pair] = self._shares[pair] * works_on, self._errors[pair] * works_on
+            share = self._shares[pair] + _OPTIMISM * self._errors[pair]
+            uplift[pair], spread[pair] = share * works_on, self._errors[pair] * works_on
         return Learnt(without=without, uplift=uplift, spread=spread, amount=self._amount(columns))
 
     def remember(self, columns: dict[str, Float64s], day: int, decided: Decided, touched: NDArray[np.bool_]) -> None:
@@ -242,7 +189,7 @@ class Models:
     def learn(self, sales: Sales, today: int) -> None:
         """From all rounds whose outcome is known by that morning, and from the history."""
         known = [one for one in self._looked if one.day + OUTCOME_DAYS <= today]
-        everything = _both(self._before, sales)
+        everything = self._before.and_then(sales)
         self._learn_base(known, everything)
         self._learn_effects(known, everything)
         self._learn_amounts(everything)
@@ -258,12 +205,11 @@ class Models:
             for day in (self._known.today - OUTCOME_DAYS * number for number in (1, 2, 3))
         ]  # fmt: skip
         codes, _ = features_of(with_placed(self._known.columns(self._known.today), sales, self._known.today))
-        apart = self._apart if len(known) >= _ENOUGH_ROUNDS else np.ones(n, dtype=np.bool_)
         bought = {one.day: one_bought for one in (*history, *known) for one_bought in [sales.after(one.day, n)]}
         for offer in range(len(OFFERS)):
-            days = (*history, *known) if offer in (_DEPOSIT, _WEALTH) and len(known) < _ENOUGH_ROUNDS else known
+            days = (*history, *known) if offer in (DEPOSIT, WEALTH) and len(known) < _ENOUGH_ROUNDS else known
             # who is never contacted is like all others, and shows what they would do
-            rows = [(one, np.flatnonzero(apart)) for one in days]
+            rows = [(one, np.flatnonzero(self._apart | (one.day < self._known.today))) for one in days]
             labels = [bought[one.day][offer][where] for one, where in rows]
             count = sum(int(one.sum()) for one in labels)
             total = sum(len(one) for one in labels)
@@ -355,16 +301,6 @@ def _reference(offer: int, columns: dict[str, Float64s]) -> Float64s:
     return reference
 
 
-def with_placed(columns: dict[str, Float64s], sales: Sales, day: int) -> dict[str, Float64s]:
-    """And whether money that matured was placed since: then there is nothing to decide about any more."""
-    n = len(columns["age"])
-    matured = np.where(columns["days_to_maturity"] < 0, day + columns["days_to_maturity"], np.inf)
-    mine = (GROUP_OF[sales.offer] == 0) & (sales.day >= matured[sales.customer]) & (sales.day < day)
-    placed = np.zeros(n)
-    placed[sales.customer[mine]] = 1.0
-    return columns | {"placed_since": placed}
-
-
 def _own(offer: int, without: Float64s) -> Float64s:
     """(n,) what a contact works on: money finds any place for money; of other offers each its own buyers."""
     works_on: Float64s = without[GROUP_OF == 0].sum(axis=0) if GROUP_OF[offer] == 0 else without[offer]
@@ -397,9 +333,3 @@ def _believed(shares: Sequence[float], deviation: float) -> Effects:
     """Nothing is known of what the models promise wrongly; what contacts add is believed within a deviation."""
     mean = np.array([*[0.0] * _TOO_LITTLE, *shares])
     return Effects.believed(mean, np.array([*[0.3] * _TOO_LITTLE, *[deviation] * len(shares)]))
-
-
-def _both(first: Sales, second: Sales) -> Sales:
-    return Sales(
-        **{name: np.concatenate([getattr(one, name) for one in (first, second)]) for name in Sales.__dataclass_fields__}
-    )

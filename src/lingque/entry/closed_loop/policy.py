@@ -23,8 +23,9 @@ from lingque.decide.decisions import Decisions
 from lingque.decide.facts import TagTable
 from lingque.decide.pressure.caps import ContactKind, Now
 from lingque.decide.pressure.ledger import capped, commit_each, keys_of, reserve
-from lingque.entry.closed_loop.models import Decided, Models, Sales, with_placed
+from lingque.entry.closed_loop.models import Decided, Models
 from lingque.entry.closed_loop.offers import CAPS, CHANNEL_OF, OFFER_OF, USED, contact_cost, menu
+from lingque.entry.closed_loop.seen import Sales, with_placed
 from lingque.govern.consent import ADULT_AGE
 from lingque.govern.contracts import ConsentEntry, PermitAsk, Subject
 from lingque.govern.permits import PermitOffice
