@@ -75,7 +75,7 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
         ids,
         held_out=draw(ids, salt=context.salt) < context.hold_out,
         hold_out=context.hold_out,
-        salt=context.salt,
+        salt=f"{context.salt}/{context.today}",
     )
     decisions = _decisions(judgement, context, found, shared.chosen, shared.price, within)
     return replace(decisions, repaired=shared.repaired, certificate=shared.certificate)

@@ -80,19 +80,20 @@ def test_stages_say_everything_that_the_definition_says() -> None:
             currency="CNY",
             channels=(ChannelPlan(channel="email", contact_cost=5, capacity=None),),
             hold_out=0.25,
-            salt="idle/2026-06-01",
+            salt="idle/2026",
         ),
         WriteContacts(language="zh", route_by=None, due=AS_OF + timedelta(days=14)),
         Evaluate(outcome="acts", also=(), as_of=AS_OF),
     )
 
 
-def test_another_day_draws_another_group() -> None:
+def test_all_waves_of_a_year_hold_the_same_customers_out() -> None:
     salts = [
         stages_of(catalog(), "idle", as_of=day, snapshot="s")[2].salt  # type: ignore[union-attr]
-        for day in (AS_OF, date(2026, 6, 2))
+        for day in (AS_OF, date(2026, 6, 2), date(2026, 12, 31), date(2027, 1, 1))
     ]
-    assert len(set(salts)) == 2
+    assert salts == [salts[0]] * 3 + [salts[3]]
+    assert salts[3] != salts[0]
 
 
 def test_an_unknown_campaign_is_not_found() -> None:
