@@ -25,7 +25,7 @@ NEWTON_CUSTOMERS, NEWTON_ROUNDS = 60_000, 12
 EVERYBODY_ROUNDS = 40
 SETTLED_CUSTOMERS = 300_000
 """Of more than these the prices are sought as much more exactly as there are more."""
-STALLED = 3
+STALLED = 15
 """Steps in a row that win nothing; the linear program of the undecided finds the rest more cheaply."""
 FLOOR_OF_CURVATURE = 1e-4
 """Of the greatest. Costs that are sums of channel and offer make the budget a sum of other rows: there the Hessian

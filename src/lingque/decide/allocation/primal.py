@@ -23,7 +23,7 @@ from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program, write_program
 from lingque.decide.allocation.undecided import undecided
 
-FURTHER, MOST_FURTHER, MOST_IN_ALL = 0.2, 50, 1_000
+FURTHER, MOST_FURTHER, MOST_IN_ALL = 0.2, 50, 500
 """Times the width: how many more are undecided for each contact by which a row is off, spread over its kinds; the most
 per kind, and of all kinds together. At first a wider program takes longer than a better price."""
 
