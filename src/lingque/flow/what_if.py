@@ -58,25 +58,27 @@ def what_if(
 ) -> WhatIf | Refusal:
     """`changes`: from `KIND.NAME.FIELD…` (such as `cap.weekly.at_most`, `campaign.spring.channels.sms.capacity`) to its
     new value, null taking the field away. Raises `DefinitionError` for a change that could not be applied."""
+    found = outlooks(services, name, as_of, ({}, changes), actor)
+    return found if isinstance(found, Refusal) else WhatIf(campaign=name, as_of=as_of, now=found[0], then=found[1])
+
+
+def outlooks(
+    services: Services, name: str, as_of: date, changes: Sequence[Mapping[str, Any]], actor: Principal
+) -> list[Forecast] | Refusal:
+    """The forecast after each of these changes alone (none: as things are), at one moment. Raises as `what_if`."""
     denied = refused(actor, Action.PLAN_CAMPAIGN)
     if denied is not None:
         return traced(services, denied, actor, "what_if", name)
     now = services.clock.now()
     with services.database.reading() as connection:
         definitions = definitions_in_force(connection)
-        as_it_is = _catalog(definitions)
-        as_it_would_be = _catalog(_changed(definitions, changes))
-        for catalog in (as_it_is, as_it_would_be):
+        catalogs = [_catalog(_changed(definitions, one)) for one in changes]
+        for catalog in catalogs:
             catalog.campaign(name)
             old = stale(catalog, name, services.profile.find_snapshot(connection, as_of))
             if old is not None:
                 return traced(services, old, actor, "what_if", name)
-        return WhatIf(
-            campaign=name,
-            as_of=as_of,
-            now=_forecast(services, connection, as_it_is, name, as_of, now),
-            then=_forecast(services, connection, as_it_would_be, name, as_of, now),
-        )
+        return [_forecast(services, connection, catalog, name, as_of, now) for catalog in catalogs]
 
 
 def read_change(text: str) -> tuple[str, Any]:

@@ -14,7 +14,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan, waves_of
-from lingque.entry import show, show_plan, show_report, show_story
+from lingque.entry import show, show_capacity, show_plan, show_report, show_story
 from lingque.entry.cli.application import (
     HERE,
     UserOption,
@@ -29,6 +29,7 @@ from lingque.entry.cli.tags import DayOption
 from lingque.entry.report.filling import page_of
 from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.capacity import capacity_curve
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
@@ -86,6 +87,31 @@ def what_if_(
         services = session.application.services
         found = accepted(what_if(services, name, as_of.date(), asked, session.actor), session.language)
         console.print(show_plan.what_if(found, session.language))
+
+
+@campaign_app.command("capacity")
+def capacity(
+    name: NameArgument,
+    as_of: DayOption,
+    user: UserOption,
+    channel: Annotated[str, typer.Option(help="Whose capacity: a channel of the campaign.")],
+    svg: Annotated[Path | None, typer.Option(help="Also write the picture into this file.")] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Show what a channel's capacity earns: the plan as it would be with less of it and with more. Writes nothing.
+
+    Examples:
+
+        lingque campaign capacity spring_loans --as-of 1994-03-30 --channel rm_call --svg calls.svg --as eva
+    """
+    with opened(workspace, user) as session:
+        services = session.application.services
+        with console.status(name):
+            found = accepted(capacity_curve(services, name, as_of.date(), channel, session.actor), session.language)
+        console.print(show_capacity.curve(found, session.language))
+        if svg is not None:
+            svg.write_text(show_capacity.picture(found, session.language), encoding="utf-8")
+            session.say(zh=f"✓ {svg}", en=f"✓ {svg}")
 
 
 @campaign_app.command("explain")

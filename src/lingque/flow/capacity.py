@@ -1,0 +1,88 @@
+"""What a channel's capacity earns: the campaign decided again with more of it and with less.
+
+The shadow price says what one contact more would earn; this says it for many more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from lingque.core.errors import NotFoundError, nearest
+from lingque.core.reasons import Refusal
+from lingque.engage.contracts import Forecast
+from lingque.flow.intake import catalog_of
+from lingque.flow.services import Services
+from lingque.flow.what_if import outlooks
+from lingque.govern.contracts import Principal
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
+"""Of the capacity as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityPoint:
+    """What the plan would be with this capacity. `contacts` are those on the channel; the profit is the campaign's, and
+    `price` what one contact more would earn, both in minor units."""
+
+    capacity: int
+    contacts: int
+    expected_profit: int
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityCurve:
+    """Expected profit against a channel's capacity, of which `now` is what the campaign states; None: no limit, and the
+    shares are those of what it would use."""
+
+    campaign: str
+    as_of: date
+    channel: str
+    currency: str
+    now: int | None
+    points: tuple[CapacityPoint, ...]
+
+
+def capacity_curve(
+    services: Services, name: str, as_of: date, channel: str, actor: Principal, *, shares: Sequence[float] = SHARES
+) -> CapacityCurve | Refusal:
+    """Over the snapshot of that day, everything else as it is. Writes nothing, and no counter moves.
+
+    Raises `NotFoundError` where there is no such campaign, or it does not use the channel.
+    """
+    channels = catalog_of(services).campaign(name).channels
+    if channel not in channels:
+        raise NotFoundError(
+            f"the campaign '{name}' does not use '{channel}'", next_step=nearest(channel, list(channels))
+        )
+    stated = whole = channels[channel].capacity
+    if whole is None:
+        found = outlooks(services, name, as_of, [{}], actor)
+        if isinstance(found, Refusal):
+            return found
+        whole = found[0].by_channel.get(channel, 0)
+    capacities = sorted({round(share * whole) for share in shares})
+    field = f"campaign.{name}.channels.{channel}.capacity"
+    found = outlooks(services, name, as_of, [{field: one} for one in capacities], actor)
+    if isinstance(found, Refusal):
+        return found
+    return CapacityCurve(
+        campaign=name,
+        as_of=as_of,
+        channel=channel,
+        currency=found[0].currency,
+        now=stated,
+        points=tuple(_point(one, channel, forecast) for one, forecast in zip(capacities, found, strict=True)),
+    )
+
+
+def _point(capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
+    prices = [limit.price for limit in forecast.limits if limit.channel == channel]
+    return CapacityPoint(
+        capacity=capacity,
+        contacts=forecast.by_channel.get(channel, 0),
+        expected_profit=forecast.expected_profit,
+        price=sum(prices),
+    )
