@@ -54,7 +54,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             currency=currency,
             channels=tuple(_channel_plan(name, use, currency) for name, use in campaign.channels.items()),
             hold_out=campaign.hold_out,
-            # all year the same: who is held out of one wave and contacted by the next shows no outcome without a contact
+            # all year the same: who is held out of one wave and contacted by the next shows nothing
             salt=f"{name}/{as_of.year}",
             exploration=_exploration(campaign.exploration),
         ),
