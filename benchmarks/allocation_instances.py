@@ -12,17 +12,16 @@ from __future__ import annotations
 import numpy as np
 
 from lingque.core.hashing import Float64s
-from lingque.decide.allocation.problem import (
-    Menu,
-    Problem,
+from lingque.decide.allocation.limits import (
     Row,
-    Staff,
     channel_capacity,
     minimum_volume,
     offer_budget,
     offer_stock,
     total_budget,
 )
+from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.problem import Problem, Staff
 
 OFFERS, CHANNELS = 50, ("sms", "push", "email", "rm_call")
 BLOCK = 50_000

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.decide.allocation.certificate import Certificate, LimitReport
-from lingque.decide.allocation.problem import Menu as Kinds
-from lingque.decide.allocation.problem import Problem, Row, smallest_kinds
+from lingque.decide.allocation.limits import Row
+from lingque.decide.allocation.menu import Menu as Kinds
+from lingque.decide.allocation.problem import Problem, smallest_kinds
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import best_of
 from lingque.decide.contracts import NOTHING

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lingque.core.hashing import Float64s
-from lingque.decide.allocation.problem import Limit
+from lingque.decide.allocation.limits import Limit
 from lingque.decide.contracts import Context
 from lingque.decide.menu import Menu
 from lingque.decide.policies import left_of

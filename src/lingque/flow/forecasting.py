@@ -9,7 +9,7 @@ import numpy as np
 
 from lingque.catalog.model import Catalog
 from lingque.core.reasons import Reason, Refusal
-from lingque.decide.allocation.problem import Limit
+from lingque.decide.allocation.limits import Limit
 from lingque.engage.contracts import ChannelLimit, Decide, Forecast, OfferLimit
 from lingque.engage.planning import Z_95, detectable_effect
 from lingque.flow.deciding import Decided

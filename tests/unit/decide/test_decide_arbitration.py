@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made_up_candidates import CONTEXT, candidate, decided, people
 
 from lingque.core.reasons import Reason
-from lingque.decide.allocation.problem import Limit
+from lingque.decide.allocation.limits import Limit
 from lingque.decide.arbitration import Arbitration, arbitrate
 from lingque.decide.contracts import NOTHING
 from lingque.decide.decisions import Decisions

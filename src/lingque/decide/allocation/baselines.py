@@ -14,9 +14,10 @@ import numpy as np
 
 from lingque.core.hashing import Int64s
 from lingque.decide.allocation.compiled import kernel
+from lingque.decide.allocation.limits import Limit
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import Limit, Problem
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 
 

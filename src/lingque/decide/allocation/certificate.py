@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lingque.core.hashing import Float64s
+from lingque.decide.allocation.limits import Limit
 from lingque.decide.allocation.passes import Choice, Pass
-from lingque.decide.allocation.problem import Limit, Problem
+from lingque.decide.allocation.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)

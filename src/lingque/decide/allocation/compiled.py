@@ -1,13 +1,15 @@
 """The one way in which kernels are compiled.
 
-`kernel` is called from Python, `part` from kernels of the same file only: the code kept on disk is made anew when that
-file changes, and would not notice a change in another.
+`kernel` is called from Python, `part` from kernels of this package. The code kept on disk is made anew when a kernel's
+own file changes; that a part of another file changed is seen here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
@@ -32,4 +34,16 @@ def kernel(function: Function) -> Function:
 
 @cache
 def _code_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    return cast(Callable[..., Any], njit(nogil=True, cache=True, error_model="numpy")(function))
+    code = njit(nogil=True, cache=True, error_model="numpy")(function)
+    if code.stats.cache_path is not None:
+        _forget_older(Path(code.stats.cache_path), function.__name__)
+    return cast(Callable[..., Any], code)
+
+
+def _forget_older(folder: Path, name: str) -> None:
+    """Delete the index of what was compiled before any file of this package changed: without it nothing is found."""
+    changed = max(file.stat().st_mtime for file in Path(__file__).parent.glob("*.py"))
+    for index in folder.glob(f"*.{name}-*.nbi"):
+        with suppress(FileNotFoundError):  # another process was as clever
+            if index.stat().st_mtime < changed:
+                index.unlink()

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lingque.core.hashing import Float64s
+from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Pass, run_pass
-from lingque.decide.allocation.problem import Limit, Problem, Row
+from lingque.decide.allocation.problem import Problem
 
 COARSE_CUSTOMERS, COARSE_ROUNDS = 4_000, 4
 NEWTON_CUSTOMERS, NEWTON_ROUNDS = 60_000, 12

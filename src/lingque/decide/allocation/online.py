@@ -16,7 +16,8 @@ import numpy as np
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import chosen_entries, usage_of
 from lingque.decide.allocation.dual import newton
-from lingque.decide.allocation.local import NOWHERE, choose_in_turn
+from lingque.decide.allocation.in_turn import choose_in_turn
+from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice, run_pass
 from lingque.decide.allocation.problem import Problem, Staff
 from lingque.decide.allocation.waiting import waiting_prices

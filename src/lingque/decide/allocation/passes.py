@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
-from lingque.decide.allocation.local import NOWHERE, choose_for_all
+from lingque.decide.allocation.for_all import choose_for_all
+from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.problem import Problem
 
 Choice = NDArray[np.int16]

@@ -8,186 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingque.core.errors import AllocationError, nearest
+from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
-from lingque.core.labels import Label
+from lingque.decide.allocation.limits import Row
+from lingque.decide.allocation.menu import Menu
 
 Float32s = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Kinds = NDArray[np.uint8] | NDArray[np.uint16]
 MOST_ENTRIES = 32_767
 """Of one customer; a choice names an entry of the customer's in 16 bits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Menu:
-    """What may be proposed. An offer on a channel is a *kind*, numbered offer by offer.
-
-    `most_per_channel`: contacts of one customer on each channel, 1 where it is left out. `exclusive`: groups of offers
-    of which a customer gets at most one; an offer is in at most one group. `needs`: pairs of offers of which the first
-    is proposed only together with the second, or to who has the second (`Problem.has`).
-    """
-
-    offers: tuple[str, ...]
-    channels: tuple[str, ...]
-    most_per_channel: tuple[int, ...] = ()
-    exclusive: tuple[tuple[str, ...], ...] = ()
-    needs: tuple[tuple[str, str], ...] = ()
-
-    def __post_init__(self) -> None:
-        for what, names in (("offer", self.offers), ("channel", self.channels)):
-            if not names or len(set(names)) < len(names):
-                raise AllocationError(
-                    f"the menu needs at least one {what}, each named once", next_step=f"found: {names}"
-                )
-        if self.most_per_channel and len(self.most_per_channel) != len(self.channels):
-            raise AllocationError(
-                "most_per_channel is not as long as the channels", next_step="give one number for each"
-            )
-        if any(most < 0 for most in self.most_per_channel):
-            raise AllocationError("a channel may make a negative number of contacts", next_step="0 closes a channel")
-        grouped = [name for group in self.exclusive for name in group]
-        for name in grouped:
-            self.offer(name)
-        if len(set(grouped)) < len(grouped):
-            raise AllocationError(
-                "an offer is in two groups that exclude one another", next_step="join the groups, or take it out of one"
-            )
-        for offer, needed in self.needs:
-            if self.offer(offer) == self.offer(needed):
-                raise AllocationError(f"the offer '{offer}' needs itself", next_step="leave that need out")
-
-    def offer(self, name: str) -> int:
-        """Its number."""
-        return _position(name, self.offers, "offer")
-
-    def channel(self, name: str) -> int:
-        """Its number."""
-        return _position(name, self.channels, "channel")
-
-    def kind(self, offer: str, channel: str) -> int:
-        """The number of an offer on a channel."""
-        return self.offer(offer) * len(self.channels) + self.channel(channel)
-
-    @property
-    def kinds(self) -> int:
-        return len(self.offers) * len(self.channels)
-
-    @cached_property
-    def offer_of(self) -> Int64s:
-        """(kinds,)"""
-        return np.repeat(np.arange(len(self.offers)), len(self.channels))
-
-    @cached_property
-    def channel_of(self) -> Int64s:
-        """(kinds,)"""
-        return np.tile(np.arange(len(self.channels)), len(self.offers))
-
-    @cached_property
-    def class_of(self) -> Int64s:
-        """(kinds,); of the kinds of one class a customer gets at most one."""
-        of_offer = np.arange(len(self.offers))
-        for group in self.exclusive:
-            members = [self.offer(name) for name in group]
-            of_offer[members] = members[0]
-        classes: Int64s = of_offer[self.offer_of]
-        return classes
-
-    @cached_property
-    def need_pairs(self) -> Int64s:
-        """(needs, 2): the number of the offer that needs, and of the one needed."""
-        pairs = [(self.offer(offer), self.offer(needed)) for offer, needed in self.needs]
-        return np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
-
-    @cached_property
-    def caps(self) -> Int64s:
-        """(channels,) contacts of one customer."""
-        return np.array(self.most_per_channel or [1] * len(self.channels), dtype=np.int64)
-
-
-class Limit(StrEnum):
-    """What a global row limits. `label` says it to people."""
-
-    CHANNEL = "channel"
-    STOCK = "stock"
-    OFFER_BUDGET = "offer_budget"
-    BUDGET = "budget"
-    MINIMUM = "minimum"
-
-    @property
-    def label(self) -> Label:
-        return LIMIT_LABELS[self]
-
-
-LIMIT_LABELS: dict[Limit, Label] = {
-    Limit.CHANNEL: Label(zh="渠道容量", en="channel capacity"),
-    Limit.STOCK: Label(zh="产品库存", en="stock of the offer"),
-    Limit.OFFER_BUDGET: Label(zh="产品预算", en="budget of the offer"),
-    Limit.BUDGET: Label(zh="总预算", en="total budget"),
-    Limit.MINIMUM: Label(zh="最低投放量", en="minimum volume"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """Σ use · x ≤ limit over all customers, or ≥ for a minimum. Where it `spends`, a contact uses use × its cost."""
-
-    limit: Limit
-    subject: str
-    use: Float64s
-    amount: float
-    spends: bool = False
-    shared: bool = False  # the amount is some customers' share of a limit, and may mean part of a contact
-
-    @property
-    def name(self) -> str:
-        return f"{self.limit.value}:{self.subject}" if self.subject else self.limit.value
-
-    @property
-    def sign(self) -> float:
-        """Times `use` and `amount` makes it a row of ≤."""
-        return -1.0 if self.limit is Limit.MINIMUM else 1.0
-
-
-def channel_capacity(menu: Menu, channel: str, contacts: float) -> Row:
-    """At most so many contacts on the channel."""
-    use = (menu.channel_of == menu.channel(channel)).astype(np.float64)
-    return Row(limit=Limit.CHANNEL, subject=channel, use=use, amount=contacts)
-
-
-def offer_stock(menu: Menu, offer: str, pieces: float) -> Row:
-    """The offer at most so many times."""
-    return Row(limit=Limit.STOCK, subject=offer, use=_of_offer(menu, offer), amount=pieces)
-
-
-def minimum_volume(menu: Menu, offer: str, contacts: float) -> Row:
-    """The offer at least so many times."""
-    return Row(limit=Limit.MINIMUM, subject=offer, use=_of_offer(menu, offer), amount=contacts)
-
-
-def offer_budget(menu: Menu, offer: str, amount: float, *, each: float | None = None) -> Row:
-    """What may be spent on the offer: `each` contact with it takes so much (its benefit); its whole cost if None."""
-    use = _of_offer(menu, offer)
-    if each is not None:
-        use = use * each
-    return Row(limit=Limit.OFFER_BUDGET, subject=offer, use=use, amount=amount, spends=each is None)
-
-
-def total_budget(menu: Menu, cost: float) -> Row:
-    """What all contacts may cost, in the unit of the costs."""
-    return Row(limit=Limit.BUDGET, subject="", use=np.ones(menu.kinds), amount=cost, spends=True)
-
-
-def _of_offer(menu: Menu, offer: str) -> Float64s:
-    use: Float64s = (menu.offer_of == menu.offer(offer)).astype(np.float64)
-    return use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,12 +177,6 @@ def _table(rows: Sequence[Float64s], menu: Menu) -> Float64s:
     return table
 
 
-def _position(name: str, names: tuple[str, ...], what: str) -> int:
-    if name not in names:
-        raise AllocationError(f"the menu has no {what} '{name}'", next_step=nearest(name, names))
-    return names.index(name)
-
-
 def _check_shape(problem: Problem) -> None:
     starts, entries = problem.starts, problem.entries
     if len(starts) < 1 or starts[0] != 0 or starts[-1] != entries or (np.diff(starts) < 0).any():
@@ -409,7 +239,7 @@ def _check_rows(problem: Problem) -> None:
         if len(row.use) != problem.menu.kinds or not np.isfinite(row.use).all() or (row.use < 0).any():
             raise AllocationError(
                 f"the limit '{row.name}' has no use of 0 or more for each of the {problem.menu.kinds} kinds",
-                next_step="make it with the functions of this module",
+                next_step="make it with the functions of `allocation.limits`",
             )
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation.certificate import chosen_entries
 from lingque.decide.allocation.infeasible import Infeasible
+from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice, run_pass
-from lingque.decide.allocation.problem import Flags, Float32s, Limit, Problem, Row
+from lingque.decide.allocation.problem import Flags, Float32s, Problem
 from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
 
 PREFERENCE = 1e-3

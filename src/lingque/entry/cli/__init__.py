@@ -23,6 +23,7 @@ from lingque.entry.cli.live_tags import live_app
 from lingque.entry.cli.manual_tags import import_command, set_command, unset
 from lingque.entry.cli.messages import messages_app
 from lingque.entry.cli.models import models_app
+from lingque.entry.cli.outlooks import capacity_command, what_if_command
 from lingque.entry.cli.people import users_app
 from lingque.entry.cli.retention import nightly, retention_app
 from lingque.entry.cli.rights import rights_app
@@ -43,6 +44,8 @@ app.command("ingest")(ingest_command)
 app.add_typer(quarantine_app)
 app.add_typer(quality_app)
 tags_app.add_typer(live_app)
+campaign_app.command("what-if")(what_if_command)
+campaign_app.command("capacity")(capacity_command)
 tags_app.command("lineage")(lineage_command)
 tags_app.command("used")(used_command)
 tags_app.command("gallery")(gallery_command)

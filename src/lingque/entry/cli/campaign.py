@@ -14,7 +14,7 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan, waves_of
-from lingque.entry import show, show_capacity, show_plan, show_report, show_story
+from lingque.entry import show, show_plan, show_report, show_story
 from lingque.entry.cli.application import (
     HERE,
     UserOption,
@@ -29,7 +29,6 @@ from lingque.entry.cli.tags import DayOption
 from lingque.entry.report.filling import page_of
 from lingque.entry.report.html import render
 from lingque.flow.approving import approve_campaign, review_campaign
-from lingque.flow.capacity import capacity_curve
 from lingque.flow.halting import close_campaign, pause_campaign, resume_campaign, stop_campaign
 from lingque.flow.intake import catalog_of
 from lingque.flow.planning import plan_campaign
@@ -37,7 +36,6 @@ from lingque.flow.recurring import run_due
 from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
 from lingque.flow.story import somebody, story_of
-from lingque.flow.what_if import read_change, what_if
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
 
@@ -63,55 +61,6 @@ def plan(name: NameArgument, as_of: DayOption, user: UserOption, workspace: Work
     with opened(workspace, user) as session, session.application.writing() as services:
         made = accepted(plan_campaign(services, name, as_of.date(), session.actor), session.language)
         console.print(show_plan.plan(made, catalog_of(services), session.language))
-
-
-@campaign_app.command("what-if")
-def what_if_(
-    name: NameArgument,
-    as_of: DayOption,
-    user: UserOption,
-    changes: Annotated[
-        list[str],
-        typer.Option("--set", help="KIND.NAME.FIELD=VALUE of a cap, an offer or a campaign."),
-    ],
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Compare a plan as it would be now with one after changes that nobody has applied. Writes nothing.
-
-    Examples:
-
-        lingque campaign what-if spring_loans --as-of 1994-03-30 --set offer.personal_loan.margin=3000 --as eva
-    """
-    with opened(workspace, user) as session:
-        asked = dict(read_change(one) for one in changes)
-        services = session.application.services
-        found = accepted(what_if(services, name, as_of.date(), asked, session.actor), session.language)
-        console.print(show_plan.what_if(found, session.language))
-
-
-@campaign_app.command("capacity")
-def capacity(
-    name: NameArgument,
-    as_of: DayOption,
-    user: UserOption,
-    channel: Annotated[str, typer.Option(help="Whose capacity: a channel of the campaign.")],
-    svg: Annotated[Path | None, typer.Option(help="Also write the picture into this file.")] = None,
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Show what a channel's capacity earns: the plan as it would be with less of it and with more. Writes nothing.
-
-    Examples:
-
-        lingque campaign capacity spring_loans --as-of 1994-03-30 --channel rm_call --svg calls.svg --as eva
-    """
-    with opened(workspace, user) as session:
-        services = session.application.services
-        with console.status(name):
-            found = accepted(capacity_curve(services, name, as_of.date(), channel, session.actor), session.language)
-        console.print(show_capacity.curve(found, session.language))
-        if svg is not None:
-            svg.write_text(show_capacity.picture(found, session.language), encoding="utf-8")
-            session.say(zh=f"✓ {svg}", en=f"✓ {svg}")
 
 
 @campaign_app.command("explain")

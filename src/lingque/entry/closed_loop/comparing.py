@@ -6,7 +6,9 @@ import numpy as np
 
 from lingque.decide.allocation.baselines import by_priority, by_value, in_chunks
 from lingque.decide.allocation.certificate import value_of
-from lingque.decide.allocation.problem import Menu, Problem, channel_capacity
+from lingque.decide.allocation.limits import channel_capacity
+from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.solver import Allocation, allocate
 from lingque.decide.decisions import Decisions
 from lingque.entry.closed_loop.offers import USED

@@ -10,19 +10,17 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import (
-    Menu,
-    Problem,
+from lingque.decide.allocation.limits import (
     Row,
-    Staff,
     channel_capacity,
     minimum_volume,
     offer_budget,
     offer_stock,
-    smallest_kinds,
     total_budget,
 )
+from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.passes import Choice
+from lingque.decide.allocation.problem import Problem, Staff, smallest_kinds
 
 OFFERS = ("card", "loan", "fund", "deposit")
 CHANNELS = ("sms", "push", "rm")

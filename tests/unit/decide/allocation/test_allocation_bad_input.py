@@ -12,18 +12,17 @@ from small_problems import crowd, problem_of
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation import solver
 from lingque.decide.allocation.infeasible import Infeasible
-from lingque.decide.allocation.problem import (
+from lingque.decide.allocation.limits import (
     Limit,
-    Menu,
-    Problem,
     Row,
-    Staff,
     channel_capacity,
     minimum_volume,
     offer_budget,
     offer_stock,
     total_budget,
 )
+from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.problem import Problem, Staff
 from lingque.decide.allocation.solver import Allocation, allocate
 from lingque.decide.allocation.verifier import verify
 

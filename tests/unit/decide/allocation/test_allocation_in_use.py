@@ -12,9 +12,10 @@ from lingque.core.errors import AllocationError
 from lingque.decide.allocation import infeasible
 from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
+from lingque.decide.allocation.limits import Limit, minimum_volume
 from lingque.decide.allocation.online import PriceController, join
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Limit, Problem, minimum_volume
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.sensitivity import STAFF, Point, profit_against
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.waiting import waiting_prices

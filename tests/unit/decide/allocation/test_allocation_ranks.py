@@ -12,7 +12,9 @@ from small_problems import chosen_of, crowd, keeps_all, problem_of, problems, se
 
 from lingque.core.errors import AllocationError
 from lingque.decide.allocation.infeasible import Infeasible
-from lingque.decide.allocation.problem import Menu, Problem, channel_capacity, minimum_volume
+from lingque.decide.allocation.limits import channel_capacity, minimum_volume
+from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.verifier import verify

@@ -14,8 +14,10 @@ from lingque.decide.allocation.baselines import by_priority, by_value, in_chunks
 from lingque.decide.allocation.certificate import value_of
 from lingque.decide.allocation.exact import Exact, solve_exactly
 from lingque.decide.allocation.infeasible import Infeasible
+from lingque.decide.allocation.limits import Limit, minimum_volume, offer_budget
+from lingque.decide.allocation.menu import Menu
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Limit, Menu, Problem, minimum_volume, offer_budget
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
 from lingque.decide.allocation.verifier import verify
 
