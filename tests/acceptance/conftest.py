@@ -20,8 +20,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         "PYTHONPATH": str(Path(__file__).parent / "same_surrogates"),
         "LINGQUE_CONTACT__QUIET_FROM": "",
         "LINGQUE_CONTACT__QUIET_TO": "",
-        # the same tags need not be compiled for each workspace of a module
-        "LINGQUE_WAREHOUSE__KERNELS": str(home / "kernels"),
+        # the same tags need not be compiled for each workspace
+        "LINGQUE_WAREHOUSE__KERNELS": os.environ["LINGQUE_WAREHOUSE__KERNELS"],
     }
     return Shell(home, environment)
 
