@@ -1,7 +1,7 @@
 """The one way in which kernels are compiled.
 
 `kernel` is called from Python, `part` from kernels of this package. The code kept on disk is made anew when a kernel's
-own file changes; that a part of another file changed is seen here.
+own file changes; that a part in another file changed is seen here.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def _code_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _forget_older(folder: Path, name: str) -> None:
-    """Delete the index of what was compiled before any file of this package changed: without it nothing is found."""
-    changed = max(file.stat().st_mtime for file in Path(__file__).parent.glob("*.py"))
+    """Delete the index of what was compiled before any file with kernels changed: without it nothing is found."""
+    files = [file for file in Path(__file__).parent.glob("*.py") if __name__ in file.read_text(encoding="utf-8")]
+    changed = max(file.stat().st_mtime for file in (*files, Path(__file__)))
     for index in folder.glob(f"*.{name}-*.nbi"):
         with suppress(FileNotFoundError):  # another process was as clever
             if index.stat().st_mtime < changed:

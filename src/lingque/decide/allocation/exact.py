@@ -12,7 +12,7 @@ from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice, run_pass
 from lingque.decide.allocation.primal import keeps_limits, put
 from lingque.decide.allocation.problem import Problem
-from lingque.decide.allocation.program import Program, Verdict, write_program
+from lingque.decide.allocation.program import WHOLE, Program, Verdict, Whole, write_program
 
 NODES = 5_000
 """Of branch and bound. A limit by count, not by time, so that the same problem gets the same answer everywhere."""
@@ -39,7 +39,12 @@ def solve_exactly(problem: Problem, *, gap: float = 1e-9, seconds: float | None 
     relaxed = program.relax(seconds=seconds)
     if relaxed is None:
         return Without.A_SOLUTION if seconds is None else Without.AN_END
-    solved = program.solve(gap=gap, seconds=seconds, nodes=NODES)
+    # mostly the linear program divides nobody, and its answer is the best
+    whole = np.abs(relaxed.shares - np.round(relaxed.shares)).max(initial=0.0) <= WHOLE
+    if whole:
+        solved: Whole | Verdict = Whole(taken=relaxed.shares > 0.5, proved=True)
+    else:
+        solved = program.solve(gap=gap, seconds=seconds, nodes=NODES)
     if solved is Verdict.INFEASIBLE:
         return Without.A_SOLUTION
     if isinstance(solved, Verdict):

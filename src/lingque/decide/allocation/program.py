@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 INFEASIBLE = 2
 """What scipy's `milp` calls it."""
 
+WHOLE = 1e-6
+"""By how much a share of the linear program may miss 0 or 1."""
+
 
 class Verdict(Enum):
     """Why there is no whole number solution: none exists, or none was found within the nodes or the time."""

@@ -17,7 +17,7 @@ from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
 from lingque.decide.allocation.passes import Choice, Pass, run_pass
 from lingque.decide.allocation.primal import core_of, drop_what_is_too_much, keeps_limits, with_core
 from lingque.decide.allocation.problem import Problem
-from lingque.decide.allocation.program import Whole
+from lingque.decide.allocation.program import WHOLE, Whole
 
 SMALL = 12_000
 """Entries up to which branch and bound over everything is the quicker way."""
@@ -28,9 +28,6 @@ NODES = 100
 LINEAR = 5
 """How many times as many the linear program takes: it is quickly solved, and the better its prices, the fewer are left
 undecided."""
-
-WHOLE = 1e-6
-"""By how much a share of the linear program may miss 0 or 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
