@@ -34,13 +34,13 @@ def test_each_point_is_the_plan_with_that_capacity_and_more_helps_until_nobody_i
         unlimited = what_if(services, CAMPAIGN, AS_OF, {FIELD: None}, LIN)
         assert not isinstance(unlimited, Refusal)
     first, *_, last = curve.points
-    assert (first.capacity, first.contacts, first.expected_profit) == (0, 0, 0)
+    assert (first.capacity, first.contacts, first.expected_profit, first.price) == (0, 0, 0, None)
     assert all(one.expected_profit <= next_.expected_profit for one, next_ in pairwise(curve.points))
     assert all(one.contacts <= one.capacity for one in curve.points)
     assert (last.contacts, last.price) == (unlimited.then.to_contact, 0)
     scarce = [one for one in curve.points if 0 < one.contacts == one.capacity < last.contacts]
     assert scarce, "some points are short of capacity"
-    assert all(one.price > 0 for one in scarce)
+    assert all(one.price is not None and one.price > 0 for one in scarce)
 
 
 @ON_SQLITE

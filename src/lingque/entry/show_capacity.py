@@ -31,7 +31,7 @@ def curve(entry: CapacityCurve, language: Language) -> RenderableType:
             f"{point.capacity:,}",
             f"{point.contacts:,}",
             _money(point.expected_profit, entry),
-            _money(point.price, entry),
+            "—" if point.price is None else _money(point.price, entry),
             Text(bar, style="yellow" if point.capacity == entry.now else "blue"),
         )
     return made
@@ -60,12 +60,15 @@ def _title(entry: CapacityCurve, language: Language) -> str:
 
 
 def _label(entry: CapacityCurve, point: CapacityPoint, language: Language) -> str:
-    price = _money(point.price, entry)
     now = Label(zh="（当前）", en=" (as it is)").in_language(language) if point.capacity == entry.now else ""
-    return Label(
-        zh=f"容量 {point.capacity:,}{now}：触达 {point.contacts:,} 人，再多一人可得 {price}",
-        en=f"capacity {point.capacity:,}{now}: {point.contacts:,} contacts, one more earns {price}",
+    said = Label(
+        zh=f"容量 {point.capacity:,}{now}：触达 {point.contacts:,} 人",
+        en=f"capacity {point.capacity:,}{now}: {point.contacts:,} contacts",
     ).in_language(language)
+    if point.price is None:
+        return said
+    price = _money(point.price, entry)
+    return said + Label(zh=f"，再多一人可得 {price}", en=f", one more earns {price}").in_language(language)
 
 
 def _money(minor: int, entry: CapacityCurve) -> str:

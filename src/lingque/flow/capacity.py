@@ -24,12 +24,13 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 @dataclass(frozen=True, kw_only=True)
 class CapacityPoint:
     """What the plan would be with this capacity. `contacts` are those on the channel; the profit is the campaign's, and
-    `price` what one contact more would earn, both in minor units."""
+    `price` what one contact more would earn, both in minor units; None where the channel is closed: it was not asked.
+    """
 
     capacity: int
     contacts: int
     expected_profit: int
-    price: int
+    price: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,5 +85,5 @@ def _point(capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
         capacity=capacity,
         contacts=forecast.by_channel.get(channel, 0),
         expected_profit=forecast.expected_profit,
-        price=sum(prices),
+        price=sum(prices) if capacity else None,
     )
