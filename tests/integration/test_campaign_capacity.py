@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from commands import typed
 from tiny_bank import AS_OF, CAMPAIGN, LIN, OTTO, Bank
 
 from lingque.core.errors import NotFoundError
 from lingque.core.reasons import Reason, Refusal
-from lingque.entry.cli import main
 from lingque.flow import apply
 from lingque.flow.capacity import CapacityCurve, capacity_curve
 from lingque.flow.what_if import what_if
@@ -62,10 +61,6 @@ def test_the_command_prints_a_table_and_writes_a_picture(
         assert not isinstance(apply(application.services, OTTO), Refusal)
     picture = tmp_path / "email.svg"
     words = f"campaign capacity {CAMPAIGN} --as-of {AS_OF} --channel email --svg {picture} --as lin"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code
+    assert typed(bank, words) == 0
     assert "█" in capfd.readouterr().out
     assert picture.read_text(encoding="utf-8").startswith("<svg")

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import typed
 from sqlalchemy import select, text
 from test_models import CUSTOMERS as LEARNERS
 from test_models import facts, make_learning
@@ -41,7 +41,6 @@ from tiny_bank import (
 from lingque.bootstrap import Application
 from lingque.core.ids import new_surrogate
 from lingque.core.reasons import Refusal
-from lingque.entry.cli import main
 from lingque.entry.mailbox import Mailbox, open_mailbox
 from lingque.flow import run_campaign
 from lingque.predict.tables import models
@@ -179,14 +178,6 @@ def with_phones(bank: Bank) -> None:
     bank.deliver("consents", consents(LEARNERS))
 
 
-def run(bank: Bank, words: str) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
-
-
 @pytest.fixture
 def worked(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
@@ -201,9 +192,9 @@ def worked(
     mailbox = Mailbox()
     with open_mailbox(mailbox) as port:
         monkeypatch.setenv("LINGQUE_SMTP__PORT", str(port))
-        codes = {words: run(bank, words) for words in COMMANDS}
+        codes = {words: typed(bank, words) for words in COMMANDS}
         (bank.folder / "landing" / "customers_20260602.csv").write_text("\n".join(word for word in EVERYBODY))
-        codes["a spoiled file"] = run(bank, "ingest --as otto")
+        codes["a spoiled file"] = typed(bank, "ingest --as otto")
     unknown = "campaign report idle_to_deposit --as lin"  # the days in which its outcome is seen have not come
     assert {words: code for words, code in codes.items() if code} == {unknown: 3, "a spoiled file": 1}
     assert len(mailbox.mails) > 20

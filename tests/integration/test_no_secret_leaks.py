@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 
 import pytest
+from commands import typed
 from sqlalchemy import select, text
 from tiny_bank import Bank, customer_no, email_of, name_of, party_of
 
 from lingque.core.errors import VaultError
-from lingque.entry.cli import main
 from lingque.govern.api_keys import new_api_key
 from lingque.govern.keyring import SECRETS
 from lingque.store.schema import METADATA
@@ -43,14 +42,6 @@ COMMANDS = (
 )
 
 
-def run(bank: Bank, words: str) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
-
-
 @pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
 def test_no_secret_is_anywhere_after_the_commands_of_governing_were_used(
     sent_bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
@@ -67,7 +58,7 @@ def test_no_secret_is_anywhere_after_the_commands_of_governing_were_used(
         secrets |= {name: keyring.secret(name) for name in SECRETS}
     key_file = sent_bank.folder / "keys" / "master.key"
     keys = set(key_file.read_text(encoding="ascii").split())
-    codes = [run(sent_bank, words.format(customer=customer, out=tmp_path)) for words in COMMANDS]
+    codes = [typed(sent_bank, words.format(customer=customer, out=tmp_path)) for words in COMMANDS]
     assert codes == [0] * 16 + [1, 1, 1]
     keys |= set(key_file.read_text(encoding="ascii").split()) - {"retired"}
     secrets |= {f"master key {n}": bytes.fromhex(key) for n, key in enumerate(sorted(keys))}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from lingque.catalog.repository import definitions
 from lingque.core.clock import END_OF_TIME, BusinessCalendar, Instant, instant_of
@@ -190,18 +190,18 @@ class Book:
         with self.database.transaction() as connection:
             self.write(connection, people, bases, first=first)
 
-    def write(self, connection: object, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int) -> None:
+    def write(self, connection: Connection, people: Sequence[Person], bases: Bases = NO_BASES, *, first: int) -> None:
         numbered = dict(enumerate(people, start=first))
         office = self.office
         office.record_subjects(
-            connection,  # type: ignore[arg-type]
+            connection,
             [
                 Subject(party_id=PartyId(n), customer_id=CustomerId(n), birth_date=one.born)
                 for n, one in numbered.items()
             ],
         )
         office.record_consents(
-            connection,  # type: ignore[arg-type]
+            connection,
             [
                 ConsentEntry(
                     party_id=PartyId(n),
@@ -221,7 +221,7 @@ class Book:
             ],
         )
         office.record_decision_refusals(
-            connection,  # type: ignore[arg-type]
+            connection,
             [
                 DecisionRefusal(
                     party_id=PartyId(n), refused=no, acted_at=at(day), wording_version="v1", evidence="page"
@@ -231,7 +231,7 @@ class Book:
             ],
         )
         office.record_tag_refusals(
-            connection,  # type: ignore[arg-type]
+            connection,
             [
                 TagRefusal(party_id=PartyId(n), tag=tag, refused=no, acted_at=at(day), evidence="page")
                 for n, one in numbered.items()
@@ -244,7 +244,7 @@ class Book:
             for n, one in numbered.items()
             for name in one.lists
         ]
-        lists.record_members(connection, entries, replace=False)  # type: ignore[arg-type]
+        lists.record_members(connection, entries, replace=False)
         if bases.classes:
             basis = LegalBasis(
                 purpose=Purpose.MARKETING,
@@ -254,7 +254,7 @@ class Book:
                 begins_at=at(bases.first),
                 ends_at=at(bases.last),
             )
-            assert office.record_legal_basis(connection, basis, by="min") is None  # type: ignore[arg-type]
+            assert office.record_legal_basis(connection, basis, by="min") is None
         self.people |= numbered
 
     def wrong(self, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
@@ -262,12 +262,12 @@ class Book:
         with self.database.reading() as connection:
             return self.wrong_in(connection, asks, bases)
 
-    def wrong_in(self, connection: object, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
+    def wrong_in(self, connection: Connection, asks: Sequence[Asked], bases: Bases = NO_BASES) -> list[str]:
         found: list[str] = []
         ids = np.array(list(self.people), dtype=np.int64)
         # the same customers, so often that they are as many
         sets = [ids[:SINGLY], *(np.resize(ids, more + len(ids)) for more in (SINGLY, FEW))]
-        answers = [self.office.permit_sets(connection, one, [asked.ask for asked in asks]) for one in sets]  # type: ignore[arg-type]
+        answers = [self.office.permit_sets(connection, one, [asked.ask for asked in asks]) for one in sets]
         for number, asked in enumerate(asks):
             for place, (n, person) in enumerate(self.people.items()):
                 right = expected(person, asked, bases)
@@ -276,7 +276,7 @@ class Book:
                     for of in answers
                     if place < len(of[number].customer_ids)
                 ]
-                one = self.office.permit(connection, CustomerId(n), asked.ask)  # type: ignore[arg-type]
+                one = self.office.permit(connection, CustomerId(n), asked.ask)
                 alone = (
                     {Reason[name] for name in one.detail.partition(": ")[2].split(", ")}
                     if isinstance(one, Refusal)

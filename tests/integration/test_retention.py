@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
+from commands import typed
 from sqlalchemy import insert, select
 from tiny_bank import AS_OF, MIN, OTTO, PRINCIPALS, Bank, accounts, audit_of, load_all, rows_of
 
 from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import Purpose
-from lingque.entry.cli import main
 from lingque.flow import run_tags
 from lingque.flow.retention import Expired, plan_retention, run_retention
 from lingque.flow.services import Services
@@ -224,9 +223,5 @@ def test_only_compliance_purges(bank: Bank) -> None:
 @ON_SQLITE
 def test_the_commands_print_the_plan_and_the_certificate(bank: Bank, capfd: pytest.CaptureFixture[str]) -> None:
     for words in ("retention plan --as min", "retention run --as min", "nightly --as min"):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        assert not ended.value.code
+        assert typed(bank, words) == 0
         assert "idempotent_answers" in capfd.readouterr().out

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
+from commands import typed
 from sqlalchemy import inspect, text
 from tiny_bank import AS_OF, CAMPAIGN, LAWFUL, LIN, OTTO, Bank
 
 from lingque.bootstrap import Application
 from lingque.core.errors import DefinitionError
 from lingque.core.reasons import Reason, Refusal
-from lingque.entry.cli import main
 from lingque.flow import apply, plan_campaign
 from lingque.flow.what_if import WhatIf, read_change, what_if
 
@@ -99,11 +98,7 @@ def test_the_command_shows_both_and_the_change(bank: Bank, capfd: pytest.Capture
     with bank.open() as application:
         assert not isinstance(apply(application.services, OTTO), Refusal)
     words = f"campaign what-if {CAMPAIGN} --as-of {AS_OF} --set offer.term_deposit.stock=4 --as lin"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["lingque", *words.split(), "--workspace", str(bank.folder)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code
+    assert typed(bank, words) == 0
     said = capfd.readouterr().out
     assert "NO_CAPACITY" in said
     assert " 4 " in said

@@ -30,13 +30,13 @@ def put_in_order(
 
     Run again it finds nothing left to do. Raises as `move_decisions` and `run_retention` do.
     """
-    denied = refused(actor, Action.RUN_TAGS)
-    if denied is not None and refused(actor, Action.RUN_RETENTION) is not None:
-        return traced(services, denied, actor, "put_in_order", "nightly")
-    moved = None if denied is not None else move_decisions(services, actor, progress=progress)
+    cannot_move, cannot_purge = refused(actor, Action.RUN_TAGS), refused(actor, Action.RUN_RETENTION)
+    if cannot_move and cannot_purge:
+        return traced(services, cannot_move, actor, "put_in_order", "nightly")
+    moved = None if cannot_move else move_decisions(services, actor, progress=progress)
     if isinstance(moved, Refusal):
         return moved
-    purged = None if refused(actor, Action.RUN_RETENTION) is not None else run_retention(services, actor)
+    purged = None if cannot_purge else run_retention(services, actor)
     if isinstance(purged, Refusal):
         return purged
     return PutInOrder(moved=moved, purged=None if purged is None else tuple(purged))

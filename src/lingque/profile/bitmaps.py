@@ -11,7 +11,6 @@ The file lies beside the snapshot's file, is named for it and goes with it. It c
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from lingque.catalog.definitions.tags import RESERVED_TAGS
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s
+from lingque.warehouse.whole_files import made_whole
 
 Words = NDArray[np.uint64]
 """One bit per customer, 64 to a word, the lowest bit first; bits beyond the last customer are 0."""
@@ -154,20 +154,12 @@ def build_bitmaps(file: Path, target: Path) -> None:
             places[name] = (len(parts), values)
             parts += [pack(codes <= place) for place in range(len(values))]
     head = json.dumps({"format": _FORMAT, "customers": customers, "bitmaps": len(parts), "tags": places}).encode()
-    half = target.with_suffix(f".{os.getpid()}.half")
-    try:
-        with half.open("wb") as made:
-            made.write(len(head).to_bytes(8, "little") + head)
-            made.write(b"\0" * (_aligned(8 + len(head)) - 8 - len(head)))
-            made.write(ids.tobytes() + b"\0" * (_aligned(ids.nbytes) - ids.nbytes))
-            for bits in parts or [np.zeros(1, np.uint64)]:  # what is empty cannot be mapped
-                made.write(bits.tobytes())
-        half.replace(target)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise WarehouseError(
-            f"cannot write {target}: {error.strerror or error}", next_step="make room or mend the rights"
-        ) from error
+    with made_whole(target) as half, half.open("wb") as made:
+        made.write(len(head).to_bytes(8, "little") + head)
+        made.write(b"\0" * (_aligned(8 + len(head)) - 8 - len(head)))
+        made.write(ids.tobytes() + b"\0" * (_aligned(ids.nbytes) - ids.nbytes))
+        for bits in parts or [np.zeros(1, np.uint64)]:  # what is empty cannot be mapped
+            made.write(bits.tobytes())
 
 
 def _coded(file: pq.ParquetFile, name: str) -> tuple[list[Value], NDArray[np.uint8]] | None:

@@ -150,7 +150,7 @@ def _packed_column(kind: Kind, column: pa.ChunkedArray, order: Int64s | None, ed
 
 
 @njit(nogil=True, cache=True)
-def own_codes(codes, edges, none):  # type: ignore[no-untyped-def]
+def own_codes(codes: Any, edges: Any, none: int) -> Any:
     """Codes within each stretch: the places of its different codes in their order. Also those codes, stretch by
     stretch, and where each stretch of them begins. `none`, the largest code, is the code behind the others."""
     seen = np.full(none + 1, -1, np.int64)

@@ -7,7 +7,6 @@ is named for it and goes with it, and can always be made again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Int64s, bucket_of
+from lingque.warehouse.whole_files import made_whole
 
 ROWS_PER_BATCH = 512
 """Decoding fewer takes little less time; smaller batches are compressed worse."""
@@ -32,21 +32,13 @@ def write_rows(file: Path, target: Path) -> None:
 
     Whoever reads `target` finds it whole or not at all. Raises `WarehouseError` where the disk is full.
     """
-    half = target.with_suffix(f".{os.getpid()}.half")
-    try:
-        with pq.ParquetFile(file) as opened:
-            schema = opened.schema_arrow.remove_metadata()
-            firsts = np.concatenate([np.zeros(0, np.int64), *_firsts(opened)])
-            with pa.ipc.new_file(half, schema.with_metadata({_FIRSTS: firsts.tobytes()}), options=_OPTIONS) as made:
-                for number in range(opened.num_row_groups):
-                    group = opened.read_row_group(number, use_threads=False).combine_chunks()
-                    made.write_table(group, ROWS_PER_BATCH)
-        half.replace(target)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise WarehouseError(
-            f"cannot write {target}: {error.strerror or error}", next_step="make room or mend the rights"
-        ) from error
+    with made_whole(target) as half, pq.ParquetFile(file) as opened:
+        schema = opened.schema_arrow.remove_metadata()
+        firsts = np.concatenate([np.zeros(0, np.int64), *_firsts(opened)])
+        with pa.ipc.new_file(half, schema.with_metadata({_FIRSTS: firsts.tobytes()}), options=_OPTIONS) as made:
+            for number in range(opened.num_row_groups):
+                group = opened.read_row_group(number, use_threads=False).combine_chunks()
+                made.write_table(group, ROWS_PER_BATCH)
 
 
 def _firsts(file: pq.ParquetFile) -> Iterator[Int64s]:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from lingque.entry.cli import app
 from lingque.entry.closed_loop.comparing import instance_of, worth_by
 from lingque.entry.closed_loop.offers import CAPS, USED
 from lingque.entry.closed_loop.picture import drawn
@@ -59,6 +61,22 @@ def test_the_same_bank_is_decided_the_same_way() -> None:
     first, second = (compare(TwinParameters(customers=300, seed=3)) for _ in range(2))
     assert first.results == second.results
     assert drawn(first.results) == drawn(second.results)
+
+
+def test_the_command_prints_every_policy_and_draws_the_profits(
+    tmp_path: Path, compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[TwinParameters] = []
+    monkeypatch.setattr("lingque.entry.closed_loop.running.compare", lambda asked: (made.append(asked), compared)[1])
+    picture = tmp_path / "profits.svg"
+    arguments = ["twin", "compare", "--preset", "tiny", "--seed", "7", "--svg", str(picture), "--english"]
+    printed = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert printed.exit_code == 0, printed.output
+    assert [(one.customers, one.seed) for one in made] == [(TINY, 7)]
+    rows = [line for line in printed.output.splitlines() if any(digit in line for digit in "0123456789")]
+    for one in compared.results.values():
+        assert any(f"{one.contacts:,}" in row and f"{one.profit / 100:,.0f}" in row for row in rows), one.policy
+    assert picture.read_text(encoding="utf-8") == drawn(compared.results)
 
 
 def test_baselines_of_allocation_are_worth_no_more_than_the_bound(compared: Compared) -> None:

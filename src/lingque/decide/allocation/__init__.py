@@ -15,7 +15,6 @@ anew by `verifier`, which shares no code with the solver.
     verifier      whether that is true
     infeasible    limits that contradict one another
     baselines     what others do
-    sensitivity   what one more would earn
     ranks         service before marketing
     online        prices that steer a stream
     waiting       what a branch's time is worth to those still to come

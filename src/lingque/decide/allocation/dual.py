@@ -45,10 +45,10 @@ class Prices:
     curvature: Float64s
 
 
-def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch, start: Float64s | None = None) -> Prices:
+def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch) -> Prices:
     """Prices whose bound is, as far as the last step foretells, within `goal` (relative) of the least."""
     random = np.random.default_rng(seed)
-    prices = _coarse(_sample(problem, COARSE_CUSTOMERS, random)) if start is None else start
+    prices = _coarse(_sample(problem, COARSE_CUSTOMERS, random))
     sample = _sample(problem, NEWTON_CUSTOMERS, random)
     if sample is not problem:
         prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lingque.decide.allocation.compiled import kernel, part
-from lingque.decide.allocation.local import NOWHERE, best_set, best_with_needs, list_best, needs_something
+from lingque.decide.allocation.local import NOWHERE, best_set, best_with_needs, list_best, needs_something, workplace
 
 
 @kernel
@@ -22,16 +22,7 @@ def choose_for_all(
     `staff_prices` (branches,), and, unless they are empty, `choice` and `kept` (n, levels), the gains by each more
     contact of the staff.
     """
-    channels = len(caps)
-    weights = np.empty((channels, widest))
-    entries = np.empty((channels, widest), dtype=np.int64)
-    classes = np.empty((channels, widest), dtype=np.int64)
-    filled = np.zeros(channels, dtype=np.int64)
-    held = np.zeros((3, widest), dtype=np.int64)
-    used = np.zeros(channels, dtype=np.int64)
-    gain = np.zeros(channels)
-    place = np.zeros(channels, dtype=np.int64)
-    moved = np.zeros(channels, dtype=np.int64)
+    work = workplace(len(caps), widest)
     within = caps.copy()
     levels = 1
     if staffed >= 0:
@@ -56,29 +47,23 @@ def choose_for_all(
                     within[staffed] = level
                 worths[level] = best_with_needs(
                     values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of,
-                    class_of, within, its_most, needs, asked, needed, weights, entries, classes, filled,
-                    picks[mine, level], held, used, gain, place, moved,
+                    class_of, within, its_most, needs, asked, needed, work, picks[mine, level],
                 )  # fmt: skip
             total += worths[0]
             _concave_gains(worths, gains[mine])
             continue
         list_best(
             values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of, class_of,
-            its_most, weights, entries, classes, filled,
+            its_most, work,
         )  # fmt: skip
         if staffed >= 0:
             within[staffed] = 0
-        value = best_set(
-            weights, entries, classes, filled, within, its_most, picks[mine, 0], held, used, gain, place, moved
-        )
+        value = best_set(work, within, its_most, picks[mine, 0])
         total += value
-        if staffed >= 0 and filled[staffed] > 0:
+        if staffed >= 0 and work.filled[staffed] > 0:
             for level in range(1, levels):
                 within[staffed] = level
-                better = best_set(
-                    weights, entries, classes, filled, within, its_most, picks[mine, level], held, used, gain, place,
-                    moved,
-                )  # fmt: skip
+                better = best_set(work, within, its_most, picks[mine, level])
                 if better <= value:
                     break
                 gains[mine, level] = better - value

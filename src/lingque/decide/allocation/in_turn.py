@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lingque.decide.allocation.compiled import kernel
-from lingque.decide.allocation.local import NOWHERE, best_set, best_with_needs, list_best, needs_something
+from lingque.decide.allocation.local import NOWHERE, best_set, best_with_needs, list_best, needs_something, workplace
 
 
 @kernel
@@ -20,16 +20,7 @@ def choose_in_turn(
 
     `left` (rows,) as ≤ of upper limits only, `rooms` (branches,); `choice` (n, widest) is filled.
     """
-    channels = len(caps)
-    weights = np.empty((channels, widest))
-    entries = np.empty((channels, widest), dtype=np.int64)
-    classes = np.empty((channels, widest), dtype=np.int64)
-    filled = np.zeros(channels, dtype=np.int64)
-    held = np.zeros((3, widest), dtype=np.int64)
-    used = np.zeros(channels, dtype=np.int64)
-    gain = np.zeros(channels)
-    place = np.zeros(channels, dtype=np.int64)
-    moved = np.zeros(channels, dtype=np.int64)
+    work = workplace(len(caps), widest)
     picked = np.full(widest, NOWHERE, dtype=np.int64)
     within = caps.copy()
     mine = price.copy()
@@ -54,15 +45,14 @@ def choose_in_turn(
         if concerned:
             best_with_needs(
                 values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, channel_of, class_of,
-                within, most[customer], needs, asked, needed, weights, entries, classes, filled, picked, held, used,
-                gain, place, moved,
+                within, most[customer], needs, asked, needed, work, picked,
             )  # fmt: skip
         else:
             list_best(
                 values, kinds, costs, starts[customer], starts[customer + 1], mine, cost_price, channel_of, class_of,
-                most[customer], weights, entries, classes, filled,
+                most[customer], work,
             )  # fmt: skip
-            best_set(weights, entries, classes, filled, within, most[customer], picked, held, used, gain, place, moved)
+            best_set(work, within, most[customer], picked)
         # what is needed comes first: without it, what needs it is not proposed
         count = 0
         for _ in range(most[customer] if concerned else 1):

@@ -10,24 +10,51 @@ and at least as good.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.compiled import part
 
 NOWHERE = -1
 
 
+class Workplace(NamedTuple):
+    """What is made once and used for every customer. Per channel the lists of the best: `weights`, `entries`, `classes`
+    (channels, widest), of which `filled` (channels,) are there. Of what is chosen `held` (3, widest): channel, place in
+    the list, class. The rest (channels,) belongs to `best_set`."""
+
+    weights: Float64s
+    entries: Int64s
+    classes: Int64s
+    filled: Int64s
+    held: Int64s
+    used: Int64s
+    gain: Float64s
+    place: Int64s
+    moved: Int64s
+
+
+@part
+def workplace(channels: int, widest: int) -> Workplace:
+    """For customers of at most `widest` contacts."""
+    return Workplace(
+        np.empty((channels, widest)), np.empty((channels, widest), dtype=np.int64),
+        np.empty((channels, widest), dtype=np.int64), np.zeros(channels, dtype=np.int64),
+        np.zeros((3, widest), dtype=np.int64), np.zeros(channels, dtype=np.int64), np.zeros(channels),
+        np.zeros(channels, dtype=np.int64), np.zeros(channels, dtype=np.int64),
+    )  # fmt: skip
+
+
 @part
 def list_best(
     values: Any, kinds: Any, costs: Any, start: int, stop: int, price: Any, cost_price: Any, channel_of: Any,
-    class_of: Any, most: int, weights: Any, entries: Any, classes: Any, filled: Any,
+    class_of: Any, most: int, work: Any,
 ) -> None:  # fmt: skip
-    """Per channel the best `most` classes with a value above their price, best first.
-
-    Fills `weights`, `entries`, `classes` (channels, ≥ most) and `filled` (channels,). `costs` may be empty.
-    """
+    """Fills the lists: per channel the best `most` classes with a value above their price, best first. `costs` may be
+    empty."""
+    weights, entries, classes, filled = work.weights, work.entries, work.classes, work.filled
     filled[:] = 0
     own_costs = len(costs) > 0
     for entry in range(start, stop):
@@ -64,8 +91,9 @@ def list_best(
 
 
 @part
-def best_one(weights: Any, entries: Any, filled: Any, caps: Any, picked: Any) -> float:
+def best_one(work: Any, caps: Any, picked: Any) -> float:
     """`best_set` for one contact."""
+    weights, entries, filled = work.weights, work.entries, work.filled
     best = 0.0
     picked[0] = NOWHERE
     for channel in range(len(filled)):
@@ -76,17 +104,12 @@ def best_one(weights: Any, entries: Any, filled: Any, caps: Any, picked: Any) ->
 
 
 @part
-def best_set(
-    weights: Any, entries: Any, classes: Any, filled: Any, caps: Any, most: int, picked: Any, held: Any, used: Any,
-    gain: Any, place: Any, moved: Any,
-) -> float:  # fmt: skip
-    """The greatest sum of weights over the lists; fills `picked` (most,) with entries, then `NOWHERE`.
-
-    Scratch: `held` (3, most) int64, the channel, place and class of what is chosen; `used`, `gain`, `place`, `moved`
-    (channels,).
-    """
+def best_set(work: Any, caps: Any, most: int, picked: Any) -> float:
+    """The greatest sum of weights over the lists; fills `picked` (most,) with entries, then `NOWHERE`."""
     if most == 1:
-        return float(best_one(weights, entries, filled, caps, picked))
+        return float(best_one(work, caps, picked))
+    weights, entries, classes, filled = work.weights, work.entries, work.classes, work.filled
+    held, used, gain, place, moved = work.held, work.used, work.gain, work.place, work.moved
     channels = len(filled)
     used[:] = 0
     total = 0.0
@@ -189,8 +212,7 @@ def needs_something(
 @part
 def best_with_needs(
     values: Any, kinds: Any, costs: Any, start: int, stop: int, price: Any, cost_price: Any, channel_of: Any,
-    class_of: Any, caps: Any, most: int, needs: Any, asked: Any, needed: Any, weights: Any, entries: Any, classes: Any,
-    filled: Any, picked: Any, held: Any, used: Any, gain: Any, place: Any, moved: Any,
+    class_of: Any, caps: Any, most: int, needs: Any, asked: Any, needed: Any, work: Any, picked: Any,
 ) -> float:  # fmt: skip
     """`best_set` where offers need others: for every set of entries of `needed` offers (they may be below their price)
     the best of what else may then be proposed, which is an assignment as without needs."""
@@ -242,12 +264,9 @@ def best_with_needs(
                 rest[:] = NOWHERE
                 if depth < most:
                     list_best(
-                        values, kinds, costs, start, stop, mine, cost_price, channel_of, class_of, most - depth,
-                        weights, entries, classes, filled,
+                        values, kinds, costs, start, stop, mine, cost_price, channel_of, class_of, most - depth, work,
                     )  # fmt: skip
-                    worth += best_set(
-                        weights, entries, classes, filled, within, most - depth, rest, held, used, gain, place, moved
-                    )
+                    worth += best_set(work, within, most - depth, rest)
                 if worth > best:
                     best = worth
                     for place_ in range(most):

@@ -71,16 +71,15 @@ def allocate(
     problem: Problem,
     effort: Effort = DEFAULT_EFFORT,
     *,
-    start: Float64s | None = None,
     known: Choice | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     elapsed: Callable[[], float] = time.perf_counter,
 ) -> Allocation | Infeasible:
-    """The best choice that the effort finds; it keeps every limit. `start`: prices of the rows to begin from;
-    `known`: a choice that keeps every limit, than which none worse is returned.
+    """The best choice that the effort finds; it keeps every limit. `known`: a choice that keeps every
+    limit, than which none worse is returned.
 
-    Limits that contradict one another are named instead. The same problem, effort and start give the same answer,
-    unless time ends the search.
+    Limits that contradict one another are named instead. The same problem and effort give the same answer, unless time
+    ends the search.
     """
     if problem.entries <= SMALL:
         exact = solve_exactly(problem, gap=effort.gap, seconds=effort.seconds)
@@ -89,7 +88,7 @@ def allocate(
         if exact is Without.A_SOLUTION:
             return conflicts_of(problem)
     search = _Search(problem=problem, effort=effort, progress=progress, elapsed=elapsed, began=elapsed())
-    found = search.run(start, known)
+    found = search.run(known)
     return conflicts_of(problem) if found is None else found
 
 
@@ -110,11 +109,11 @@ class _Search:
         self._choice: Choice | None = None
         self._objective: float | None = None
 
-    def run(self, start: Float64s | None, known: Choice | None) -> Allocation | None:
+    def run(self, known: Choice | None) -> Allocation | None:
         problem = self._problem
         if known is not None:
             self._take(known)
-        found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch, start=start)
+        found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch)
         self._price(found.rows, found.passed)
         for width in WIDTHS:
             self._attempt(width)

@@ -20,6 +20,8 @@ from lingque.entry.api.shapes import Comment, Day, Labelled, Name, Request
 from lingque.flow.clusters import Clusters, find_clusters
 from lingque.flow.freezing import Frozen, freeze_segment
 from lingque.flow.look_alike import Audience, find_look_alikes, keep_audience
+from lingque.flow.services import Services
+from lingque.govern.contracts import Principal
 from lingque.predict.contracts import Interval
 from lingque.profile.cluster_tags import label_of
 
@@ -127,25 +129,18 @@ class LookAlikeRequest(Request):
     seed: Seed = 1
 
 
-class KeepRequest(LookAlikeRequest):
-    """And onto which of the caller's audience lists the likest go."""
+class OntoList(Request):
+    """Onto which of the caller's audience lists customers go."""
 
-    top: Annotated[int, Field(ge=1, le=100_000_000)]
     onto: Name
     expires_on: Day | None = Field(default=None, description="the day on which they are off it again")
     reason: Comment = Field(default="", description="stays on record, so no personal data")
 
 
-class EstimateAnswer(BaseModel):
-    """An estimate and its 95 % interval."""
+class KeepRequest(OntoList, LookAlikeRequest):
+    """How many of the likest go onto a list."""
 
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, interval: Interval) -> EstimateAnswer:
-        return cls(value=interval.value, low=interval.low, high=interval.high)
+    top: Annotated[int, Field(ge=1, le=100_000_000)]
 
 
 class WeightAnswer(BaseModel):
@@ -164,8 +159,8 @@ class LookAlikeAnswer(BaseModel):
     seed: int
     rest: int
     learner: Literal["trees", "logistic"]
-    auc: EstimateAnswer
-    other_auc: EstimateAnswer
+    auc: Interval
+    other_auc: Interval = Field(description="of the learner that tells them worse")
     weights: list[WeightAnswer]
     likest: dict[int, float] = Field(description="mean probability of so many of the likest")
     data_classes: list[str]
@@ -179,8 +174,8 @@ class LookAlikeAnswer(BaseModel):
             seed=found.seed,
             rest=found.rest,
             learner=found.learner,
-            auc=EstimateAnswer.of(found.auc),
-            other_auc=EstimateAnswer.of(found.other_auc),
+            auc=found.auc,
+            other_auc=found.other_auc,
             weights=[
                 WeightAnswer(
                     tag=one.feature, label=Labelled.of(audience.labels[one.feature]), gain=one.gain, shap=one.shap
@@ -192,14 +187,11 @@ class LookAlikeAnswer(BaseModel):
         )
 
 
-class FreezeRequest(Request):
-    """Whose members go onto which of the caller's audience lists."""
+class FreezeRequest(OntoList):
+    """Whose members go onto a list."""
 
     expression: Condition = Field(description="a condition over tags, or the name of a segment")
-    onto: Name
     as_of: Day | None = Field(default=None, description="the day of the snapshot; null: the newest")
-    expires_on: Day | None = Field(default=None, description="the day on which they are off it again")
-    reason: Comment = Field(default="", description="stays on record, so no personal data")
 
 
 class FrozenAnswer(BaseModel):
@@ -237,9 +229,7 @@ def put_look_alikes(
     name: SegmentName, body: LookAlikeRequest, workspace: Workspace, caller: Caller
 ) -> LookAlikeAnswer | Response:
     """409 where the segment is built on one of the tags: it would only give back its definition."""
-    found = find_look_alikes(
-        workspace.services, name, body.tags, caller, within=body.within, as_of=body.as_of, seed=body.seed
-    )
+    found = _found(workspace.services, name, body, caller)
     return refusal_response(found) if isinstance(found, Refusal) else LookAlikeAnswer.of(found)
 
 
@@ -251,16 +241,19 @@ def post_look_alikes(
     name: SegmentName, body: KeepRequest, workspace: Workspace, caller: Caller
 ) -> FrozenAnswer | Response:
     """The list must state the classes of the data and serve no more purposes than it."""
+    # found before anybody is kept from writing: it learns a model
+    found = _found(workspace.services, name, body, caller)
+    if isinstance(found, Refusal):
+        return refusal_response(found)
     with workspace.writing() as services:
-        found = find_look_alikes(
-            services, name, body.tags, caller, within=body.within, as_of=body.as_of, seed=body.seed
-        )
-        if isinstance(found, Refusal):
-            return refusal_response(found)
         kept = keep_audience(
             services, found, body.top, body.onto, caller, expires_on=body.expires_on, reason=body.reason
         )
     return refusal_response(kept) if isinstance(kept, Refusal) else FrozenAnswer.of(kept)
+
+
+def _found(services: Services, name: str, body: LookAlikeRequest, caller: Principal) -> Audience | Refusal:
+    return find_look_alikes(services, name, body.tags, caller, within=body.within, as_of=body.as_of, seed=body.seed)
 
 
 @router.post(

@@ -12,7 +12,6 @@ import typer
 
 from lingque.core.errors import ConfigurationError
 from lingque.entry.cli.application import console, progress_bar
-from lingque.entry.twin_report import render
 from lingque.twin.bank import Twin
 from lingque.twin.blocks import blocks_of
 from lingque.twin.figures import Figures
@@ -86,6 +85,9 @@ def report(
 
         lingque twin report --preset small --out twin.html
     """
+    # what draws takes a second to import, which no other command should pay
+    from lingque.entry.twin_report import render
+
     with _told():
         with console.status("counting"):
             figures = (
@@ -96,6 +98,39 @@ def report(
         page = render(figures, "en" if english else "zh")
         out.write_text(page, encoding="utf-8")
     console.print(f"✓ {out}", highlight=False, soft_wrap=True)
+
+
+@twin_app.command("compare")
+def compare_(
+    preset: PresetOption = "tiny",
+    seed: SeedOption = None,
+    parameters: FileOption = None,
+    svg: Annotated[Path | None, typer.Option(help="Also write the picture of the profits into this file.")] = None,
+    english: Annotated[bool, typer.Option("--english", help="In English instead of Chinese.")] = False,
+) -> None:
+    """Let policies work on one bank for six months, the platform's among them, and tell what each truly earned.
+
+    A minute and a half for `small`.
+
+    Examples:
+
+        lingque twin compare --preset small
+
+        lingque twin compare --preset small --seed 3 --svg profits.svg
+    """
+    # what draws and what learns take a second to import, which no other command should pay
+    from lingque.entry.closed_loop.picture import drawn
+    from lingque.entry.closed_loop.running import compare
+    from lingque.entry.show_policies import policies
+
+    with _told():
+        chosen = parameters_of(preset, file=parameters, seed=seed, months=None)
+        with console.status("six months"):
+            results = compare(chosen).results
+        console.print(policies(results, "en" if english else "zh"))
+        if svg is not None:
+            svg.write_text(drawn(results), encoding="utf-8")
+            console.print(f"✓ {svg}", highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from small_problems import chosen_of, crowd, keeps_all, sets_of
 
-from lingque.core.errors import AllocationError
 from lingque.decide.allocation import infeasible
 from lingque.decide.allocation.certificate import value_of
-from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
+from lingque.decide.allocation.infeasible import conflicts_of
 from lingque.decide.allocation.limits import Limit, minimum_volume
 from lingque.decide.allocation.online import PriceController, join
 from lingque.decide.allocation.passes import run_pass
 from lingque.decide.allocation.problem import Problem
-from lingque.decide.allocation.sensitivity import STAFF, Point, profit_against
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.waiting import waiting_prices
 
@@ -24,31 +22,22 @@ FULL = crowd(3_000, 5)
 BANK = replace(FULL, rows=tuple(row for row in FULL.rows if row.limit is not Limit.MINIMUM))
 
 
-@pytest.mark.parametrize("limit", ["channel:sms", "budget", STAFF])
+@pytest.mark.parametrize("limit", ["channel:sms", "budget"])
 def test_profit_rises_with_a_limit_ever_more_slowly_and_the_price_is_the_slope(limit: str) -> None:
-    points = profit_against(BANK, limit, (0.5, 1.0, 1.5, 2.0), Effort(gap=1e-4))
-    assert all(isinstance(point, Point) for point in points)
-    amounts = [point.amount for point in points if isinstance(point, Point)]
-    bounds = [point.bound for point in points if isinstance(point, Point)]
-    prices = [point.price for point in points if isinstance(point, Point)]
+    amounts, bounds, prices = [], [], []
+    for factor in (0.5, 1.0, 1.5, 2.0):
+        varied = BANK.with_limits([row.amount * (factor if row.name == limit else 1.0) for row in BANK.rows])
+        found = allocate(varied, Effort(gap=1e-4))
+        assert isinstance(found, Allocation)
+        (report,) = (one for one in found.certificate.limits if one.name == limit)
+        amounts.append(report.amount)
+        bounds.append(found.certificate.bound)
+        prices.append(report.price)
     slopes = np.diff(bounds) / np.diff(amounts)
     assert (np.diff(bounds) >= -1e-6 * bounds[0]).all()
-    if limit == STAFF:
-        return  # whole contacts of each branch: concave only in the mean
     assert (np.diff(slopes) <= 1e-3 * slopes[0]).all()
     for at, slope in enumerate(slopes):
         assert prices[at + 1] - 0.02 * prices[0] <= slope <= prices[at] + 0.02 * prices[0]
-
-
-def test_a_curve_goes_on_where_the_limits_contradict_one_another() -> None:
-    (less, as_it_is) = profit_against(FULL, "minimum:offer_7", (1e4, 1.0))
-    assert isinstance(less, Infeasible)
-    assert isinstance(as_it_is, Point)
-
-
-def test_a_limit_that_is_not_there_is_named() -> None:
-    with pytest.raises(AllocationError, match="there is no limit 'channel:smss'"):
-        profit_against(BANK, "channel:smss", (1.0,))
 
 
 def test_of_many_customers_a_part_says_what_has_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
