@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from lingque.core.labels import Label, Language
 from lingque.entry.closed_loop.running import AS_MANY, MODELS, TRUTH
@@ -14,24 +15,29 @@ from lingque.twin.loop import Result
 _POLICIES: dict[str, Label] = {
     "nobody": Label(zh="不触达", en="nobody"),
     "mass_sms": Label(zh="群发短信", en="mass texts"),
-    AS_MANY: Label(zh="同等触达量的短信", en="as many texts, by lot"),
-    "best_response": Label(zh="完美预知响应", en="best response, foretold"),
-    MODELS: Label(zh="平台", en="the platform"),
-    TRUTH: Label(zh="平台（以真值代替模型）", en="the platform, with the truth for models"),
-    "greatest_effect": Label(zh="完美预知增量", en="greatest effect, foretold"),
+    AS_MANY: Label(zh="等量短信", en="as many texts"),
+    "best_response": Label(zh="预知响应", en="best response"),
+    MODELS: Label(zh="平台", en="platform"),
+    TRUTH: Label(zh="平台·真值", en="platform, truth"),
+    "greatest_effect": Label(zh="预知增量", en="greatest effect"),
 }
+_NOTES = Label(
+    zh="“促成”与利润为真值（元）。等量短信：与平台同样多，随机抽取；预知：知道每位客户的响应或增量；真值：以真值代替平台的模型。",
+    en="'Caused' and profit (CNY) are the truth. As many texts: as the platform contacts, by lot. Best response, greatest "
+    "effect: foretold perfectly. Truth: in the place of the platform's models.",
+)
 _FEN = 100
 
 
 def policies(results: Mapping[str, Result], language: Language) -> RenderableType:
-    """A row per policy, money in whole CNY."""
+    """A row per policy, money in whole CNY. It fits into 80 columns."""
     head = Label(
-        zh="策略|触达|触达后成交|成交|其中由触达促成|退订|投诉|真实增量利润（元）",
-        en="policy|contacts|followed by a sale|sales|of them caused|opt-outs|complaints|true incremental profit, CNY",
+        zh="策略|触达|触后成交|成交|促成|退订|投诉|增量利润",
+        en="policy|contacts|then sold|sales|caused|opt-outs|complaints|profit",
     )
     columns = head.in_language(language).split("|")
     made = table(*columns, right=columns[1:])
     for name, one in results.items():
         counts = (one.contacts, one.followed, one.sales, one.caused, one.opt_outs, one.complaints, one.profit / _FEN)
         made.add_row(_POLICIES[name].in_language(language), *(f"{count:,.0f}" for count in counts))
-    return made
+    return Group(made, Text(_NOTES.in_language(language), style="dim"))
