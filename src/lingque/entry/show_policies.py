@@ -22,9 +22,10 @@ _POLICIES: dict[str, Label] = {
     "greatest_effect": Label(zh="预知增量", en="greatest effect"),
 }
 _NOTES = Label(
-    zh="“促成”与利润为真值（元）。等量短信：与平台同样多，随机抽取；预知：知道每位客户的响应或增量；真值：以真值代替平台的模型。",
-    en="'Caused' and profit (CNY) are the truth. As many texts: as the platform contacts, by lot. Best response, greatest "
-    "effect: foretold perfectly. Truth: in the place of the platform's models.",
+    zh="触后成交：按触达的条件成交。促成与利润为真值，利润单位元。等量短信：与平台同样多，随机抽取；"
+    "预知：知道每位客户的响应或增量；真值：以真值代替平台的模型。",
+    en="Bought: on the terms of the contact. Caused and profit (CNY) are the truth. As many texts: as the platform "
+    "contacts, by lot. Best response, greatest effect: foretold perfectly. Truth: in the place of the platform's models.",
 )
 _FEN = 100
 
@@ -32,12 +33,12 @@ _FEN = 100
 def policies(results: Mapping[str, Result], language: Language) -> RenderableType:
     """A row per policy, money in whole CNY. It fits into 80 columns."""
     head = Label(
-        zh="策略|触达|触后成交|成交|促成|退订|投诉|增量利润",
-        en="policy|contacts|then sold|sales|caused|opt-outs|complaints|profit",
+        zh="策略|触达|触后成交|促成|退订|投诉|增量利润",
+        en="policy|contacts|bought|caused|opt-outs|complaints|profit",
     )
     columns = head.in_language(language).split("|")
     made = table(*columns, right=columns[1:])
     for name, one in results.items():
-        counts = (one.contacts, one.followed, one.sales, one.caused, one.opt_outs, one.complaints, one.profit / _FEN)
+        counts = (one.contacts, one.followed, one.caused, one.opt_outs, one.complaints, one.profit / _FEN)
         made.add_row(_POLICIES[name].in_language(language), *(f"{count:,.0f}" for count in counts))
     return Group(made, Text(_NOTES.in_language(language), style="dim"))
