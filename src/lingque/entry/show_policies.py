@@ -25,7 +25,7 @@ _NOTES = Label(
     zh="触后成交：按触达的条件成交。促成与利润为真值，利润单位元。等量短信：与平台同样多，随机抽取；"
     "预知：知道每位客户的响应或增量；真值：以真值代替平台的模型。",
     en="Bought: on the terms of the contact. Caused and profit (CNY) are the truth. As many texts: as the platform "
-    "contacts, by lot. Best response, greatest effect: foretold perfectly. Truth: in the place of the platform's models.",
+    "contacts, by lot. Best response, greatest effect: foretold perfectly. Truth: in place of the platform's models.",
 )
 _FEN = 100
 

@@ -1,4 +1,5 @@
-"""Histograms and lines as SVG. Only numbers and months stand in them: words stand in the page around them."""
+"""Histograms, lines and bars as SVG. Numbers and months stand in them, and of bars the names of the data: words for
+people stand around them."""
 
 from __future__ import annotations
 
