@@ -23,14 +23,14 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.history import MessageFate, newest_messages_to
-from lingque.flow.customers import CustomerCard, show_customer
+from lingque.flow.customers import CustomerCard, card_of, identifiers_shown
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Grounds, PermitAsk, Principal
 from lingque.govern.preferences import parties_of
 from lingque.govern.scopes import outside_scope
-from lingque.profile.why import Why, known_rows, why_of
+from lingque.profile.why import Reasons, Why
 from lingque.store.runs import published_versions
 
 DUE_WITHIN_DAYS = 90
@@ -98,13 +98,15 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
 
     A reason that only compliance may see reads like any other.
     """
-    card = show_customer(services, customer_id, actor)
-    if isinstance(card, Refusal):
-        return card
+    identifiers = identifiers_shown(services, customer_id, actor)
+    if isinstance(identifiers, Refusal):
+        return identifiers
     catalog = catalog_of(services)
     today = services.calendar.day_of(services.clock.now())
     with services.database.reading() as connection:
-        ids = list(dict.fromkeys([customer_id, *parties_of(connection, customer_id)]))
+        parties = parties_of(connection, customer_id)
+        card = card_of(services, connection, customer_id, identifiers, parties)
+        ids = list(dict.fromkeys([customer_id, *parties]))
         as_of, values = _values(services, connection, customer_id)
         stored = _stored(services, connection, catalog, ids)
         messages = newest_messages_to(connection, ids, most=MOST_MESSAGES)
@@ -116,11 +118,6 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
         for name, rows in holds.items()
         if catalog.contracts[name].holds and rows
     ]
-    known = {
-        name: known_rows(catalog.contracts[name], rows, as_of=as_of, calendar=services.calendar)
-        for name, rows in stored.items()
-        if as_of is not None
-    }
     return Customer360(
         card=card,
         as_of=as_of,
@@ -131,15 +128,7 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
             if not catalog.contracts[name].holds and rows
         ),
         due=tuple(sorted(_due(held, today), key=lambda one: (one.day, one.table, one.column))),
-        tags=tuple(
-            TagShown(
-                tag=name,
-                value=value,
-                why=why_of(catalog, name, values, known, as_of=as_of, calendar=services.calendar),
-            )
-            for name, value in values.items()
-            if as_of is not None and name in catalog.tags
-        ),
+        tags=() if as_of is None else tuple(_tags(services, catalog, values, stored, as_of)),
         messages=tuple(dataclasses.replace(one, reason=_told(one.reason, actor)) for one in messages),
         leave=leave,
         household=household,
@@ -168,8 +157,22 @@ def _stored(
         if name not in versions or not contract.of_customers:
             continue
         rows = services.points.rows(name, versions[name], ids)
-        found[name] = sorted(rows.to_pylist(), key=itemgetter(contract.time_column, "row_key"), reverse=True)
+        listed = rows.to_pylist() if rows.num_rows else []  # of most tables a customer has none
+        found[name] = sorted(listed, key=itemgetter(contract.time_column, "row_key"), reverse=True)
     return found
+
+
+def _tags(
+    services: Services,
+    catalog: Catalog,
+    values: Mapping[str, Any],
+    stored: Mapping[str, Sequence[dict[str, Any]]],
+    as_of: date,
+) -> Iterator[TagShown]:
+    reasons = Reasons(catalog, values, stored, as_of=as_of, calendar=services.calendar)
+    for name, value in values.items():
+        if name in catalog.tags:
+            yield TagShown(tag=name, value=value, why=reasons.of(name))
 
 
 def _holding(contract: DataContract, rows: Sequence[dict[str, Any]], services: Services) -> list[dict[str, Any]]:
