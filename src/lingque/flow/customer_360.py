@@ -80,7 +80,7 @@ class Leave:
 class Customer360:
     """`as_of` is the day of the snapshot, None where there is none with the customer; rows are as known now.
     `held` are the party's and states' rows, `happened` events. `household`: the other customers who live together with
-    this one, as far as they are within the actor's scope."""
+    this one, as far as they are within the actor's scope; None where nobody knows."""
 
     card: CustomerCard
     as_of: date | None
@@ -90,7 +90,7 @@ class Customer360:
     tags: tuple[TagShown, ...]
     messages: tuple[MessageFate, ...]
     leave: tuple[Leave, ...]
-    household: tuple[CustomerId, ...]
+    household: tuple[CustomerId, ...] | None
 
 
 def customer_360(services: Services, customer_id: CustomerId, actor: Principal) -> Customer360 | Refusal:
@@ -111,7 +111,7 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
         stored = _stored(services, connection, catalog, ids)
         messages = newest_messages_to(connection, ids, most=MOST_MESSAGES)
         leave = tuple(_leave(services, connection, customer_id, actor))
-        household = tuple(_household(services, connection, customer_id, as_of, values, actor))
+        household = _household(services, connection, customer_id, as_of, values, actor)
     holds = {name: _holding(catalog.contracts[name], rows, services) for name, rows in stored.items()}
     held = [
         TableShown(contract=catalog.contracts[name], count=len(rows), rows=tuple(rows))
@@ -223,16 +223,14 @@ def _household(
     as_of: date | None,
     values: Mapping[str, Any],
     actor: Principal,
-) -> Iterator[CustomerId]:
-    """The others with the same value of the tag that the settings name."""
+) -> tuple[CustomerId, ...] | None:
+    """The others with the same value of the tag that the settings name; None where it is named or known of none."""
     value = values.get(services.household_tag)
     if as_of is None or value is None:
-        return
+        return None
     together = services.segments.open(connection, as_of).with_value(services.household_tag, value)
-    for other in together[:MOST_IN_HOUSEHOLD].tolist():
-        one = CustomerId(other)
-        if one != customer_id and outside_scope(connection, actor, one, services.homes) is None:
-            yield one
+    others = (CustomerId(one) for one in together[:MOST_IN_HOUSEHOLD].tolist() if one != customer_id)
+    return tuple(one for one in others if outside_scope(connection, actor, one, services.homes) is None)
 
 
 def _told(reason: Reason | None, actor: Principal) -> Reason | None:
