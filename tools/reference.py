@@ -52,9 +52,9 @@ def commands() -> str:
     parts = ["# Commands\n", "Exit codes: 0 done, 1 an error, 2 wrong usage, 3 refused, with its reason.\n"]
 
     def describe(command: Any, path: str) -> None:
-        if hasattr(command, "commands"):
-            for name, inner in command.commands.items():
-                describe(inner, f"{path} {name}")
+        if hasattr(command, "list_commands"):
+            for name in command.list_commands(None):
+                describe(command.get_command(None, name), f"{path} {name}")
             return
         parts.append(f"## {path}\n\n{(command.help or '').strip()}\n")
         rows = [_parameter(parameter) for parameter in command.params if parameter.name != "help"]

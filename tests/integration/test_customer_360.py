@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.entry.cli import app
-from lingque.flow.customer_360 import Customer360, customer_360
+from lingque.flow.customer_360 import MOST_IN_HOUSEHOLD, Customer360, customer_360
 from lingque.flow.services import Services
 from lingque.govern.contracts import Principal, Role, Scope, ScopeKind, Subject
 
@@ -81,6 +82,20 @@ def test_one_call_returns_everything_of_a_customer_masked(sent_bank: Bank) -> No
     because = CliRunner().invoke(app, [*command, "--why", "salary_3m"]).stdout
     assert "salary" in because
     assert "CNY" in because
+
+
+@pytest.mark.parametrize("tag", ["accounts_held", "idle_money"])
+def test_a_household_is_those_with_the_same_value_of_the_tag_that_is_named_for_it(bank: Bank, tag: str) -> None:
+    with bank.open() as application:
+        services = application.services
+        number = party_of(application, customer_no(WHO))
+        assert seen(services, number).household is None  # no tag is named: nobody knows
+        with services.database.reading() as connection:
+            rows = services.profile.tags_of(connection, AS_OF)
+        values = dict(zip(rows.column("customer_id").to_pylist(), rows.column(tag).to_pylist(), strict=True))
+        alike = [one for one, value in values.items() if value == values[number]]
+        found = seen(dataclasses.replace(services, household_tag=tag), number).household
+        assert found == tuple(one for one in alike[:MOST_IN_HOUSEHOLD] if one != number)
 
 
 def test_a_merged_customer_shows_the_rows_of_all_their_parties(bank: Bank) -> None:

@@ -5,11 +5,12 @@ SELECT
     account._row,
     account.account_id AS account,
     disp.client_id AS owner,
-    '19' || substr(date, 1, 2) || '-' || substr(date, 3, 2) || '-' || substr(date, 5, 2) AS opened_on,
-    CASE frequency
+    '19' || substr(account.date, 1, 2) || '-' || substr(account.date, 3, 2) || '-' || substr(account.date, 5, 2)
+        AS opened_on,
+    CASE account.frequency
         WHEN 'POPLATEK MESICNE' THEN 'monthly'
         WHEN 'POPLATEK TYDNE' THEN 'weekly'
         WHEN 'POPLATEK PO OBRATU' THEN 'per_transaction'
-        ELSE frequency
+        ELSE account.frequency
     END AS statement
 FROM account JOIN disp ON disp.account_id = account.account_id AND disp.type = 'OWNER'

@@ -15,10 +15,11 @@ SELECT
     born._file,
     born._row,
     born.client_id AS client,
-    '19' || substr(opened, 1, 2) || '-' || substr(opened, 3, 2) || '-' || substr(opened, 5, 2) AS known_since,
-    '19' || substr(birth_number, 1, 2) || '-' || lpad(CAST(month % 50 AS VARCHAR), 2, '0')
-        || '-' || substr(birth_number, 5, 2) AS birth_date,
-    CASE WHEN month > 50 THEN 'female' ELSE 'male' END AS gender,
+    '19' || substr(first_account.opened, 1, 2) || '-' || substr(first_account.opened, 3, 2)
+        || '-' || substr(first_account.opened, 5, 2) AS known_since,
+    '19' || substr(born.birth_number, 1, 2) || '-' || lpad(CAST(born.month % 50 AS VARCHAR), 2, '0')
+        || '-' || substr(born.birth_number, 5, 2) AS birth_date,
+    CASE WHEN born.month > 50 THEN 'female' ELSE 'male' END AS gender,
     born.district_id AS district,
     district.A3 AS region,
     CASE WHEN right(born.client_id, 1) <> '9' THEN 'client' || born.client_id || '@berka.example' END AS email

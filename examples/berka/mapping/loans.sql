@@ -5,7 +5,7 @@ SELECT
     loan.loan_id AS loan,
     disp.client_id AS owner,
     loan.account_id AS account,
-    '19' || substr(date, 1, 2) || '-' || substr(date, 3, 2) || '-' || substr(date, 5, 2) AS granted_on,
+    '19' || substr(loan.date, 1, 2) || '-' || substr(loan.date, 3, 2) || '-' || substr(loan.date, 5, 2) AS granted_on,
     loan.amount,
     loan.duration AS months,
     loan.payments AS payment

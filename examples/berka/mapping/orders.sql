@@ -8,11 +8,13 @@ SELECT
     orders.order_id AS "order",
     disp.client_id AS owner,
     orders.account_id AS account,
-    '19' || substr(account.date, 1, 2) || '-' || substr(account.date, 3, 2) || '-' || substr(account.date, 5, 2) AS since,
-    CASE trim(k_symbol) WHEN 'SIPO' THEN 'household' WHEN 'POJISTNE' THEN 'insurance' WHEN 'LEASING' THEN 'leasing' END
-        AS kind,
+    '19' || substr(account.date, 1, 2) || '-' || substr(account.date, 3, 2) || '-' || substr(account.date, 5, 2)
+        AS since,
+    CASE trim(orders.k_symbol)
+        WHEN 'SIPO' THEN 'household' WHEN 'POJISTNE' THEN 'insurance' WHEN 'LEASING' THEN 'leasing'
+    END AS kind,
     orders.amount
 FROM orders
 JOIN disp ON disp.account_id = orders.account_id AND disp.type = 'OWNER'
 JOIN account ON account.account_id = orders.account_id
-WHERE trim(k_symbol) <> 'UVER'
+WHERE trim(orders.k_symbol) <> 'UVER'

@@ -7,10 +7,10 @@ SELECT
     trans.trans_id AS transaction,
     disp.client_id AS owner,
     trans.account_id AS account,
-    '19' || substr(date, 1, 2) || '-' || substr(date, 3, 2) || '-' || substr(date, 5, 2) AS booked_on,
+    '19' || substr(trans.date, 1, 2) || '-' || substr(trans.date, 3, 2) || '-' || substr(trans.date, 5, 2) AS booked_on,
     CASE trans.type WHEN 'PRIJEM' THEN 'credit' WHEN 'VYDAJ' THEN 'debit' WHEN 'VYBER' THEN 'debit' ELSE trans.type END
         AS direction,
-    CASE trim(k_symbol)
+    CASE trim(trans.k_symbol)
         WHEN 'SIPO' THEN 'household'
         WHEN 'POJISTNE' THEN 'insurance'
         WHEN 'SLUZBY' THEN 'fee'
@@ -18,7 +18,7 @@ SELECT
         WHEN 'SANKC. UROK' THEN 'penalty_interest'
         WHEN 'DUCHOD' THEN 'pension'
         WHEN 'UVER' THEN 'loan_payment'
-        ELSE k_symbol
+        ELSE trans.k_symbol
     END AS kind,
     trans.amount,
     trans.balance

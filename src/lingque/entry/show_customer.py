@@ -74,12 +74,17 @@ def _who(found: Customer360, language: Language) -> RenderableType:
         made.add_row(words[kind].in_language(language), Text(value))
     made.add_row(Label(zh="网点", en="branch").in_language(language), card.home.branch or "—")
     made.add_row(Label(zh="客户经理", en="manager").in_language(language), card.home.manager or "—")
-    if found.household:
-        others = ", ".join(str(one) for one in found.household)
-        made.add_row(Label(zh="同住客户", en="household").in_language(language), others)
+    made.add_row(Label(zh="同住客户", en="household").in_language(language), _household(found, language))
     if card.preferences.refuses_automated:
         made.add_row(Label(zh="拒绝自动化决策", en="refuses automated decisions").in_language(language), "✓")
     return made
+
+
+def _household(found: Customer360, language: Language) -> str:
+    if found.household is None:
+        return "—"
+    nobody = Label(zh="没有其他客户", en="no other customer").in_language(language)
+    return ", ".join(str(one) for one in found.household) or nobody
 
 
 def _rows(

@@ -23,14 +23,14 @@ from lingque.core.ids import CustomerId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.deliver.history import MessageFate, newest_messages_to
-from lingque.flow.customers import CustomerCard, show_customer
+from lingque.flow.customers import CustomerCard, card_of, identifiers_shown
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Grounds, PermitAsk, Principal
 from lingque.govern.preferences import parties_of
 from lingque.govern.scopes import outside_scope
-from lingque.profile.why import Why, known_rows, why_of
+from lingque.profile.why import Reasons, Why
 from lingque.store.runs import published_versions
 
 DUE_WITHIN_DAYS = 90
@@ -80,7 +80,7 @@ class Leave:
 class Customer360:
     """`as_of` is the day of the snapshot, None where there is none with the customer; rows are as known now.
     `held` are the party's and states' rows, `happened` events. `household`: the other customers who live together with
-    this one, as far as they are within the actor's scope."""
+    this one, as far as they are within the actor's scope; None where nobody knows."""
 
     card: CustomerCard
     as_of: date | None
@@ -90,7 +90,7 @@ class Customer360:
     tags: tuple[TagShown, ...]
     messages: tuple[MessageFate, ...]
     leave: tuple[Leave, ...]
-    household: tuple[CustomerId, ...]
+    household: tuple[CustomerId, ...] | None
 
 
 def customer_360(services: Services, customer_id: CustomerId, actor: Principal) -> Customer360 | Refusal:
@@ -98,29 +98,26 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
 
     A reason that only compliance may see reads like any other.
     """
-    card = show_customer(services, customer_id, actor)
-    if isinstance(card, Refusal):
-        return card
+    identifiers = identifiers_shown(services, customer_id, actor)
+    if isinstance(identifiers, Refusal):
+        return identifiers
     catalog = catalog_of(services)
     today = services.calendar.day_of(services.clock.now())
     with services.database.reading() as connection:
-        ids = list(dict.fromkeys([customer_id, *parties_of(connection, customer_id)]))
+        parties = parties_of(connection, customer_id)
+        card = card_of(services, connection, customer_id, identifiers, parties)
+        ids = list(dict.fromkeys([customer_id, *parties]))
         as_of, values = _values(services, connection, customer_id)
         stored = _stored(services, connection, catalog, ids)
         messages = newest_messages_to(connection, ids, most=MOST_MESSAGES)
         leave = tuple(_leave(services, connection, customer_id, actor))
-        household = tuple(_household(services, connection, customer_id, as_of, values, actor))
+        household = _household(services, connection, customer_id, as_of, values, actor)
     holds = {name: _holding(catalog.contracts[name], rows, services) for name, rows in stored.items()}
     held = [
         TableShown(contract=catalog.contracts[name], count=len(rows), rows=tuple(rows))
         for name, rows in holds.items()
         if catalog.contracts[name].holds and rows
     ]
-    known = {
-        name: known_rows(catalog.contracts[name], rows, as_of=as_of, calendar=services.calendar)
-        for name, rows in stored.items()
-        if as_of is not None
-    }
     return Customer360(
         card=card,
         as_of=as_of,
@@ -131,15 +128,7 @@ def customer_360(services: Services, customer_id: CustomerId, actor: Principal) 
             if not catalog.contracts[name].holds and rows
         ),
         due=tuple(sorted(_due(held, today), key=lambda one: (one.day, one.table, one.column))),
-        tags=tuple(
-            TagShown(
-                tag=name,
-                value=value,
-                why=why_of(catalog, name, values, known, as_of=as_of, calendar=services.calendar),
-            )
-            for name, value in values.items()
-            if as_of is not None and name in catalog.tags
-        ),
+        tags=() if as_of is None else tuple(_tags(services, catalog, values, stored, as_of)),
         messages=tuple(dataclasses.replace(one, reason=_told(one.reason, actor)) for one in messages),
         leave=leave,
         household=household,
@@ -168,8 +157,22 @@ def _stored(
         if name not in versions or not contract.of_customers:
             continue
         rows = services.points.rows(name, versions[name], ids)
-        found[name] = sorted(rows.to_pylist(), key=itemgetter(contract.time_column, "row_key"), reverse=True)
+        listed = rows.to_pylist() if rows.num_rows else []  # of most tables a customer has none
+        found[name] = sorted(listed, key=itemgetter(contract.time_column, "row_key"), reverse=True)
     return found
+
+
+def _tags(
+    services: Services,
+    catalog: Catalog,
+    values: Mapping[str, Any],
+    stored: Mapping[str, Sequence[dict[str, Any]]],
+    as_of: date,
+) -> Iterator[TagShown]:
+    reasons = Reasons(catalog, values, stored, as_of=as_of, calendar=services.calendar)
+    for name, value in values.items():
+        if name in catalog.tags:
+            yield TagShown(tag=name, value=value, why=reasons.of(name))
 
 
 def _holding(contract: DataContract, rows: Sequence[dict[str, Any]], services: Services) -> list[dict[str, Any]]:
@@ -220,16 +223,14 @@ def _household(
     as_of: date | None,
     values: Mapping[str, Any],
     actor: Principal,
-) -> Iterator[CustomerId]:
-    """The others with the same value of the tag that the settings name."""
+) -> tuple[CustomerId, ...] | None:
+    """The others with the same value of the tag that the settings name; None where it is named or known of none."""
     value = values.get(services.household_tag)
     if as_of is None or value is None:
-        return
+        return None
     together = services.segments.open(connection, as_of).with_value(services.household_tag, value)
-    for other in together[:MOST_IN_HOUSEHOLD].tolist():
-        one = CustomerId(other)
-        if one != customer_id and outside_scope(connection, actor, one, services.homes) is None:
-            yield one
+    others = (CustomerId(one) for one in together[:MOST_IN_HOUSEHOLD].tolist() if one != customer_id)
+    return tuple(one for one in others if outside_scope(connection, actor, one, services.homes) is None)
 
 
 def _told(reason: Reason | None, actor: Principal) -> Reason | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from lingque.core.ids import CustomerId
+from lingque.core.ids import CustomerId, PartyId
 from lingque.core.reasons import Reason, Refusal
 from lingque.core.registries import DataClass, Purpose
 from lingque.flow.services import Services
@@ -61,23 +61,40 @@ class Said:
 
 def show_customer(services: Services, customer_id: CustomerId, actor: Principal) -> CustomerCard | Refusal:
     """The customer with masked identifiers."""
+    found = identifiers_shown(services, customer_id, actor)
+    if isinstance(found, Refusal):
+        return found
+    with services.database.reading() as connection:
+        return card_of(services, connection, customer_id, found, parties_of(connection, customer_id))
+
+
+def identifiers_shown(
+    services: Services, customer_id: CustomerId, actor: Principal
+) -> dict[IdentifierKind, str] | Refusal:
+    """The customer's identifiers, masked. Leaves the trace of a look at a customer."""
 
     def looked_up(connection: Connection) -> dict[IdentifierKind, str]:
         values = _opened(services, connection, customer_id, list(CHANNEL_OF))
         return {kind: masked(kind, value) for kind, value in values.items() if isinstance(value, str)}
 
-    found = within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
-    if isinstance(found, Refusal):
-        return found
-    with services.database.reading() as connection:
-        parties = parties_of(connection, customer_id)
-        return CustomerCard(
-            customer_id=customer_id,
-            home=services.homes.home_of(connection, customer_id),
-            identifiers=found,
-            said=tuple(said_by(connection, parties)),
-            preferences=preferences_of(connection, parties, asked=(), at=services.clock.now()),
-        )
+    return within_scope(services, customer_id, actor, Action.READ_CUSTOMER, "show_customer", looked_up, detail={})
+
+
+def card_of(
+    services: Services,
+    connection: Connection,
+    customer_id: CustomerId,
+    identifiers: dict[IdentifierKind, str],
+    parties: list[PartyId],
+) -> CustomerCard:
+    """The card of a customer of these parties."""
+    return CustomerCard(
+        customer_id=customer_id,
+        home=services.homes.home_of(connection, customer_id),
+        identifiers=identifiers,
+        said=tuple(said_by(connection, parties)),
+        preferences=preferences_of(connection, parties, asked=(), at=services.clock.now()),
+    )
 
 
 def reveal(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId, PartyId
@@ -22,6 +22,17 @@ LINK_LASTS = 7 * 86_400 * 1_000_000
 """A link shows what is known of somebody: unlike one that only refuses, it has an end."""
 
 _TAG_BYTES = 16
+_PARTIES = (  # built once: whatever is done for a customer asks it
+    select(subjects.c.party_id)
+    .where(
+        or_(
+            subjects.c.customer_id == bindparam("customer"),
+            subjects.c.customer_id
+            == select(subjects.c.customer_id).where(subjects.c.party_id == bindparam("customer")).scalar_subquery(),
+        )
+    )
+    .order_by(subjects.c.party_id)
+)
 
 
 class TokenSecret(Protocol):
@@ -84,12 +95,7 @@ class PreferenceLinks:
 
 def parties_of(connection: Connection, customer_id: CustomerId) -> list[PartyId]:
     """Every party of the customer. An id from before a merge speaks for the customer that it became part of."""
-    now_of = select(subjects.c.customer_id).where(subjects.c.party_id == customer_id).scalar_subquery()
-    found = connection.execute(
-        select(subjects.c.party_id)
-        .where(or_(subjects.c.customer_id == customer_id, subjects.c.customer_id == now_of))
-        .order_by(subjects.c.party_id)
-    ).scalars()
+    found = connection.execute(_PARTIES, {"customer": customer_id}).scalars()
     return [PartyId(party) for party in found]
 
 
@@ -124,9 +130,12 @@ def preferences_of(
     at: Instant,
 ) -> Preferences:
     """How these parties, together one customer, stand to the questions."""
-    said = said_by(connection, parties)
+    questions = list(asked)
+    said = said_by(connection, parties) if questions else []
     return Preferences(
-        agreed={(purpose, channel, one): _holds(said, purpose, channel, one, at) for purpose, channel, one in asked},
+        agreed={
+            (purpose, channel, one): _holds(said, purpose, channel, one, at) for purpose, channel, one in questions
+        },
         refuses_automated=_newest_no(connection, parties, at),
         refused_tags=_refused(connection, parties, at),
     )

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numba import njit
+from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from lingque.catalog.definitions.tags import RESERVED_TAGS
@@ -36,6 +40,7 @@ _UNKNOWN = 255
 _FORMAT = 1
 _BATCH = 131_072
 _ALIGNED = 64
+_lowest_bit: Any = trailing_zeros  # which takes its compiler as its first argument, for all that its type says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +132,42 @@ def unpack(words: Words, customers: int) -> NDArray[np.bool_]:
     """Words as one flag per customer (n,)."""
     flags: NDArray[np.bool_] = np.unpackbits(words.view(np.uint8), count=customers, bitorder="little").view(np.bool_)
     return flags
+
+
+def ids_of(words: Words, ids: Int64s) -> Int64s:
+    """Those of `ids`, one per customer, whose bits are set, in their order.
+
+    Two threads, since what it takes is the reading of memory: all of `ids`, 80 MB of ten million customers, which one
+    core cannot read in less than 5 ms. The room comes from Arrow's pool: to be given new pages takes as long again.
+    """
+    words = words.view()
+    words.flags.writeable = False  # as mapped ones are: one compiled function for both
+    half = len(words) // 2
+    first = count_bits(words[:half])
+    count = first + count_bits(words[half:])
+    found: Int64s = np.ndarray((count,), np.int64, pa.allocate_buffer(8 * count))
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(_pick, words[:half], ids[: 64 * half], found[:first])
+        _pick(words[half:], ids[64 * half :], found[first:])
+        done.result()
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _pick(words: Any, ids: Any, found: Any) -> None:
+    at = 0
+    for place in range(len(words)):
+        word = words[place]
+        begin = 64 * place
+        if word == ~np.uint64(0):
+            for bit in range(64):
+                found[at + bit] = ids[begin + bit]
+            at += 64
+        else:
+            while word != 0:
+                found[at] = ids[begin + np.int64(_lowest_bit(word))]
+                at += 1
+                word &= word - np.uint64(1)
 
 
 def words_for(customers: int) -> int:

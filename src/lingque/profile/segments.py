@@ -23,7 +23,7 @@ from lingque.catalog.expressions.to_sql import quote, row_sql
 from lingque.catalog.expressions.tree import Node, names_in
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s
-from lingque.profile.bitmaps import Bitmaps, Words, build_bitmaps, count_bits, pack, unpack, words_for
+from lingque.profile.bitmaps import Bitmaps, Words, build_bitmaps, count_bits, ids_of, pack, unpack, words_for
 from lingque.profile.conditions import Conditions, Judged
 from lingque.profile.contracts import SNAPSHOT_TABLE
 from lingque.store.runs import published_versions
@@ -71,10 +71,7 @@ class OpenedSnapshot:
 
     def ids(self, members: Words) -> Int64s:
         """The customers' ids, in the order of the file."""
-        flags = pa.Array.from_buffers(pa.bool_(), self.customers, [None, pa.py_buffer(np.ascontiguousarray(members))])
-        ids = pa.Array.from_buffers(pa.int64(), self.customers, [None, pa.py_buffer(self._bitmaps.ids)])
-        found: Int64s = ids.filter(flags).to_numpy()
-        return found
+        return ids_of(members, self._bitmaps.ids)
 
     def of_ids(self, ids: Int64s) -> Words:
         """Those of these customers who are in the snapshot."""

@@ -39,6 +39,7 @@ from lingque.store.database import Database
 from lingque.store.runs import (
     Run,
     finish_run,
+    last_subject,
     newest_run,
     newest_run_id,
     published_versions,
@@ -213,8 +214,8 @@ class Profile:
 
     def newest_day(self, connection: Connection) -> date | None:
         """The day of the newest snapshot, where there is one."""
-        days = subjects_of(connection, kind=SNAPSHOT_RUN, beginning="")
-        return date.fromisoformat(days[-1]) if days else None
+        day = last_subject(connection, kind=SNAPSHOT_RUN)
+        return None if day is None else date.fromisoformat(day)
 
     def tags_of(self, connection: Connection, as_of: date) -> pa.Table:
         """The published snapshot of that day: `customer_id`, `bucket`, `as_of` and every tag."""

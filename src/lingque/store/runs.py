@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, String, Table, func, insert, select
+from sqlalchemy import Column, Connection, Integer, String, Table, bindparam, func, insert, select
 
 from lingque.core.clock import Instant
 from lingque.core.ids import RunId
@@ -37,6 +37,24 @@ publications = Table(
     Column("published_at", InstantColumn, nullable=False),
 )
 
+# Built once: every reader of the data plane asks them, and to build one takes longer than to answer it.
+_NEWEST_RUN = (
+    select(runs.c.run_id)
+    .where(runs.c.kind == bindparam("kind"), runs.c.subject == bindparam("subject"))
+    .order_by(runs.c.run_number.desc())
+    .limit(1)
+)
+_LAST_SUBJECT = select(func.max(runs.c.subject)).where(runs.c.kind == bindparam("kind"))
+_NEWEST_VERSIONS = (
+    select(publications.c.table_name, publications.c.version)
+    .where(
+        publications.c.publication_id.in_(
+            select(func.max(publications.c.publication_id)).group_by(publications.c.table_name)
+        )
+    )
+    .order_by(publications.c.publication_id)
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -59,8 +77,7 @@ def newest_run(connection: Connection, *, kind: str, subject: str) -> Run | None
 
 def newest_run_id(connection: Connection, *, kind: str, subject: str) -> RunId | None:
     """Which run that was, without what it noted."""
-    of_subject = select(runs.c.run_id).where(runs.c.kind == kind, runs.c.subject == subject)
-    found = connection.execute(of_subject.order_by(runs.c.run_number.desc()).limit(1)).scalar()
+    found = connection.execute(_NEWEST_RUN, {"kind": kind, "subject": subject}).scalar()
     return None if found is None else RunId(found)
 
 
@@ -100,6 +117,12 @@ def subjects_of(connection: Connection, *, kind: str, beginning: str) -> list[st
     return list(connection.execute(found).scalars())
 
 
+def last_subject(connection: Connection, *, kind: str) -> str | None:
+    """The last in their order of the subjects on which there were runs of that kind."""
+    found: str | None = connection.execute(_LAST_SUBJECT, {"kind": kind}).scalar()
+    return found
+
+
 def finish_run(connection: Connection, run: Run, *, published: dict[str, int]) -> None:
     """Record the run and publish the table versions it wrote, in the caller's transaction."""
     number = connection.execute(select(func.coalesce(func.max(runs.c.run_number), 0))).scalar_one() + 1
@@ -123,9 +146,7 @@ def finish_run(connection: Connection, run: Run, *, published: dict[str, int]) -
 
 def published_versions(connection: Connection) -> dict[str, int]:
     """The newest published version of every table that has one."""
-    newest = select(func.max(publications.c.publication_id)).group_by(publications.c.table_name)
-    found = select(publications.c.table_name, publications.c.version).where(publications.c.publication_id.in_(newest))
-    return {row.table_name: row.version for row in connection.execute(found.order_by(publications.c.publication_id))}
+    return {row.table_name: row.version for row in connection.execute(_NEWEST_VERSIONS)}
 
 
 def versions_since(connection: Connection, table: str, moment: Instant) -> list[int]:

@@ -49,7 +49,7 @@ class PointReader:
     def __init__(self, tables: DeltaTables, *, buckets: int) -> None:
         self._tables = tables
         self._buckets = buckets
-        self._known: dict[str, tuple[int, list[Path], pa.Schema]] = {}
+        self._known: dict[str, tuple[int, list[Path], pa.Table]] = {}
         self._opened: OrderedDict[Path, RowCopy | _Groups] = OrderedDict()
         self._lock = Lock()
 
@@ -63,7 +63,7 @@ class PointReader:
     def rows(self, table: str, version: int, customers: Sequence[int]) -> pa.Table:
         """The rows of these customers in that version, in the order of the files. Raises `WarehouseError` where the
         version is gone."""
-        files, schema = self._version(table, version)
+        files, nobody = self._version(table, version)
         ids = np.array(customers, np.int64)
         places = list(zip(bucket_of(ids, buckets=self._buckets).tolist(), ids.tolist(), strict=True))
         found: list[pa.Table] = []
@@ -73,14 +73,22 @@ class PointReader:
                 found += [rows for bucket, customer in places for rows in opened.rows(customer, bucket)]
             else:
                 found += opened.rows(places)
-        return pa.concat_tables(found, promote_options="permissive") if found else schema.empty_table()
+        match found:
+            case []:
+                return nobody
+            case [rows]:
+                return rows
+            case _:
+                return pa.concat_tables(found, promote_options="permissive")
 
-    def _version(self, table: str, version: int) -> tuple[list[Path], pa.Schema]:
-        """Its files and columns: a version never changes, and reading the table's log takes longer than a look-up."""
+    def _version(self, table: str, version: int) -> tuple[list[Path], pa.Table]:
+        """Its files, and its columns without a row. A version never changes, and reading the table's log takes longer
+        than a look-up."""
         with self._lock:
             known = self._known.get(table)
             if known is None or known[0] != version:
-                known = (version, self._tables.files(table, version), self._tables.schema(table, version))
+                nobody = self._tables.schema(table, version).empty_table()
+                known = (version, self._tables.files(table, version), nobody)
                 self._known[table] = known
             return known[1], known[2]
 

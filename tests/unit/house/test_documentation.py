@@ -167,8 +167,9 @@ def test_generated_pages_say_what_the_code_says(name: str) -> None:
 
 def test_every_command_shows_examples() -> None:
     def leaves(command: Any, path: str) -> list[tuple[str, str]]:
-        if hasattr(command, "commands"):
-            return [leaf for name, inner in command.commands.items() for leaf in leaves(inner, f"{path} {name}")]
+        if hasattr(command, "list_commands"):
+            inside = [(name, command.get_command(None, name)) for name in command.list_commands(None)]
+            return [leaf for name, inner in inside for leaf in leaves(inner, f"{path} {name}")]
         return [(path, command.help or "")]
 
     listed = leaves(typer.main.get_command(app), "lingque")

@@ -210,6 +210,9 @@ def test_learners_are_loaded_only_when_something_learns() -> None:
         "scipy.stats",
         "matplotlib.pyplot",
     }
-    probe = f"import sys, lingque.entry.cli; print(sorted({heavy} & set(sys.modules)))"
+    probe = (
+        "import sys; from lingque.entry.cli.commands import COMMANDS, loaded; [loaded(name) for name in COMMANDS]; "
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ from lingque.catalog.expressions.parse import parse_condition
 from lingque.catalog.expressions.to_python import row_function
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT
 from lingque.core.errors import WarehouseError
-from lingque.profile.bitmaps import MOST_VALUES, Bitmaps, build_bitmaps, count_bits, pack, unpack
+from lingque.profile.bitmaps import MOST_VALUES, Bitmaps, build_bitmaps, count_bits, ids_of, pack, unpack
 from lingque.profile.segments import OpenedSnapshot
 from lingque.warehouse.engine import RowEngine
 
@@ -148,6 +148,17 @@ def test_flags_come_back_from_bits(flags: list[bool]) -> None:
     made = pack(np.array(flags, np.bool_))
     assert unpack(made, len(flags)).tolist() == flags
     assert count_bits(made) == sum(flags)
+
+
+WORD = 2**64 - 1
+
+
+@given(st.lists(st.sampled_from([0, WORD, 1, 1 << 63]) | st.integers(0, WORD), max_size=9), st.integers(0, 63))
+def test_the_ids_are_those_whose_bits_are_set(words: list[int], short: int) -> None:
+    customers = max(64 * len(words) - short, 0)
+    flags = unpack(np.array(words, np.uint64), customers)
+    ids = np.random.default_rng(5).integers(1, 2**63 - 1, customers)
+    assert ids_of(pack(flags), ids).tolist() == ids[flags].tolist()
 
 
 @pytest.mark.parametrize(

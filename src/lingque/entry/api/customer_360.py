@@ -79,7 +79,9 @@ class Customer360Answer(BaseModel):
 
     customer: CustomerAnswer
     as_of: date | None = Field(description="day of the snapshot of the tags; null: the customer is in none")
-    household: list[str] = Field(description="others who live together with them, within the caller's scope")
+    household: list[str] | None = Field(
+        description="others who live together with them, within the caller's scope; null: nobody knows"
+    )
     held: list[TableAnswer]
     happened: list[TableAnswer]
     due: list[DueAnswer]
@@ -104,7 +106,7 @@ def _answer(found: Customer360, catalog: Catalog) -> Customer360Answer:
     return Customer360Answer(
         customer=CustomerAnswer.of(found.card),
         as_of=found.as_of,
-        household=[str(one) for one in found.household],
+        household=None if found.household is None else [str(one) for one in found.household],
         held=[_table(one) for one in found.held],
         happened=[_table(one) for one in found.happened],
         due=[DueAnswer(table=one.table, column=one.column, day=one.day) for one in found.due],

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lingque import __version__
 from lingque.bootstrap import Application, open_workspace
 from lingque.core.labels import Label, Language
 from lingque.core.reasons import Refusal
@@ -20,14 +19,6 @@ from lingque.govern.access import principal_of
 from lingque.govern.contracts import Principal
 
 T = TypeVar("T")
-
-app = typer.Typer(
-    name="lingque",
-    help="Lingque 灵鹊: from a bank's raw files to a lawful, delivered, measured proposal.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # a traceback with local variables would print personal data
-    rich_markup_mode="markdown",
-)
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="LINGQUE_HOME", help="Folder of the workspace.", show_default="here")
@@ -73,21 +64,6 @@ def end_refused(refusal: Refusal, language: Language) -> NoReturn:
     text = f"{refusal.reason.label.in_language(language)} ({refusal.reason.name})\n  {refusal.detail}"
     Console(stderr=True).print(f"[bold yellow]✋[/] {text.replace('[', chr(92) + '[')}", highlight=False)
     raise typer.Exit(3)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        console.print(f"lingque {__version__}", highlight=False)
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    _version_wanted: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Lingque 灵鹊: from a bank's raw files to a lawful, delivered, measured proposal."""
 
 
 def progress_bar() -> Progress:

@@ -15,7 +15,7 @@ from lingque.core.errors import ConfigurationError, ConflictError
 from lingque.core.labels import Label
 from lingque.entry import show_found
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.entry.cli.segments import AsOfOption, day_of
+from lingque.entry.cli.segments import AsOfOption, day_of, segments_app
 from lingque.entry.cluster_page import to_html, to_svg
 from lingque.flow.clusters import find_clusters
 from lingque.flow.look_alike import find_look_alikes, keep_audience
@@ -24,6 +24,7 @@ TagsOption = Annotated[list[str], typer.Option("--tag", help="A tag; may be give
 SeedOption = Annotated[int, typer.Option(min=0, help="Another seed, other starts.")]
 
 
+@segments_app.command("cluster")
 def cluster_command(
     name: Annotated[str, typer.Argument(help="What the tag of the clusters is to be called.")],
     tags: TagsOption,
@@ -80,6 +81,7 @@ def cluster_command(
             session.say(zh=f"✓ {svg}", en=f"✓ {svg}")
 
 
+@segments_app.command("look-alike")
 def look_alike_command(
     segment: Annotated[str, typer.Argument(help="The seed: a segment.")],
     tags: TagsOption,

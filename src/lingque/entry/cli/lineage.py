@@ -10,12 +10,14 @@ import typer
 from lingque.catalog.tracing import thing_named, users_of
 from lingque.entry import show_lineage
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, console, opened, progress_bar
+from lingque.entry.cli.tags import tags_app
 from lingque.entry.lineage_drawing import draw_lineage
 from lingque.entry.tag_gallery.writing import write_gallery
 from lingque.flow.intake import catalog_of
 from lingque.flow.tags import newest_snapshot
 
 
+@tags_app.command("lineage")
 def lineage_command(
     name: Annotated[str, typer.Argument(help="Name of the tag.")],
     user: UserOption,
@@ -37,6 +39,7 @@ def lineage_command(
             session.say(zh=f"✓ {svg}", en=f"✓ {svg}")
 
 
+@tags_app.command("used")
 def used_command(
     name: Annotated[str, typer.Argument(help="A tag, or a column as table.column.")],
     user: UserOption,
@@ -55,6 +58,7 @@ def used_command(
         console.print(show_lineage.users(catalog, thing, users_of(catalog, thing), session.language))
 
 
+@tags_app.command("gallery")
 def gallery_command(
     out: Annotated[Path, typer.Option(help="A new or empty folder.")],
     user: UserOption,

@@ -11,12 +11,14 @@ from lingque.core.clock import Instant
 from lingque.core.ids import CustomerId
 from lingque.entry import show_live as drawing
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened, progress_bar
+from lingque.entry.cli.tags import tags_app
 from lingque.flow.intake import catalog_of
 from lingque.flow.live import fill_live, show_live
 
 live_app = typer.Typer(
     name="live", help="One customer's tags at this moment, from the events that are kept.", no_args_is_help=True
 )
+tags_app.add_typer(live_app)
 
 
 @live_app.command("fill")

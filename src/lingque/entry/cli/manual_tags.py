@@ -11,6 +11,7 @@ import typer
 from lingque.core.labels import Label
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
 from lingque.entry.cli.lists import print_report
+from lingque.entry.cli.tags import tags_app
 from lingque.flow.customer_files import CustomerFile
 from lingque.flow.manual_tags import CustomerNumber, import_tag, set_tag
 
@@ -23,6 +24,7 @@ ExpiresOption = Annotated[
 ]
 
 
+@tags_app.command("set")
 def set_command(
     name: NameArgument,
     value: Annotated[str, typer.Argument(help="The value; money in major units, a day as 2026-01-31.")],
@@ -43,6 +45,7 @@ def set_command(
     _change(name, value, CustomerNumber(number=customer, system=system), user, expires, workspace)
 
 
+@tags_app.command("unset")
 def unset(
     name: NameArgument,
     customer: CustomerOption,
@@ -59,6 +62,7 @@ def unset(
     _change(name, None, CustomerNumber(number=customer, system=system), user, None, workspace)
 
 
+@tags_app.command("import")
 def import_command(
     name: NameArgument,
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],

@@ -9,12 +9,13 @@ import typer
 
 from lingque.entry import show_capacity, show_plan
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
-from lingque.entry.cli.campaign import NameArgument
+from lingque.entry.cli.campaign import NameArgument, campaign_app
 from lingque.entry.cli.tags import DayOption
 from lingque.flow.capacity import capacity_curve
 from lingque.flow.what_if import read_change, what_if
 
 
+@campaign_app.command("what-if")
 def what_if_command(
     name: NameArgument,
     as_of: DayOption,
@@ -38,6 +39,7 @@ def what_if_command(
         console.print(show_plan.what_if(found, session.language))
 
 
+@campaign_app.command("capacity")
 def capacity_command(
     name: NameArgument,
     as_of: DayOption,
