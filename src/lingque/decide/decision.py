@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from lingque.core.hashing import Float64s, draw
-from lingque.decide.arbitration import arbitrate, unlimited
+from lingque.decide.arbitration import arbitrate
 from lingque.decide.choosing import Choices, Chosen, choose_at_prices
 from lingque.decide.contracts import NOTHING, Context, Requests
 from lingque.decide.decisions import Decisions
@@ -22,6 +22,7 @@ from lingque.decide.judging import Judgement, judge
 from lingque.decide.menu import Menu
 from lingque.decide.question import Policy
 from lingque.decide.resources import Resource, affordable, priced, resources_of
+from lingque.decide.sharing import unlimited
 from lingque.govern.contracts import Flags
 
 
