@@ -59,7 +59,10 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
     free = np.zeros(len(menu))
     within = affordable(resources, len(menu))
     found = choose_at_prices(judgement, free, within, context)
-    some = found.chosen[found.chosen != NOTHING]
+    counted = found.chosen != NOTHING
+    if context.allotted:
+        counted &= draw(ids, salt=context.salt) >= context.hold_out
+    some = found.chosen[counted]
     if all(one.use[some].sum() <= one.amount for one in resources):
         decisions = _decisions(judgement, context, found, found.chosen, free, within)
         worth = float(decisions.chosen_value[decisions.contacted].sum())

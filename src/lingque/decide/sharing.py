@@ -246,7 +246,10 @@ class _Contest:
         taking.take(customers[fits], candidates[fits])
         # In each round everybody who may have more proposes the best that still fits, and all are taken up to the first
         # for whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
+        # A demand that has been met is worth nothing more.
         while True:
+            met = prices.of_resources * (self.demands & (self.use @ taking.contacted >= self.amount))
+            net = self.values - (prices.price + met @ self.use)[:, None]
             open_net = np.where(taking.closed(), -np.inf, net)
             proposed = best_of(open_net)
             customers = np.flatnonzero(proposed != NOTHING)
@@ -298,6 +301,8 @@ class _Taking:
         limited = ~contest.demands
         self.use, self._left = contest.use[limited], contest.amount[limited].copy()
         self.chosen = np.full(contest.held_out.shape, NOTHING, dtype=np.int32)
+        self.contacted = np.zeros(len(contest.values))
+        """(c,) contacts with each candidate."""
         self._count = np.zeros(len(contest.most), dtype=np.int64)
         self._grouped = np.zeros((int(contest.group_of.max(initial=0)) + 1, len(contest.most)), dtype=np.bool_)
 
@@ -316,8 +321,9 @@ class _Taking:
         self.chosen[self._contest.side_of[candidates], customers] = candidates
         np.add.at(self._count, customers, 1)
         self._grouped[self._contest.group_of[candidates], customers] = True
-        contacted = candidates[~self._held(customers, candidates)]
-        self._left -= self.use[:, contacted].sum(axis=1)
+        contacted = np.bincount(candidates[~self._held(customers, candidates)], minlength=len(self.contacted))
+        self.contacted += contacted
+        self._left -= self.use @ contacted
 
     def closed(self) -> Flags:
         """(c, n)"""
