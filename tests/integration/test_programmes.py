@@ -293,6 +293,33 @@ def test_several_contacts_of_one_customer_keep_the_caps_and_never_the_same_offer
         assert max(most) == 1
 
 
+@ON_SQLITE
+def test_nobody_gets_an_offer_from_two_campaigns_however_many_contacts_there_may_be(
+    bank: Bank, loaded: Application
+) -> None:
+    two = ("channels: {email: 50}", "contacts_per_customer: 3")
+    services = in_programme(bank, loaded, two, ("offers: [gold_card]", "offers: [gold_card, term_deposit]"))
+    plans = planned(services)
+    alike = {plans[CAMPAIGN].digest, plans[CARD].digest}
+    given = [row["customer_id"] for row in rows_of(services, "allotments") if row["plan"] in alike]
+    assert len(given) == len(set(given)) > 0
+    assert max(_contacts_per_customer(services, plans).values()) == 2
+
+
+@ON_SQLITE
+def test_a_pilot_and_what_follows_reach_together_whom_the_plan_gave(bank: Bank, loaded: Application) -> None:
+    services = in_programme(bank, loaded, ("hold_out: 0.25", "hold_out: 0.25\npilot: {share: 0.4}"))
+    plans = planned(services)
+    ran(services, CARD)
+    first = contacted(services, CARD)
+    with services.database.reading() as connection:
+        digest = newest_plan(connection, CARD).digest
+    assert isinstance(approve_campaign(services, CARD, MIN, digest=digest), Plan)
+    assert isinstance(run_campaign(services, CARD, LIN), Fates)
+    assert first < contacted(services, CARD)
+    assert len(contacted(services, CARD)) == plans[CARD].forecast.to_contact
+
+
 def _contacts_per_customer(services: Services, plans: dict[str, Plan]) -> dict[int, int]:
     counts: dict[int, int] = {}
     digests = {plan.digest for plan in plans.values()}

@@ -157,9 +157,9 @@ class _Contest:
                 for one in found.conflicts
             )
             return replace(found, conflicts=told)
-        by_name = found.certificate.price_of
-        prices = np.array([by_name.get(one.name, 0.0) for one in self.resources])
-        first = by_name.get(f"{Limit.MINIMUM.value}:{FIRST}", 0.0)
+        # in the order of the resources; what a rank was given comes after them
+        prices = found.certificate.prices[: len(self.resources)]
+        first = found.certificate.price_of.get(f"{Limit.MINIMUM.value}:{FIRST}", 0.0)
         wish = self._chosen(problem, found)
         self._settle_ties(wish)
         # a price is of a unit really used, what comes first is counted in customers considered

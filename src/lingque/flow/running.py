@@ -265,4 +265,9 @@ def _changed(services: Services, connection: Connection, catalog: Catalog, plan:
             reason=Reason.CHANGED_SINCE_PLAN,
             detail=f"the snapshot as of {select.as_of} was computed again; plan again and have it approved",
         )
+    if plan.share is not None and not allotment_of(services, connection, plan.digest).num_rows:
+        return Refusal(
+            reason=Reason.CHANGED_SINCE_PLAN,
+            detail="nobody was given to it, or that is not kept any more; plan again over another day",
+        )
     return None

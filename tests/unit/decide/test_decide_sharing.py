@@ -26,7 +26,7 @@ Chosen = tuple[tuple[int, ...], ...]
 @dataclass(frozen=True, kw_only=True)
 class Fair:
     """Sides with one or two candidates each; a value of 0 stands for a refusal. `room` is of the first candidates of
-    all sides together: a channel they share."""
+    all sides together: a channel they share; `budget` of all contacts, which cost 2 and then 1 each in turn."""
 
     sizes: list[int]
     values: list[list[int]]
@@ -37,6 +37,11 @@ class Fair:
     minimums: list[int]
     most: list[int]
     room: int | None
+    budget: int | None = None
+
+    @property
+    def costs(self) -> list[int]:
+        return [2 - index % 2 for index in range(len(self.values))]
 
     @property
     def starts(self) -> list[int]:
@@ -55,6 +60,9 @@ class Fair:
         if self.room is not None:
             use = np.array(self.on_channel, dtype=np.float64)
             found.append(Resource(limit=Limit.CHANNEL, subject="sms", use=use, amount=self.room))
+        if self.budget is not None:
+            use = np.array(self.costs, dtype=np.float64)
+            found.append(Resource(limit=Limit.BUDGET, subject="", use=use, amount=self.budget))
         for side, least in enumerate(self.minimums):
             if least:
                 mine = np.array([one == side for one in self.side_of], dtype=np.float64)
@@ -116,8 +124,17 @@ class Fair:
             if index != NOTHING and not self.held_out[side][at]
         )
 
+    def spent(self, chosen: Chosen) -> int:
+        return sum(
+            self.costs[index]
+            for at, got in enumerate(chosen)
+            for side, index in enumerate(got)
+            if index != NOTHING and not self.held_out[side][at]
+        )
+
     def fits(self, chosen: Chosen) -> bool:
-        return self.room is None or self.on_the_channel(chosen) <= self.room
+        within = self.budget is None or self.spent(chosen) <= self.budget
+        return within and (self.room is None or self.on_the_channel(chosen) <= self.room)
 
     def keeps(self, chosen: Chosen) -> bool:
         return self.fits(chosen) and all(
@@ -148,6 +165,7 @@ def fairs(draw: st.DrawFn, *, most: int = 3, minimums: bool = True, hold_out: bo
         minimums=[draw(st.integers(0, 2)) if minimums else 0 for _ in sizes],
         most=draw(st.lists(st.integers(0, 2), min_size=size, max_size=size)),
         room=draw(st.none() | st.integers(0, 4)),
+        budget=draw(st.none() | st.integers(0, 6)),
     )
 
 
@@ -158,7 +176,7 @@ def test_with_nobody_held_out_first_comes_first_and_the_rest_is_the_best_of_all(
     kept = [one for one in fair.choices() if fair.keeps(one)]
     if not kept:
         assert isinstance(shared, Infeasible)
-        assert {one.name for one in shared.giving} <= {one.name for one in fair.resources()}
+        assert {one.name for one in shared.giving} <= {one.name.rstrip(":") for one in fair.resources()}
         return
     assert isinstance(shared, Shared)
     chosen = chosen_by(shared)
@@ -171,6 +189,26 @@ def test_with_nobody_held_out_first_comes_first_and_the_rest_is_the_best_of_all(
     best = max(fair.worth(one) for one in kept)
     assert fair.worth(chosen) == best == shared.certificate.objective
     assert shared.certificate.bound >= best - 1e-6
+
+
+def test_a_price_is_that_of_its_own_limit_a_budget_of_all_included() -> None:
+    """200 customers, all limits bind: only the right prices of all of them make the bound close."""
+    rng = np.random.default_rng(8)
+    n = 2_000
+    values = rng.integers(20, 2_000, size=(4, n)).astype(np.float64)
+    sides = [
+        Side(name=name, candidates=slice(at, at + 2), hold_out=0.0, held_out=np.zeros(n, dtype=np.bool_), group=at)
+        for at, name in ((0, "a"), (2, "b"))
+    ]
+    resources = [
+        Resource(limit=Limit.BUDGET, subject="", use=np.array([7.0, 2.0, 5.0, 1.0]), amount=1_500.0),
+        Resource(limit=Limit.CHANNEL, subject="sms", use=np.array([0.0, 1.0, 0.0, 1.0]), amount=300),
+        Resource(limit=Limit.MINIMUM, subject="a", use=np.array([1.0, 1.0, 0.0, 0.0]), amount=250),
+    ]
+    shared = share_out(values, resources, np.arange(n, dtype=np.int64), sides, salt=SALT)
+    assert isinstance(shared, Shared)
+    assert all(report.price > 0 for report in shared.certificate.limits)
+    assert shared.certificate.gap < 1e-3
 
 
 @settings(max_examples=80, deadline=None)
