@@ -33,8 +33,9 @@ from lingque.deliver.contracts import Fates
 from lingque.engage.contracts import Plan, Together
 from lingque.engage.service import newest_plan, waves_of
 from lingque.engage.tables import contacts
+from lingque.entry.api.plan_shapes import ShareOutStage, plan_answer
 from lingque.flow.approving import approve_campaign, review_campaign
-from lingque.flow.intake import apply, run_tags
+from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.replaying import Replayed, replay_decision
@@ -178,6 +179,11 @@ def test_customers_and_capacity_are_shared_out_and_each_campaign_is_approved_and
     assert worth == together(plans[CARD]).expected_profit <= together(plans[CARD]).best_possible
     assert together(plans[CARD]).best_possible <= worth * 1.1
     assert sum(together(plans[CAMPAIGN]).lost.values()) > 0
+
+    answer = plan_answer(plans[CARD], catalog_of(services))
+    assert answer.forecast.together is not None
+    assert answer.forecast.together.lost == together(plans[CARD]).lost
+    assert next(stage for stage in answer.stages if isinstance(stage, ShareOutStage)).programme == "june"
 
     given = rows_of(services, "allotments")
     assert len({row["customer_id"] for row in given}) == len(given), "nobody is given to two"

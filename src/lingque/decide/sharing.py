@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.decide.allocation.certificate import Certificate, LimitReport
-from lingque.decide.allocation.infeasible import Infeasible
+from lingque.decide.allocation.infeasible import Conflict, Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.menu import Menu as Kinds
 from lingque.decide.allocation.problem import Problem, smallest_kinds
@@ -152,11 +152,7 @@ class _Contest:
         else:
             found = allocate(problem, _EFFORT)
         if isinstance(found, Infeasible):
-            told = tuple(
-                replace(one, amount=one.amount * self.contacted, give=one.give * self.contacted)
-                for one in found.conflicts
-            )
-            return replace(found, conflicts=told)
+            return replace(found, conflicts=tuple(self._told(one) for one in found.conflicts))
         # in the order of the resources; what a rank was given comes after them
         prices = found.certificate.prices[: len(self.resources)]
         first = found.certificate.price_of.get(f"{Limit.MINIMUM.value}:{FIRST}", 0.0)
@@ -165,6 +161,12 @@ class _Contest:
         # a price is of a unit really used, what comes first is counted in customers considered
         price = (self.sign * prices) @ self.use - first * self.first / weight
         return wish, _Prices(of_resources=prices, price=price, first=first)
+
+    def _told(self, conflict: Conflict) -> Conflict:
+        """In contacts really made; a demand gives way by no more than all of it, which whole customers may count as."""
+        amount, give = conflict.amount * self.contacted, conflict.give * self.contacted
+        demanded = conflict.name in {one.name for one in self.resources if one.limit is Limit.MINIMUM}
+        return replace(conflict, amount=amount, give=min(give, amount) if demanded else give)
 
     def _problem(self, room: Float64s) -> Problem:
         """Each side is an offer, each of its candidates a channel of its own: what excludes one another on a side is
