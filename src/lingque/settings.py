@@ -187,6 +187,7 @@ class RetentionSection(BaseModel):
             "quarantine/service": 180,
             "corrections/service": 180,
             "contact_ledger/marketing": 400,
+            "allotments/marketing": 180,
         },
         description="days per table and purpose, as 'transactions/marketing' = 730; a table is kept for the longest of "
         "its purposes, one that is not named for ever",

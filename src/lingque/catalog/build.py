@@ -12,6 +12,7 @@ from lingque.catalog.building.contracts import check_contracts, check_sources
 from lingque.catalog.building.draft import Draft
 from lingque.catalog.building.models import check_models
 from lingque.catalog.building.placements import read_placements
+from lingque.catalog.building.programmes import check_programmes
 from lingque.catalog.building.proposals import check_campaigns, read_offers
 from lingque.catalog.building.purposes import check_purposes
 from lingque.catalog.building.tags import read_tags
@@ -20,6 +21,7 @@ from lingque.catalog.definitions import (
     CapDefinition,
     ListDefinition,
     ModelDefinition,
+    ProgrammeDefinition,
     SourceDefinition,
 )
 from lingque.catalog.lineage import lineage_of_tag
@@ -43,6 +45,7 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
     check_models(draft)
     offers = read_offers(draft)
     check_campaigns(draft)
+    check_programmes(draft)
     placements = read_placements(draft, offers)
     uses = uses_of(draft)
     check_purposes(draft, uses)
@@ -58,6 +61,7 @@ def build_catalog(located: Iterable[Located], *, check_mappings: bool = True) ->
         caps=draft.of(CapDefinition),
         campaigns=draft.of(CampaignDefinition),
         placements=placements,
+        programmes=draft.of(ProgrammeDefinition),
         lineages=lineages,
         closures=closures_of(draft, uses),
         uses=uses,

@@ -15,6 +15,7 @@ from lingque.catalog.definitions import (
     ModelDefinition,
     OfferDefinition,
     PlacementDefinition,
+    ProgrammeDefinition,
     SourceDefinition,
     TagDefinition,
 )
@@ -249,6 +250,7 @@ class Catalog:
     caps: Mapping[str, CapDefinition]
     campaigns: Mapping[str, CampaignDefinition]
     placements: Mapping[str, Placement]
+    programmes: Mapping[str, ProgrammeDefinition]
     lineages: Mapping[str, Lineage]
     closures: Mapping[Key, str]
     uses: Mapping[Key, tuple[Use, ...]]
@@ -258,6 +260,10 @@ class Catalog:
 
     def placement(self, name: str) -> Placement:
         return self.placements.get(name) or _missing("placement", name, list(self.placements))
+
+    def programme_of(self, campaign: str) -> ProgrammeDefinition | None:
+        """With which other campaigns it is planned; None: by itself."""
+        return next((one for one in self.programmes.values() if campaign in one.campaigns), None)
 
     def tag(self, name: str) -> Tag:
         return self.tags.get(name) or _missing("tag", name, list(self.tags))

@@ -68,6 +68,7 @@ class Reason(IntEnum):
     STUDENT = 226
     BANK_POLICY = 227
     DRAWN_INSTEAD = 228
+    NOT_ALLOTTED = 229
 
     NOT_APPROVED = 301
     OWN_WORK = 302
@@ -78,6 +79,7 @@ class Reason(IntEnum):
     NOT_REVIEWED = 307
     PILOT_NOT_APPROVED = 308
     NOT_DUE = 309
+    LIMITS_CONTRADICT = 310
     MORE_APPROVALS_NEEDED = 321
     NOT_DELEGATED = 322
 
@@ -184,6 +186,9 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.STUDENT: Label(zh="在校学生（或无法排除）不得营销贷款", en="a student, or not known to be none: no loans"),
     Reason.BANK_POLICY: Label(zh="不符合本行自定规则", en="refused by a policy of the bank's own"),
     Reason.DRAWN_INSTEAD: Label(zh="为学习效果随机选择了另一方案", en="chance chose another offer, to learn from it"),
+    Reason.NOT_ALLOTTED: Label(
+        zh="统筹规划未分给本活动", en="not given to this campaign where several were planned together"
+    ),
     Reason.NOT_APPROVED: Label(zh="尚未审批", en="not approved yet"),
     Reason.OWN_WORK: Label(zh="不得审批本人提交的内容", en="nobody approves their own work"),
     Reason.CHANGED_SINCE_PLAN: Label(zh="方案在编制后已变更", en="something changed since it was planned"),
@@ -193,6 +198,7 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.NOT_REVIEWED: Label(zh="尚未通过消保审查", en="not reviewed for consumer protection yet"),
     Reason.PILOT_NOT_APPROVED: Label(zh="试点尚未评审", en="the pilot has not been approved yet"),
     Reason.NOT_DUE: Label(zh="未到执行日", en="not due on that day"),
+    Reason.LIMITS_CONTRADICT: Label(zh="各项限制相互矛盾", en="limits that cannot be kept together"),
     Reason.MORE_APPROVALS_NEEDED: Label(zh="尚需其他审批人同意", en="another approver is needed besides"),
     Reason.NOT_DELEGATED: Label(zh="未获有效授权代办", en="nobody delegated this, or not for today"),
     Reason.RECEIVER_REFUSED: Label(zh="接收方拒收", en="the receiver refused the message"),

@@ -23,6 +23,8 @@ from lingque.govern.contracts import Flags, PermitSet
 
 DECISION_TABLE = "decisions"
 DECISION_ORDER = ("bucket", "customer_id")
+ALLOTMENT_TABLE = "allotments"
+"""Who is given to which campaign, and with what, where several were planned together."""
 
 Phase = Literal["once", "pilot", "rollout"]
 """Which part of the audience: all at once, the pilot's share, or the rest."""
@@ -158,7 +160,8 @@ class Context:
 
     `capacity`: contacts that a channel can still make; one that it does not name can make any number. `left`: of
     offers; one that it does not name has all that its definition says. `prices`: by the name of a limit
-    (`channel:sms`, `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own.
+    (`channel:sms`, `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own. `allotted`: who
+    is considered, and for what, was settled beforehand, before anybody's draw was looked at (`allotting`).
     """
 
     moment: Instant
@@ -169,6 +172,7 @@ class Context:
     left: Mapping[str, Left] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     exploration: Exploration | None = None
+    allotted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

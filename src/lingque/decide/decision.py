@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from lingque.core.hashing import Float64s, draw
-from lingque.decide.arbitration import arbitrate, unlimited
+from lingque.decide.arbitration import arbitrate
 from lingque.decide.choosing import Choices, Chosen, choose_at_prices
 from lingque.decide.contracts import NOTHING, Context, Requests
 from lingque.decide.decisions import Decisions
@@ -22,6 +22,7 @@ from lingque.decide.judging import Judgement, judge
 from lingque.decide.menu import Menu
 from lingque.decide.question import Policy
 from lingque.decide.resources import Resource, affordable, priced, resources_of
+from lingque.decide.sharing import unlimited
 from lingque.govern.contracts import Flags
 
 
@@ -58,7 +59,10 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
     free = np.zeros(len(menu))
     within = affordable(resources, len(menu))
     found = choose_at_prices(judgement, free, within, context)
-    some = found.chosen[found.chosen != NOTHING]
+    counted = found.chosen != NOTHING
+    if context.allotted:
+        counted &= draw(ids, salt=context.salt) >= context.hold_out
+    some = found.chosen[counted]
     if all(one.use[some].sum() <= one.amount for one in resources):
         decisions = _decisions(judgement, context, found, found.chosen, free, within)
         worth = float(decisions.chosen_value[decisions.contacted].sum())

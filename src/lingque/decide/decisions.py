@@ -34,6 +34,7 @@ _LATER = frozenset(
         Reason.NO_CAPACITY,
         Reason.HELD_OUT,
         Reason.DRAWN_INSTEAD,
+        Reason.NOT_ALLOTTED,
     }
 )
 _LOST_BEFORE: dict[Step, frozenset[Reason]] = {

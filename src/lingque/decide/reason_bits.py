@@ -58,6 +58,7 @@ WITH_BITS: tuple[Reason, ...] = (
     Reason.NO_CAPACITY,
     Reason.HELD_OUT,
     Reason.DRAWN_INSTEAD,
+    Reason.NOT_ALLOTTED,
 )
 """Bit 0 is the first one's."""
 

@@ -62,6 +62,7 @@ def context_record(decisions: Decisions) -> Record:
         "left": {name: [left.stock, left.budget] for name, left in context.left.items()},
         "prices": dict(context.prices),
         "exploration": None if exploration is None else asdict(exploration),
+        "allotted": context.allotted,
         "code": code_version(),
         "machine": platform.machine(),
     }
@@ -203,6 +204,7 @@ def _context(record: Record) -> Context:
         left={name: Left(stock=stock, budget=budget) for name, (stock, budget) in record["left"].items()},
         prices=record["prices"],
         exploration=None if exploration is None else Exploration(**exploration),
+        allotted=record.get("allotted", False),  # older ones were written without
     )
 
 

@@ -75,6 +75,15 @@ class Decide:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShareOut:
+    """When it was planned, its customers, capacities and budgets were shared out among all `campaigns` (name, closure)
+    of the programme; each customer gets what was given, as far as that may still be, and nothing else."""
+
+    programme: str
+    campaigns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunPilot:
     """A share of the audience, drawn by this salt, goes first; the rest waits until the pilot has been approved."""
 
@@ -101,7 +110,7 @@ class Evaluate:
     as_of: date
 
 
-Stage = SelectAudience | AskLeave | Decide | RunPilot | WriteContacts | Evaluate
+Stage = SelectAudience | AskLeave | Decide | ShareOut | RunPilot | WriteContacts | Evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +136,48 @@ class OfferLimit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedLimit:
+    """A limit of campaigns planned together: its amount, what they use of it, and what one unit more (of a minimum: one
+    contact less) would earn them. Money in minor units.
+
+    `channel` and `budget` may be one campaign's own (`campaign` names it) or of all; a `minimum` is a campaign's, or,
+    without one, what comes first.
+    """
+
+    limit: Literal["channel", "stock", "offer_budget", "budget", "minimum"]
+    subject: str
+    campaign: str
+    amount: float
+    used: float
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """What is expected of all campaigns planned together, and what that means for this one. Amounts in minor units.
+
+    No choice within the `limits` earns all together more than `best_possible`. Planned by itself this campaign would
+    have had `contacts_alone`, worth `profit_alone`; `lost` counts those of them whom it does not get, by the campaign
+    that does (empty: none of them). `minimum`: how many contacts were demanded for it.
+    """
+
+    programme: str
+    expected_profit: int
+    best_possible: int
+    limits: tuple[SharedLimit, ...]
+    contacts_alone: int
+    profit_alone: int
+    lost: dict[str, int]
+    minimum: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What the plan would do if it ran at the moment of planning. Amounts in minor units.
 
     The intervals (95 %) say how much chance alone moves the result if the assumed or predicted responses are right;
     `overlap` counts those to be contacted whom other campaigns contacted lately. No choice within the `limits` has a
-    greater expected profit than `best_possible` (None: planned before that was known).
+    greater expected profit than `best_possible` (None: planned before that was known, or `together` with others).
     """
 
     customers: int
@@ -148,6 +193,7 @@ class Forecast:
     waterfall: tuple[tuple[str, int], ...] = ()
     by_channel: dict[str, int] = field(default_factory=dict)
     overlap: dict[str, int] = field(default_factory=dict)
+    together: Together | None = None
     conversions_interval: tuple[float, float] | None = None
     profit_interval: tuple[int, int] | None = None
     best_possible: int | None = None
@@ -180,6 +226,11 @@ class Plan:
     @property
     def pilot(self) -> RunPilot | None:
         return next((stage for stage in self.stages if isinstance(stage, RunPilot)), None)
+
+    @property
+    def share(self) -> ShareOut | None:
+        """With which campaigns it was planned together."""
+        return next((stage for stage in self.stages if isinstance(stage, ShareOut)), None)
 
     @property
     def organisation(self) -> str:

@@ -16,7 +16,9 @@ from lingque.engage.contracts import (
     Plan,
     RunPilot,
     SelectAudience,
+    ShareOut,
     Stage,
+    Together,
     WriteContacts,
 )
 
@@ -28,6 +30,9 @@ def explain(plan: Plan, catalog: Catalog, language: Language) -> Iterator[tuple[
         yield title.in_language(language), text.in_language(language)
         if isinstance(stage, Decide) and plan.forecast.best_possible is not None:
             yield _ALLOCATION.in_language(language), _allocation(plan.forecast, language)
+        if isinstance(stage, ShareOut) and plan.forecast.together is not None:
+            shared = _allocation_together(plan.forecast.together, plan.forecast.currency)
+            yield _ALLOCATION.in_language(language), shared.in_language(language)
 
 
 def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tuple[Label, Label]:
@@ -60,6 +65,14 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
                 f"{_exploration(stage).zh}",
                 en=f"offers: {offers}; channels: {_channels(stage, language)}; {stage.hold_out:.0%} held out at random"
                 f"{_exploration(stage).en}",
+            )
+        case ShareOut():
+            names = [name for name, _ in stage.campaigns if name != plan.campaign]
+            others = [_campaign_label(catalog, name, language) for name in names]
+            return Label(zh="统筹", en="together"), Label(
+                zh=f"与「{'」「'.join(others)}」一并规划（统筹方案 {stage.programme}）：统一分配客户、容量与预算",
+                en=f"planned with {', '.join(f'“{one}”' for one in others)} (programme {stage.programme}): customers, "
+                "capacities and budgets are shared out among them",
             )
         case RunPilot():
             return Label(zh="试点", en="pilot"), Label(
@@ -136,6 +149,18 @@ def _allocation(forecast: Forecast, language: Language) -> str:
     return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)
 
 
+def _allocation_together(together: Together, currency: str) -> Label:
+    """How good the choice is for all campaigns."""
+    worth = Money(minor=together.expected_profit, currency=currency)
+    best = Money(minor=together.best_possible, currency=currency)
+    gap = (together.best_possible - together.expected_profit) / max(together.best_possible, 1)
+    return Label(
+        zh=f"各活动合计预期利润 {worth}，任何方案不超过 {best}；本方案差距至多 {gap:.2%}",
+        en=f"all of them are expected to earn {worth}; no choice earns more than {best}, this one is within {gap:.2%}"
+        " of it",
+    )
+
+
 def _exploration(stage: Decide) -> Label:
     """What chance on purpose does, to follow what is held out."""
     terms = stage.exploration
@@ -166,3 +191,9 @@ def _tag_label(catalog: Catalog, name: str, language: Language) -> str:
     """The label; the bare name of a tag that was withdrawn since the plan was made."""
     tag = catalog.tags.get(name)
     return name if tag is None else tag.definition.label.label().in_language(language)
+
+
+def _campaign_label(catalog: Catalog, name: str, language: Language) -> str:
+    """The label; the bare name of a campaign that was withdrawn since the plan was made."""
+    campaign = catalog.campaigns.get(name)
+    return name if campaign is None else campaign.label.label().in_language(language)

@@ -22,12 +22,13 @@ from lingque.engage.contracts import (
     Evaluate,
     RunPilot,
     SelectAudience,
+    ShareOut,
     Stage,
     WriteContacts,
 )
 
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, RunPilot, WriteContacts, Evaluate)
+    kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, ShareOut, RunPilot, WriteContacts, Evaluate)
 }
 
 _UNSAID: dict[str, Any] = {"organisation": "", "exploration": None}
@@ -58,6 +59,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             salt=f"{name}/{as_of.year}",
             exploration=_exploration(campaign.exploration),
         ),
+        *_share(catalog, name),
         *([RunPilot(share=campaign.pilot.share, salt=f"{name}/{as_of.isoformat()}/pilot")] if campaign.pilot else []),
         WriteContacts(
             language=campaign.language,
@@ -66,6 +68,14 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
         ),
         Evaluate(outcome=campaign.outcome, also=campaign.also_measure, as_of=as_of),
     )
+
+
+def _share(catalog: Catalog, name: str) -> tuple[ShareOut, ...]:
+    programme = catalog.programme_of(name)
+    if programme is None:
+        return ()
+    members = tuple((one, catalog.closures["campaign", one]) for one in programme.campaigns)
+    return (ShareOut(programme=programme.programme, campaigns=members),)
 
 
 def _exploration(defined: Explore | None) -> Exploration | None:
@@ -90,14 +100,23 @@ def _channel_plan(channel: str, use: ChannelUse, currency: str) -> ChannelPlan:
 
 def digest_of_plan(catalog: Catalog, name: str, stages: tuple[Stage, ...]) -> str:
     """What this very plan is."""
-    return digest_of({"campaign": catalog.closures["campaign", name], "stages": stages_to_json(stages)})
+    return digest_of({"stages": stages_to_json(stages), **_definitions(catalog, name)})
 
 
 def approval_digest_of(catalog: Catalog, name: str, stages: tuple[Stage, ...]) -> str:
     """What an approval speaks of: the plan, or, of a campaign that comes again, its definition with all under it."""
     if catalog.campaign(name).schedule is None:
         return digest_of_plan(catalog, name, stages)
-    return digest_of({"every wave of": catalog.closures["campaign", name]})
+    found = _definitions(catalog, name)
+    return digest_of({"every wave of": found.pop("campaign"), **found})
+
+
+def _definitions(catalog: Catalog, name: str) -> dict[str, str]:
+    """The campaign with all under it; of its programme the limits, and not the other campaigns: what those are changes
+    who is given to this one, and not what it may do."""
+    programme = catalog.programme_of(name)
+    said = {} if programme is None else {"programme": digest_of(programme.model_dump(mode="json"))}
+    return {"campaign": catalog.closures["campaign", name], **said}
 
 
 def detectable_effect(contacted: int, held_out: int, rate: float) -> float | None:
@@ -136,6 +155,8 @@ def _stage(entry: dict[str, Any]) -> Stage:
         entry["channels"] = tuple(entry["channels"])
         entry["purpose"] = Purpose[entry["purpose"]]
         entry["data_classes"] = tuple((offer, DataClass(mask)) for offer, mask in entry["data_classes"])
+    if kind is ShareOut:
+        entry["campaigns"] = tuple((name, closure) for name, closure in entry["campaigns"])
     if kind is Decide:
         entry["offers"] = tuple((name, closure) for name, closure in entry["offers"])
         entry["channels"] = tuple(ChannelPlan(**channel) for channel in entry["channels"])

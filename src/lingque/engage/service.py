@@ -14,7 +14,17 @@ from sqlalchemy import Connection, func, insert, select
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.hashing import Int64s
-from lingque.engage.contracts import ChannelLimit, Contact, Forecast, OfferLimit, Plan, Stage, State
+from lingque.engage.contracts import (
+    ChannelLimit,
+    Contact,
+    Forecast,
+    OfferLimit,
+    Plan,
+    SharedLimit,
+    Stage,
+    State,
+    Together,
+)
 from lingque.engage.life_cycle import SENDING, cannot_become
 from lingque.engage.planning import stages_from_json, stages_to_json
 from lingque.engage.tables import campaign_plans, campaign_states, contacts
@@ -233,10 +243,14 @@ def _forecast(content: dict[str, Any]) -> Forecast:
         key: tuple(content[key]) for key in ("conversions_interval", "profit_interval") if content.get(key) is not None
     }
     waterfall = tuple((str(step), int(count)) for step, count in content.get("waterfall", ()))
-    limits = {
+    limits: dict[str, Any] = {
         "limits": tuple(ChannelLimit(**limit) for limit in content.get("limits", ())),
         "offer_limits": tuple(OfferLimit(**limit) for limit in content.get("offer_limits", ())),
     }
+    shared = content.get("together")
+    if shared is not None:
+        found = tuple(SharedLimit(**limit) for limit in shared["limits"])
+        limits["together"] = Together(**{**shared, "limits": found})
     return Forecast(**{**content, **tuples, **limits, "waterfall": waterfall})
 
 

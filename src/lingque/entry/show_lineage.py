@@ -24,6 +24,7 @@ KINDS: dict[str, Label] = {
     "cap": Label(zh="频次上限", en="cap"),
     "campaign": Label(zh="活动", en="campaign"),
     "placement": Label(zh="展示位", en="placement"),
+    "programme": Label(zh="统筹方案", en="programme"),
 }
 ROLES: dict[str, Label] = {
     "contract": Label(zh="填充", en="fills it"),
@@ -55,6 +56,7 @@ ROLES: dict[str, Label] = {
     "also_measure": Label(zh="其他指标", en="further outcome"),
     "route_by": Label(zh="派工依据", en="routing"),
     "offers": Label(zh="产品", en="offer"),
+    "campaigns": Label(zh="统筹", en="planned together"),
 }
 
 
@@ -76,6 +78,8 @@ def label_of(catalog: Catalog, thing: Thing) -> Label:
             return catalog.campaigns[name].label.label()
         case "placement":
             return catalog.placements[name].definition.label.label()
+        case "programme":
+            return catalog.programmes[name].label.label()
         case _:
             return Label(zh=name, en=name)
 

@@ -13,7 +13,7 @@ from lingque.core.labels import Label, Language
 from lingque.core.money import Money
 from lingque.core.reasons import Reason
 from lingque.decide.contracts import Step
-from lingque.engage.contracts import Forecast, Plan
+from lingque.engage.contracts import Forecast, Plan, SharedLimit, Together
 from lingque.engage.explain import CHANNEL_LABELS, explain
 from lingque.engage.life_cycle import STATE_LABELS
 from lingque.entry.show import table
@@ -50,7 +50,8 @@ def plan(entry: Plan, catalog: Catalog, language: Language) -> RenderableType:
         stages.add_row(title, text)
     parts: list[RenderableType] = [stages]
     if forecast.waterfall:
-        parts.append(waterfall(forecast.waterfall, language))
+        given = {Step.CHOSEN: Label(zh="分给本活动", en="given to this campaign")} if entry.share is not None else {}
+        parts.append(waterfall(forecast.waterfall, language, labels=given))
     if forecast.refusals:
         title = Label(zh="不触达的原因（可多项）", en="not contacted because (several may hold)").in_language(language)
         parts.append(counts({Reason[name]: n for name, n in forecast.refusals.items()}, title, language))
@@ -73,15 +74,17 @@ def waves(plans: Sequence[Plan], language: Language) -> Table:
     return made
 
 
-def waterfall(steps: tuple[tuple[str, int], ...], language: Language) -> Table:
-    """How many are left after each step, as bars."""
+def waterfall(
+    steps: tuple[tuple[str, int], ...], language: Language, *, labels: Mapping[Step, Label] | None = None
+) -> Table:
+    """How many are left after each step, as bars. `labels`: what a step is called instead of its own name."""
     title = Label(zh="触达漏斗", en="who is left after each step").in_language(language)
     made = table("", "", "", title=title)
     made.show_header = False
     made.columns[1].justify = "right"
     most = max((count for _, count in steps), default=0) or 1
     for step, count in steps:
-        label = Step(step).label.in_language(language)
+        label = (labels or {}).get(Step(step), Step(step).label).in_language(language)
         made.add_row(f"  {label}", f"{count:,}", Text("█" * round(count / most * _BAR), style="cyan"))
     return made
 
@@ -121,6 +124,8 @@ def _forecast(forecast: Forecast, language: Language) -> list[str]:
                 f"({low:,.0f} to {high:,.0f}), profit {money(least)} to {money(most)} (95 %)",
             )
         )
+    if forecast.together is not None:
+        lines.append(_beside(forecast.together, money(forecast.together.profit_alone)))
     for campaign, count in forecast.overlap.items():
         lines.append(
             Label(
@@ -129,6 +134,96 @@ def _forecast(forecast: Forecast, language: Language) -> list[str]:
             )
         )
     return [line.in_language(language) for line in lines]
+
+
+def _beside(together: Together, alone: str) -> Label:
+    """What being planned with others costs it."""
+    gone = [
+        Label(zh=f"{count:,} 人分给 {to}", en=f"{count:,} go to {to}")
+        if to
+        else Label(zh=f"{count:,} 人未分给任何活动", en=f"{count:,} to none of them")
+        for to, count in together.lost.items()
+    ]
+    zh, en = "，".join(one.zh for one in gone), ", ".join(one.en for one in gone)
+    return Label(
+        zh=f"单独规划可触达 {together.contacts_alone:,} 人、利润 {alone}{f'；其中 {zh}' if gone else ''}",
+        en=f"planned by itself it would contact {together.contacts_alone:,}, for {alone}"
+        f"{f'; of these {en}' if gone else ''}",
+    )
+
+
+def programme(plans: Sequence[Plan], catalog: Catalog, language: Language) -> RenderableType:
+    """Campaigns planned together side by side, and what each limit holds and is worth. Of plans with a share only."""
+    head = Label(
+        zh="活动|触达|留出|预期利润|单独可触达|让出|状态",
+        en="campaign|contacts|held out|profit|alone|lost|state",
+    )
+    columns = head.in_language(language).split("|")
+    shared = next(plan.forecast.together for plan in plans if plan.forecast.together is not None)
+    title = Label(zh=f"统筹方案 {shared.programme}", en=f"programme {shared.programme}").in_language(language)
+    made = table(*columns, right=columns[1:6], title=title)
+    for one in plans:
+        forecast, together = one.forecast, one.forecast.together
+        if together is None:
+            continue
+        made.add_row(
+            one.campaign,
+            f"{forecast.to_contact:,}",
+            f"{forecast.to_hold_out:,}",
+            _money(forecast.expected_profit, forecast),
+            f"{together.contacts_alone:,}",
+            f"{sum(together.lost.values()):,}",
+            STATE_LABELS[one.state].in_language(language),
+        )
+    return Group(made, _limits(shared, plans[0].forecast, catalog, language))
+
+
+def _limits(shared: Together, forecast: Forecast, catalog: Catalog, language: Language) -> Table:
+    head = Label(zh="限制|额度|已用|再增一单位可得", en="limit|amount|used|one more earns")
+    columns = head.in_language(language).split("|")
+    best = _money(shared.best_possible, forecast)
+    title = Label(
+        zh=f"合计 {_money(shared.expected_profit, forecast)}，任何方案不超过 {best}",
+        en=f"together {_money(shared.expected_profit, forecast)}; no choice earns more than {best}",
+    )
+    made = table(*columns, right=columns[1:], title=title.in_language(language))
+    for limit in shared.limits:
+        spent = limit.limit in ("budget", "offer_budget")
+        amount, used = (
+            (_money(round(one), forecast) if spent else f"{one:,.0f}") for one in (limit.amount, limit.used)
+        )
+        price = _money(round(limit.price * (100 if spent else 1)), forecast)
+        if limit.limit == "minimum":
+            price = Label(zh=f"少一次：{price}", en=f"one less: {price}").in_language(language)
+        made.add_row(_name_of_limit(limit, catalog, language).in_language(language), amount, used, price)
+    return made
+
+
+def _name_of_limit(limit: SharedLimit, catalog: Catalog, language: Language) -> Label:
+    """What people call a limit of campaigns planned together."""
+    campaign = catalog.campaigns.get(limit.campaign)
+    mine = limit.campaign if campaign is None else campaign.label.label().in_language(language)
+    of = Label(zh=f"「{mine}」" if mine else "合计", en=f"“{mine}”" if mine else "all together")
+    match limit.limit:
+        case "channel":
+            channel = CHANNEL_LABELS[limit.subject]
+            return Label(zh=f"{channel.zh}容量（{of.zh}）", en=f"{channel.en}, {of.en}")
+        case "stock" | "offer_budget":
+            what = Label(zh="库存", en="stock") if limit.limit == "stock" else Label(zh="预算", en="budget")
+            label = catalog.offers[limit.subject].label if limit.subject in catalog.offers else None
+            offer = limit.subject if label is None else label.in_language(language)
+            return Label(zh=f"「{offer}」{what.zh}", en=f"{what.en} of “{offer}”")
+        case "budget":
+            return Label(zh=f"预算（{of.zh}）", en=f"budget, {of.en}")
+        case "minimum":
+            return Label(
+                zh=f"{of.zh}最低触达" if mine else "服务类优先触达",
+                en=f"minimum, {of.en}" if mine else "service, first",
+            )
+
+
+def _money(minor: int, forecast: Forecast) -> str:
+    return str(Money(minor=minor, currency=forecast.currency))
 
 
 def what_if(entry: WhatIf, language: Language) -> RenderableType:

@@ -75,12 +75,15 @@ def capacity_curve(
         channel=channel,
         currency=found[0].currency,
         now=stated,
-        points=tuple(_point(one, channel, forecast) for one, forecast in zip(capacities, found, strict=True)),
+        points=tuple(_point(name, one, channel, forecast) for one, forecast in zip(capacities, found, strict=True)),
     )
 
 
-def _point(capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
+def _point(name: str, capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
     prices = [limit.price for limit in forecast.limits if limit.channel == channel]
+    if forecast.together is not None:
+        mine = [one for one in forecast.together.limits if (one.limit, one.subject) == ("channel", channel)]
+        prices = [round(one.price) for one in mine if one.campaign == name]
     return CapacityPoint(
         capacity=capacity,
         contacts=forecast.by_channel.get(channel, 0),

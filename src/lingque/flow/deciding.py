@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
@@ -11,13 +12,17 @@ from sqlalchemy import Connection
 from lingque.catalog.model import Catalog
 from lingque.core.clock import Instant
 from lingque.core.hashing import draw
-from lingque.decide.contracts import Context, Phase, Requests
-from lingque.decide.decision import decide
+from lingque.decide.allotting import allot
+from lingque.decide.choosing import Choices
+from lingque.decide.contracts import NOTHING, Context, Phase, Requests
+from lingque.decide.decision import settle
 from lingque.decide.decisions import Decisions
 from lingque.decide.facts import TagTable
-from lingque.engage.contracts import AskLeave, Decide, RunPilot, SelectAudience, Stage, WriteContacts
+from lingque.decide.judging import Judgement, judge
+from lingque.decide.menu import Menu
+from lingque.engage.contracts import AskLeave, Decide, RunPilot, SelectAudience, ShareOut, Stage, WriteContacts
 from lingque.flow.organising import within_organisation
-from lingque.flow.proposing import Questions, menu_of, offered, what_is_left
+from lingque.flow.proposing import Questions, Rows, menu_of, offered, what_is_left
 from lingque.flow.services import Services
 
 MADE_BY_PEOPLE = frozenset({"rm_call"})
@@ -34,12 +39,35 @@ class Decided:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Considered:
+    """Everything about an audience but the choice: what was asked (`questions`, of the menu's `rows`) and how every
+    candidate was judged."""
+
+    judgement: Judgement
+    context: Context
+    questions: Questions
+    rows: Rows
+    audience: pa.Table
+    customers: int
+
+    def decided(self) -> Decided:
+        """With the choice that this campaign makes by itself."""
+        decisions = settle(self.judgement, self.context)
+        return Decided(decisions=decisions, audience=self.audience, customers=self.customers)
+
+    def given(self, chosen: Choices) -> Considered:
+        """With nothing but these candidates (n,) to choose, which were given to the campaign."""
+        return replace(self, judgement=allot(self.judgement, chosen), context=replace(self.context, allotted=True))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stages:
     """The stages that a decision stands on."""
 
     select: SelectAudience
     leave: AskLeave
     choice: Decide
+    share: ShareOut | None
     pilot: RunPilot | None
     write: WriteContacts
 
@@ -50,6 +78,7 @@ def read_stages(stages: tuple[Stage, ...]) -> Stages:
         select=next(stage for stage in stages if isinstance(stage, SelectAudience)),
         leave=next(stage for stage in stages if isinstance(stage, AskLeave)),
         choice=next(stage for stage in stages if isinstance(stage, Decide)),
+        share=next((stage for stage in stages if isinstance(stage, ShareOut)), None),
         pilot=next((stage for stage in stages if isinstance(stage, RunPilot)), None),
         write=next(stage for stage in stages if isinstance(stage, WriteContacts)),
     )
@@ -63,11 +92,29 @@ def decide_stages(
     *,
     moment: Instant,
     phase: Phase = "once",
+    allotment: pa.Table | None = None,
 ) -> Decided:
     """Carry out `SelectAudience`, `AskLeave` and `Decide` over the published snapshot, as of that moment.
 
     A pilot takes a share of the audience, and the same share of every channel's capacity; the roll-out takes the rest.
+    `allotment`: who was given to the campaign with what (`customer_id`, `offer`, `channel`); None: it is planned alone.
     """
+    considered = consider(services, connection, catalog, stages, moment=moment, phase=phase)
+    if allotment is not None:
+        considered = considered.given(_given(considered.judgement.menu, considered.audience, allotment))
+    return considered.decided()
+
+
+def consider(
+    services: Services,
+    connection: Connection,
+    catalog: Catalog,
+    stages: tuple[Stage, ...],
+    *,
+    moment: Instant,
+    phase: Phase = "once",
+) -> Considered:
+    """The audience, and every candidate for everybody in it."""
     read = read_stages(stages)
     tags = within_organisation(
         services, connection, services.profile.tags_of(connection, read.select.as_of), read.select.organisation
@@ -108,15 +155,38 @@ def decide_stages(
         hold_out=read.choice.hold_out,
         salt=read.choice.salt,
         capacity={
-            use.channel: _capacity_of_phase(use.capacity, read.pilot, phase)
+            # what was given to a campaign is within its capacities as a whole
+            use.channel: use.capacity if read.share else _capacity_of_phase(use.capacity, read.pilot, phase)
             for use in read.choice.channels
             if use.capacity is not None
         },
         left=what_is_left(connection, offered(menu)),
         exploration=read.choice.exploration,
     )
-    decisions = decide(requests, menu, context, own=services.policies)
-    return Decided(decisions=decisions, audience=audience, customers=tags.num_rows)
+    return Considered(
+        judgement=judge(requests, menu, context, own=services.policies),
+        context=context,
+        questions=questions,
+        rows=rows,
+        audience=audience,
+        customers=tags.num_rows,
+    )
+
+
+def _given(menu: Menu, audience: pa.Table, allotment: pa.Table) -> Choices:
+    """(n,) of the audience the candidate of each, or `NOTHING`."""
+    place = {(one.offer.name, one.channel): number for number, one in enumerate(menu.candidates)}
+    pairs = zip(allotment.column("offer").to_pylist(), allotment.column("channel").to_pylist(), strict=True)
+    candidate = np.array([place.get(pair, NOTHING) for pair in pairs], dtype=np.int32)
+    ids = audience.column("customer_id").to_numpy()
+    given = np.full(len(ids), NOTHING, dtype=np.int32)
+    if len(candidate):
+        of = allotment.column("customer_id").to_numpy()
+        order = np.argsort(of)
+        at = order[np.minimum(np.searchsorted(of, ids, sorter=order), len(of) - 1)]
+        mine = of[at] == ids
+        given[mine] = candidate[at[mine]]
+    return given
 
 
 def _audience(tags: pa.Table, segment: str) -> pa.Table:

@@ -31,7 +31,9 @@ SELECT d.* FROM decisions d JOIN (
     SELECT plan, customer_id, decided_at FROM decisions
     WHERE campaign = $name AND arm = 'contact' AND propensity IS NOT NULL) c
 ON d.plan = c.plan AND d.customer_id = c.customer_id AND d.decided_at = c.decided_at
-WHERE d.plan NOT IN (SELECT plan FROM decisions WHERE campaign = $name AND list_contains(reasons, $ran_out))
+WHERE d.plan NOT IN (
+    SELECT plan FROM decisions
+    WHERE campaign = $name AND (list_contains(reasons, $ran_out) OR list_contains(reasons, $not_allotted)))
 """
 
 
@@ -103,9 +105,10 @@ def _rows(services: Services, connection: Connection, name: str) -> pa.Table:
     versions = published_versions(connection)
     rows = None
     if DECISION_TABLE in versions:
+        asked = {"name": name, "ran_out": int(Reason.NO_CAPACITY), "not_allotted": int(Reason.NOT_ALLOTTED)}
         with services.session() as session:
             session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
-            rows = session.ask(_CONTACTED, {"name": name, "ran_out": int(Reason.NO_CAPACITY)})
+            rows = session.ask(_CONTACTED, asked)
     if rows is None or not rows.num_rows:
         raise NotFoundError(
             f"nobody was contacted under '{name}' where nothing ran out, as far as the decision log knows",

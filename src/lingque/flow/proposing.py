@@ -113,14 +113,17 @@ class Questions:
         rows = [addresses.reachable(self.connection, ids, channel=channel) for channel in channels]
         return np.array(rows, dtype=np.bool_).reshape(len(channels), len(ids))
 
-    def capped(self, ids: Int64s, caps: Sequence[tuple[str, str | None]]) -> Flags:
-        """(caps, n)"""
+    def capped(self, ids: Int64s, caps: Sequence[tuple[str, str | None]], *, beside: int = 0) -> Flags:
+        """(caps, n): one contact more would be too many, so many others being made besides."""
         now = Now(instant=self.moment, calendar=self.services.calendar)
         kinds = [ContactKind(channel=channel, topic=topic, purpose=self.purpose) for channel, topic in caps]
         rows: list[Flags] = []
         known: dict[frozenset[str], Flags] = {}
         for kind in kinds:
-            counting = caps_on(kind, self.catalog.caps.values())
+            counting = [
+                cap if not beside else cap.model_copy(update={"at_most": cap.at_most - beside})
+                for cap in caps_on(kind, self.catalog.caps.values())
+            ]
             # kinds that count against the same caps are asked about once
             names = frozenset(cap.cap for cap in counting)
             if names not in known:

@@ -22,7 +22,7 @@ from lingque.core.errors import ConfigurationError, nearest
 from lingque.core.ids import run_id
 from lingque.core.reasons import Refusal
 from lingque.core.registries import Purpose
-from lingque.decide.contracts import DECISION_TABLE
+from lingque.decide.contracts import ALLOTMENT_TABLE, DECISION_TABLE
 from lingque.engage.contracts import State
 from lingque.engage.service import plans_in
 from lingque.flow.intake import catalog_of, make_ready
@@ -121,13 +121,13 @@ def _expired(services: Services, catalog: Catalog, table: str, purposes: Mapping
 def _older(services: Services, catalog: Catalog, table: str, before: date) -> Before | OfRows:
     if table == SNAPSHOT_TABLE:
         return Before(column="as_of", value=before, but=_kept_snapshots(services, before))
-    if table == DECISION_TABLE:
+    if table in (DECISION_TABLE, ALLOTMENT_TABLE):
         return Before(column="as_of", value=before)
     contract = catalog.contracts.get(table)
     if contract is not None and contract.kind == "state":
         return _superseded(services, contract, before)
     if contract is None or contract.kind != "event":
-        known = [one.name for one in services.expiring] + [SNAPSHOT_TABLE, DECISION_TABLE]
+        known = [one.name for one in services.expiring] + [SNAPSHOT_TABLE, DECISION_TABLE, ALLOTMENT_TABLE]
         known += [name for name, one in catalog.contracts.items() if one.kind in ("event", "state")]
         raise ConfigurationError(
             f"setting 'retention.keep': '{table}' is no table of events, states, tags, decisions or short-lived rows",

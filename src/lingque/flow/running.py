@@ -32,6 +32,7 @@ from lingque.flow.deciding import Decided, decide_stages
 from lingque.flow.grounds import grounds_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.messages import send_waiting
+from lingque.flow.programmes import allotment_of
 from lingque.flow.services import Services
 from lingque.flow.tasks import Tasks
 from lingque.flow.traces import traced
@@ -107,7 +108,8 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
     """Decide anew at this moment, log every decision, reserve and queue every contact, all or nothing."""
     now = services.clock.now()
     with services.database.reading() as connection:
-        decided = decide_stages(services, connection, catalog, plan.stages, moment=now, phase=phase)
+        given = None if plan.share is None else allotment_of(services, connection, plan.digest)
+        decided = decide_stages(services, connection, catalog, plan.stages, moment=now, phase=phase, allotment=given)
         visible = published_versions(connection).get(DECISION_TABLE)
     log = log_of(decided.decisions, plan=plan.digest, campaign=plan.campaign, phase=phase, buckets=services.buckets)
     # the moment is part of the id: an attempt that died is undone, not half believed
@@ -146,9 +148,16 @@ def _begin(services: Services, catalog: Catalog, plan: Plan, phase: Phase, actor
 
 def _publish_prices(connection: Connection, plan: Plan, decided: Decided, now: Instant) -> None:
     """What the last unit of each limit was worth, for those who decide on the campaign's offers until the next wave."""
-    certificate = decided.decisions.certificate
-    if certificate is not None and certificate.limits:
-        rows = {limit.name: limit.price for limit in certificate.limits}
+    certificate, together = decided.decisions.certificate, plan.forecast.together
+    rows = {limit.name: limit.price for limit in (certificate.limits if certificate is not None else ())}
+    if together is not None:
+        rows = {}
+        for one in together.limits:
+            # a channel costs what it is worth to all, and what the campaign's own limit adds
+            if one.limit in ("channel", "stock", "offer_budget") and one.campaign in ("", plan.campaign):
+                name = f"{one.limit}:{one.subject}"
+                rows[name] = rows.get(name, 0.0) + one.price
+    if rows:
         publish_prices(connection, plan.campaign, rows=rows, source=plan.digest, at=now)
 
 
@@ -255,5 +264,10 @@ def _changed(services: Services, connection: Connection, catalog: Catalog, plan:
         return Refusal(
             reason=Reason.CHANGED_SINCE_PLAN,
             detail=f"the snapshot as of {select.as_of} was computed again; plan again and have it approved",
+        )
+    if plan.share is not None and not allotment_of(services, connection, plan.digest).num_rows:
+        return Refusal(
+            reason=Reason.CHANGED_SINCE_PLAN,
+            detail="nobody was given to it, or that is not kept any more; plan again over another day",
         )
     return None

@@ -14,26 +14,23 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from sqlalchemy import Connection
 
 from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import KINDS, AnyDefinition, kind_of, name_of
 from lingque.catalog.model import Catalog
 from lingque.catalog.repository import definitions_in_force
 from lingque.catalog.yaml_files import Located
-from lingque.core.clock import Instant
 from lingque.core.errors import DefinitionError, Problem, nearest
 from lingque.core.reasons import Refusal
-from lingque.engage.contracts import Decide, Forecast
-from lingque.engage.planning import stages_of
-from lingque.flow.deciding import decide_stages
-from lingque.flow.forecasting import forecast_of, stale
+from lingque.engage.contracts import Forecast
+from lingque.flow.forecasting import stale
+from lingque.flow.planning import outlooks_of, planned_with
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action, Principal
 
-CHANGEABLE = ("cap", "offer", "campaign")
+CHANGEABLE = ("cap", "offer", "campaign", "programme")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +71,18 @@ def outlooks(
         definitions = definitions_in_force(connection)
         catalogs = [_catalog(_changed(definitions, one)) for one in changes]
         for catalog in catalogs:
-            catalog.campaign(name)
-            old = stale(catalog, name, services.profile.find_snapshot(connection, as_of))
-            if old is not None:
-                return traced(services, old, actor, "what_if", name)
-        return [_forecast(services, connection, catalog, name, as_of, now) for catalog in catalogs]
+            snapshot = services.profile.find_snapshot(connection, as_of)
+            for one in planned_with(catalog, name):
+                old = stale(catalog, one, snapshot)
+                if old is not None:
+                    return traced(services, old, actor, "what_if", name)
+        found: list[Forecast] = []
+        for catalog in catalogs:
+            planned = outlooks_of(services, connection, catalog, name, as_of, moment=now)
+            if isinstance(planned, Refusal):
+                return traced(services, planned, actor, "what_if", name)
+            found.append(planned[name].forecast)
+        return found
 
 
 def read_change(text: str) -> tuple[str, Any]:
@@ -90,16 +94,6 @@ def read_change(text: str) -> tuple[str, Any]:
         return field.strip(), json.loads(json.dumps(yaml.safe_load(value), default=str))
     except (ValueError, yaml.YAMLError) as error:
         raise _problem(text, "is no change", "write KIND.NAME.FIELD=VALUE, such as cap.weekly.at_most=3") from error
-
-
-def _forecast(
-    services: Services, connection: Connection, catalog: Catalog, name: str, as_of: date, moment: Instant
-) -> Forecast:
-    snapshot = services.profile.find_snapshot(connection, as_of)
-    stages = stages_of(catalog, name, as_of=as_of, snapshot=snapshot.run_id)
-    decided = decide_stages(services, connection, catalog, stages, moment=moment)
-    choice = next(stage for stage in stages if isinstance(stage, Decide))
-    return forecast_of(decided, choice, {})
 
 
 def _catalog(definitions: Sequence[AnyDefinition]) -> Catalog:

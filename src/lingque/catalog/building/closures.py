@@ -11,6 +11,7 @@ from lingque.catalog.definitions import (
     ModelDefinition,
     OfferDefinition,
     PlacementDefinition,
+    ProgrammeDefinition,
     SourceDefinition,
     TagDefinition,
 )
@@ -57,6 +58,9 @@ def _named_by(draft: Draft, definition: AnyDefinition) -> Iterator[Use]:
             yield from _under_campaign(definition)
         case PlacementDefinition():
             yield from _under_placement(definition)
+        case ProgrammeDefinition():
+            for campaign in definition.campaigns:
+                yield Use(of=("campaign", campaign), field=("campaigns", campaign))
 
 
 def _tag(field: str, name: str | None) -> Iterator[Use]:

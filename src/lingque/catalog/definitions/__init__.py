@@ -6,7 +6,7 @@ together (names that resolve, expressions that have types) is decided in `lingqu
 
 from __future__ import annotations
 
-from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition
+from lingque.catalog.definitions.campaigns import CampaignDefinition, CapDefinition, ProgrammeDefinition
 from lingque.catalog.definitions.contracts import Column, DataContract
 from lingque.catalog.definitions.offers import OfferDefinition
 from lingque.catalog.definitions.placements import PlacementDefinition
@@ -26,6 +26,7 @@ __all__ = [
     "ModelDefinition",
     "OfferDefinition",
     "PlacementDefinition",
+    "ProgrammeDefinition",
     "SourceDefinition",
     "TableRead",
     "TagDefinition",
@@ -43,6 +44,7 @@ AnyDefinition = (
     | CapDefinition
     | CampaignDefinition
     | PlacementDefinition
+    | ProgrammeDefinition
 )
 
 KINDS: dict[str, type[AnyDefinition]] = {
@@ -55,6 +57,7 @@ KINDS: dict[str, type[AnyDefinition]] = {
     "cap": CapDefinition,
     "campaign": CampaignDefinition,
     "placement": PlacementDefinition,
+    "programme": ProgrammeDefinition,
 }
 
 

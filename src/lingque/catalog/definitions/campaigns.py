@@ -115,6 +115,38 @@ class CampaignDefinition(Definition):
     )
 
 
+class Part(Definition):
+    """A campaign's own part in a programme."""
+
+    budget: Decimal | None = Field(
+        default=None, ge=0, description="what its contacts, and what they promise, may cost in all"
+    )
+    minimum: int = Field(default=0, ge=0, description="contacts that it makes at least, whatever others could earn")
+
+
+class ProgrammeDefinition(Definition):
+    """Campaigns that are planned together: they compete for the same customers, capacities and budgets, service
+    before all others."""
+
+    programme: Name
+    label: LabelText
+    campaigns: dict[Name, Part] = Field(min_length=2, description="a campaign is in one programme at most")
+    contacts_per_customer: int = Field(
+        default=1, ge=1, le=8, description="by all of them together, each campaign once and each offer once"
+    )
+    channels: dict[ChannelName, int] = Field(
+        default={}, description="contacts that a channel can make for all of them together"
+    )
+    budget: Decimal | None = Field(default=None, ge=0, description="of all of them together")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for channel, capacity in self.channels.items():
+            if capacity < 0:
+                raise ValueError(f"channels.{channel} is {capacity}; a capacity is 0 or more")
+        return self
+
+
 class CapDefinition(Definition):
     """How often one customer may be contacted, by all campaigns together. Service messages neither count nor are held
     back, unless the cap names their purpose."""

@@ -205,6 +205,17 @@ RESERVED_COLUMNS = frozenset(
 )
 
 RESERVED_TABLES = frozenset(
-    {"customer_tags", "decisions", "labels", "links", "parties", "population", "aggregated", "scores", "members"}
+    {
+        "customer_tags",
+        "decisions",
+        "labels",
+        "links",
+        "parties",
+        "population",
+        "aggregated",
+        "scores",
+        "members",
+        "allotments",
+    }
 )
 """Tables of ours that stand beside those of the contracts in one engine."""

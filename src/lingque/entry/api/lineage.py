@@ -22,7 +22,9 @@ router = guarded_router("lineage")
 class ThingAnswer(BaseModel):
     """A definition, or a column by `table.column`."""
 
-    kind: Literal["column", "contract", "source", "tag", "model", "list", "offer", "cap", "campaign", "placement"]
+    kind: Literal[
+        "column", "contract", "source", "tag", "model", "list", "offer", "cap", "campaign", "placement", "programme"
+    ]
     name: str
     label: Labelled
 

@@ -19,8 +19,10 @@ from lingque.engage.contracts import (
     Plan,
     RunPilot,
     SelectAudience,
+    ShareOut,
     Stage,
     State,
+    Together,
     WriteContacts,
 )
 from lingque.engage.explain import explain
@@ -64,6 +66,14 @@ class DecideStage(BaseModel):
     exploration: ExplorationAnswer | None = None
 
 
+class ShareOutStage(BaseModel):
+    """Customers, capacities and budgets were shared out among these campaigns when they were planned together."""
+
+    stage: Literal["share_out"] = "share_out"
+    programme: str
+    campaigns: list[str]
+
+
 class RunPilotStage(BaseModel):
     """A share of the audience goes first; the rest waits until the pilot has been approved."""
 
@@ -89,7 +99,13 @@ class EvaluateStage(BaseModel):
 
 
 StageAnswer = Annotated[
-    SelectAudienceStage | AskLeaveStage | DecideStage | RunPilotStage | WriteContactsStage | EvaluateStage,
+    SelectAudienceStage
+    | AskLeaveStage
+    | DecideStage
+    | ShareOutStage
+    | RunPilotStage
+    | WriteContactsStage
+    | EvaluateStage,
     Field(discriminator="stage"),
 ]
 
@@ -99,6 +115,30 @@ class WaterfallStep(BaseModel):
 
     step: str
     customers: int
+
+
+class SharedLimitAnswer(BaseModel):
+    """A limit of campaigns planned together, of which `campaign` has it alone (empty: all). Money in minor units."""
+
+    limit: Literal["channel", "stock", "offer_budget", "budget", "minimum"]
+    subject: str = Field(description="the channel or the offer")
+    campaign: str
+    amount: float
+    used: float
+    price: float = Field(description="what one unit more would earn; of a minimum, one contact less")
+
+
+class TogetherAnswer(BaseModel):
+    """What all campaigns planned together are expected to earn, and what that means for this one."""
+
+    programme: str
+    expected_profit: Amount
+    best_possible: Amount = Field(description="no choice within the limits earns all together more")
+    limits: list[SharedLimitAnswer]
+    contacts_alone: int = Field(description="contacts it would have had, planned by itself")
+    profit_alone: Amount
+    lost: dict[str, int] = Field(description="of those: whom it does not get, by the campaign that does; empty: none")
+    minimum: int = Field(description="contacts demanded for it")
 
 
 class ForecastAnswer(BaseModel):
@@ -118,6 +158,7 @@ class ForecastAnswer(BaseModel):
     detectable_effect: float | None = Field(
         description="smallest difference in response that would be found 4 times out of 5"
     )
+    together: TogetherAnswer | None = Field(default=None, description="where it was planned with others")
 
 
 class ExplainedStage(BaseModel):
@@ -180,6 +221,8 @@ def _stage(stage: Stage) -> StageAnswer:
                 hold_out=stage.hold_out,
                 exploration=None if stage.exploration is None else ExplorationAnswer(**asdict(stage.exploration)),
             )
+        case ShareOut():
+            return ShareOutStage(programme=stage.programme, campaigns=[name for name, _ in stage.campaigns])
         case RunPilot():
             return RunPilotStage(share=stage.share)
         case WriteContacts():
@@ -204,6 +247,20 @@ def _forecast(forecast: Forecast) -> ForecastAnswer:
         expected_profit=Amount(minor=forecast.expected_profit, currency=forecast.currency),
         cost=Amount(minor=forecast.cost, currency=forecast.currency),
         detectable_effect=forecast.detectable_effect,
+        together=None if forecast.together is None else _together(forecast.together, forecast.currency),
+    )
+
+
+def _together(together: Together, currency: str) -> TogetherAnswer:
+    return TogetherAnswer(
+        programme=together.programme,
+        expected_profit=Amount(minor=together.expected_profit, currency=currency),
+        best_possible=Amount(minor=together.best_possible, currency=currency),
+        limits=[SharedLimitAnswer(**asdict(limit)) for limit in together.limits],
+        contacts_alone=together.contacts_alone,
+        profit_alone=Amount(minor=together.profit_alone, currency=currency),
+        lost=together.lost,
+        minimum=together.minimum,
     )
 
 

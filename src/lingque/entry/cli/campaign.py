@@ -11,6 +11,7 @@ import typer
 
 from lingque.core.errors import NotFoundError
 from lingque.core.ids import CustomerId
+from lingque.core.labels import Language
 from lingque.core.reasons import Refusal
 from lingque.engage.contracts import Plan
 from lingque.engage.service import find_plan, newest_plan, waves_of
@@ -35,6 +36,7 @@ from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.reporting import evaluate_campaign, report_campaign
 from lingque.flow.running import run_campaign
+from lingque.flow.services import Services
 from lingque.flow.story import somebody, story_of
 from lingque.govern.access import refused
 from lingque.govern.contracts import Action
@@ -54,13 +56,16 @@ CommentOption = Annotated[str, typer.Option(help="Why.")]
 def plan(name: NameArgument, as_of: DayOption, user: UserOption, workspace: WorkspaceOption = HERE) -> None:
     """Make a plan over the snapshot of a day: stages as data, and what they would do. Sends nothing.
 
+    A campaign of a programme is planned with all others of it; each gets a plan of its own, to be reviewed, approved
+    and run by itself.
+
     Examples:
 
         lingque campaign plan spring_loans --as-of 1994-03-30 --as eva
     """
     with opened(workspace, user) as session, session.application.writing() as services:
         made = accepted(plan_campaign(services, name, as_of.date(), session.actor), session.language)
-        console.print(show_plan.plan(made, catalog_of(services), session.language))
+        _print_plan(services, made, session.language)
 
 
 @campaign_app.command("explain")
@@ -78,7 +83,19 @@ def explain(name: NameArgument, user: UserOption, workspace: WorkspaceOption = H
             end_refused(denied, session.language)
         with services.database.reading() as connection:
             found = newest_plan(connection, name)
-        console.print(show_plan.plan(found, catalog_of(services), session.language))
+        _print_plan(services, found, session.language)
+
+
+def _print_plan(services: Services, plan: Plan, language: Language) -> None:
+    """The plan; before it, those that were made together with it."""
+    catalog = catalog_of(services)
+    if plan.share is not None:
+        with services.database.reading() as connection:
+            newest = [find_plan(connection, name) for name, _ in plan.share.campaigns]
+        together = [one for one in newest if one is not None and one.share == plan.share and one.as_of == plan.as_of]
+        if plan in together:
+            console.print(show_plan.programme(together, catalog, language))
+    console.print(show_plan.plan(plan, catalog, language))
 
 
 @campaign_app.command("list")

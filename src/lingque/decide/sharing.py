@@ -1,0 +1,371 @@
+"""Who of a whole audience gets which candidates of one campaign or of several: nothing used beyond what there is, worth
+as much as can be.
+
+Everybody is allocated together (`allocation`), and each resource (a channel, an offer's stock or budget) gets a price:
+what the last unit of it is worth. The certificate says how much more any other choice could be worth at most.
+
+*Who is compared with whom.* Only those who are contacted use anything, so the allocation is made for what there is ÷
+(1 − hold-out) customers, with no look at the draws that hold out. Where campaigns hold out different shares, a customer
+of each counts with the share that is contacted, in value as in use. Then everybody comes in the order of value less
+price, and takes what the allocation gave them if enough is still left: taken or passed over before their own draw is
+looked at, which then says only whether they use it. So whether somebody is considered depends on the draws of others
+and never on their own: among all who are considered for a candidate each is held out with the same probability,
+whatever their value, and the two groups differ by chance alone. What is left since more were held out than the mean
+goes to those who may have more, in the same order. Ties are broken by a draw of their own salt, since breaking
+them by the draw that holds out would favour one of the groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingque.core.hashing import Float64s, Int64s, draw
+from lingque.decide.allocation.certificate import Certificate, LimitReport
+from lingque.decide.allocation.infeasible import Conflict, Infeasible
+from lingque.decide.allocation.limits import Limit, Row
+from lingque.decide.allocation.menu import Menu as Kinds
+from lingque.decide.allocation.problem import Problem, smallest_kinds
+from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
+from lingque.decide.allocation.solver import Allocation, Effort, allocate
+from lingque.decide.choosing import Choices, best_of
+from lingque.decide.contracts import NOTHING
+from lingque.decide.resources import Resource
+from lingque.govern.contracts import Flags
+
+Indices = NDArray[np.intp]
+FIRST = "service first"
+"""What the minimum is called that keeps the first rank's contacts; no campaign has a name with a space."""
+_EFFORT = Effort(gap=1e-6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A campaign among those that share. `candidates` are its places among all, in a row; `held_out` (n,): who, if
+    chosen, is not contacted, a share `hold_out` of all. A customer gets one contact of those of a `group` at most;
+    a side that comes `first` loses no contact to one that does not."""
+
+    name: str
+    candidates: slice
+    hold_out: float
+    held_out: Flags
+    group: int = 0
+    first: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """`chosen` (sides, n): the index of each customer's candidate on each side, or `NOTHING`. `price` (c,) of one
+    contact with a candidate.
+
+    The certificate speaks of those who may be contacted: what they get is worth its objective, and nothing within the
+    resources is worth more than its bound. Of a minimum, and of what comes first, it counts as demanded no more than
+    was reached: chance in who is held out may leave a few short."""
+
+    chosen: Choices
+    price: Float64s
+    certificate: Certificate
+
+
+def share_out(
+    values: Float64s,
+    resources: Sequence[Resource],
+    customer_ids: Int64s,
+    sides: Sequence[Side],
+    *,
+    salt: str,
+    most: NDArray[np.uint8] | None = None,
+) -> Shared | Infeasible:
+    """`values` (c, n): where a candidate may be chosen its value, of more than 0, else −∞. A resource of
+    `Limit.MINIMUM` is a demand. `most` (n,) contacts of a customer in all; one, if None.
+
+    Equal values go to the candidate listed first, and among customers to those drawn first by the salt. Minimums that
+    cannot be reached are named.
+    """
+    turn = np.lexsort((customer_ids, draw(customer_ids, salt=f"{salt}/turn")))
+    contest = _Contest(
+        values=values[:, turn],
+        resources=tuple(resources),
+        sides=tuple(replace(one, held_out=one.held_out[turn]) for one in sides),
+        most=np.ones(len(turn), dtype=np.uint8) if most is None else most[turn],
+    )
+    found = contest.allocated()
+    if isinstance(found, Infeasible):
+        return found
+    in_turn = contest.in_turn(*found)
+    chosen = np.full(in_turn.shape, NOTHING, dtype=np.int32)
+    chosen[:, turn] = in_turn
+    return Shared(chosen=chosen, price=found[1].price, certificate=contest.certificate(in_turn, found[1]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prices:
+    """Of the resources (r,), 0 or more; of one contact with each candidate (c,); of one more contact of those who come
+    first, what it costs the others."""
+
+    of_resources: Float64s
+    price: Float64s
+    first: float = 0.0
+
+
+class _Contest:
+    """What is shared out, customers in the order in which ties are broken."""
+
+    def __init__(
+        self, *, values: Float64s, resources: tuple[Resource, ...], sides: tuple[Side, ...], most: NDArray[np.uint8]
+    ) -> None:
+        self.values, self.resources, self.sides, self.most = values, resources, sides, most
+        self.use = np.array([one.use for one in resources], dtype=np.float64).reshape(len(resources), len(values))
+        self.amount = np.array([one.amount for one in resources], dtype=np.float64)
+        self.demands = np.array([one.limit is Limit.MINIMUM for one in resources], dtype=np.bool_)
+        self.sign = np.where(self.demands, -1.0, 1.0)
+        self.side_of = np.zeros(len(values), dtype=np.intp)
+        for number, side in enumerate(sides):
+            self.side_of[side.candidates] = number
+        self.group_of = np.array([side.group for side in sides], dtype=np.intp)[self.side_of]
+        self.first = np.array([side.first for side in sides], dtype=np.bool_)[self.side_of]
+        self.held_out = np.array([side.held_out for side in sides], dtype=np.bool_).reshape(len(sides), len(most))
+        contacted = 1 - np.array([side.hold_out for side in sides], dtype=np.float64)
+        self.contacted = float(contacted.max())
+        self.weight: Float64s = (contacted / self.contacted)[self.side_of]
+
+    def allocated(self) -> tuple[Choices, _Prices] | Infeasible:
+        """Each side's candidate for each customer in the best allocation within the room, and the prices."""
+        weight, room = self.weight, self.amount / self.contacted
+        room = np.where(self.demands, np.ceil(room - 1e-9), np.floor(room + 1e-9))
+        free = _Prices(of_resources=np.zeros(len(self.resources)), price=np.zeros(len(self.values)))
+        if not self.first.any() or self.first.all():
+            wish = self._best(self.values * weight[:, None])
+            used = self.use @ (weight * np.bincount(wish[wish != NOTHING], minlength=len(self.values)))
+            if (self.sign * used <= self.sign * room).all():
+                return wish, free
+        problem = self._problem(room)
+        ranks = [side.name for side in self.sides if side.first]
+        found: Ranked | Allocation | Infeasible
+        if ranks and len(ranks) < len(self.sides):
+            found = allocate_by_rank(problem, [Rank(name=FIRST, offers=tuple(ranks))], _EFFORT)
+            if isinstance(found, Ranked):
+                found = found.allocation
+        else:
+            found = allocate(problem, _EFFORT)
+        if isinstance(found, Infeasible):
+            return replace(found, conflicts=tuple(self._told(one) for one in found.conflicts))
+        # in the order of the resources; what a rank was given comes after them
+        prices = found.certificate.prices[: len(self.resources)]
+        first = found.certificate.price_of.get(f"{Limit.MINIMUM.value}:{FIRST}", 0.0)
+        wish = self._chosen(problem, found)
+        self._settle_ties(wish)
+        # a price is of a unit really used, what comes first is counted in customers considered
+        price = (self.sign * prices) @ self.use - first * self.first / weight
+        return wish, _Prices(of_resources=prices, price=price, first=first)
+
+    def _told(self, conflict: Conflict) -> Conflict:
+        """In contacts really made; a demand gives way by no more than all of it, which whole customers may count as."""
+        amount, give = conflict.amount * self.contacted, conflict.give * self.contacted
+        demanded = conflict.name in {one.name for one in self.resources if one.limit is Limit.MINIMUM}
+        return replace(conflict, amount=amount, give=min(give, amount) if demanded else give)
+
+    def _problem(self, room: Float64s) -> Problem:
+        """Each side is an offer, each of its candidates a channel of its own: what excludes one another on a side is
+        left to "one per offer"."""
+        widest = max(len(range(*one.candidates.indices(len(self.values)))) for one in self.sides)
+        groups: dict[int, list[str]] = {}
+        for side in self.sides:
+            groups.setdefault(side.group, []).append(side.name)
+        kinds = Kinds(
+            offers=tuple(side.name for side in self.sides),
+            channels=tuple(str(number) for number in range(widest)),
+            most_per_channel=(int(self.most.max(initial=1)),) * widest,
+            exclusive=tuple(tuple(names) for names in groups.values() if len(names) > 1),
+        )
+        first = np.array([side.candidates.start for side in self.sides], dtype=np.intp)[self.side_of]
+        kind_of = self.side_of * widest + np.arange(len(self.values)) - first
+        of_kind = np.full(kinds.kinds, NOTHING, dtype=np.int32)
+        of_kind[kind_of] = np.arange(len(self.values), dtype=np.int32)
+        self._of_kind = of_kind
+        worth = self.values.T > 0
+        weighted = (self.values * self.weight[:, None]).T
+        use = np.zeros((len(self.resources), kinds.kinds))
+        use[:, kind_of] = self.use * self.weight
+        return Problem(
+            menu=kinds,
+            starts=np.concatenate(([0], np.cumsum(worth.sum(axis=1)))).astype(np.int64),
+            kinds=smallest_kinds(kind_of[np.nonzero(worth)[1]], kinds),
+            values=weighted[worth].astype(np.float32),
+            most=self.most,
+            rows=tuple(
+                Row(limit=one.limit, subject=one.subject, use=used, amount=float(amount))
+                for one, used, amount in zip(self.resources, use, room, strict=True)
+            ),
+        )
+
+    def _chosen(self, problem: Problem, found: Allocation) -> Choices:
+        wish = np.full(self.held_out.shape, NOTHING, dtype=np.int32)
+        customers, places = np.nonzero(found.choice >= 0)
+        kinds = problem.kinds[problem.starts[customers] + found.choice[customers, places]]
+        candidates = self._of_kind[kinds]
+        wish[self.side_of[candidates], customers] = candidates
+        return wish
+
+    def _settle_ties(self, wish: Choices) -> None:
+        """Of a side's candidates that use the same the best one, of equal ones the first."""
+        alike: dict[tuple[int, bytes], list[int]] = {}
+        for index in range(len(self.values)):
+            alike.setdefault((int(self.side_of[index]), self.use[:, index].tobytes()), []).append(index)
+        for (side, _), members in alike.items():
+            mine = wish[side]
+            there = np.isin(mine, members)
+            mine[there] = np.array(members, dtype=np.int32)[np.argmax(self.values[members][:, there], axis=0)]
+
+    def _best(self, net: Float64s) -> Choices:
+        """(sides, n) what is worth most to each customer alone: the best of each group, and of these the best few."""
+        wish = np.full(self.held_out.shape, NOTHING, dtype=np.int32)
+        groups = np.unique(self.group_of)
+        members = [np.flatnonzero(self.group_of == group) for group in groups]
+        best = np.array([_of(which, best_of(net[which])) for which in members], dtype=np.int32)
+        everybody = np.arange(net.shape[1])
+        worth = np.where(best != NOTHING, net[best, everybody], -np.inf)
+        order = np.argsort(-worth, axis=0, kind="stable")
+        for place in range(min(len(groups), int(self.most.max(initial=0)))):
+            mine = best[order[place], everybody]
+            some = np.flatnonzero((mine != NOTHING) & (place < self.most))
+            wish[self.side_of[mine[some]], some] = mine[some]
+        return wish
+
+    def in_turn(self, wish: Choices, prices: _Prices) -> Choices:
+        """What customers take of their wishes, then of what is left."""
+        taking = _Taking(self)
+        net = self.values - prices.price[:, None]
+        customers, candidates = _pairs(wish)
+        order = _order(net, customers, candidates)
+        customers, candidates = customers[order], candidates[order]
+        fits = np.ones(len(customers), dtype=np.bool_)
+        for row, end in enumerate(taking.ends(customers, candidates)):
+            fits[end:] &= taking.use[row, candidates[end:]] == 0
+        taking.take(customers[fits], candidates[fits])
+        # In each round everybody who may have more proposes the best that still fits, and all are taken up to the first
+        # for whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
+        # A demand that has been met is worth nothing more.
+        while True:
+            met = prices.of_resources * (self.demands & (self.use @ taking.contacted >= self.amount))
+            net = self.values - (prices.price + met @ self.use)[:, None]
+            open_net = np.where(taking.closed(), -np.inf, net)
+            proposed = best_of(open_net)
+            customers = np.flatnonzero(proposed != NOTHING)
+            candidates = proposed[customers]
+            if not len(customers):
+                return taking.chosen
+            order = _order(net, customers, candidates)
+            customers, candidates = customers[order], candidates[order]
+            end = min(taking.ends(customers, candidates), default=len(order))
+            taking.take(customers[:end], candidates[:end])
+
+    def certificate(self, chosen: Choices, prices: _Prices) -> Certificate:
+        """Of those who may be contacted; weak duality at the prices of everybody's allocation."""
+        got = np.where(self.held_out, NOTHING, chosen)
+        customers, candidates = _pairs(got)
+        count = np.bincount(candidates, minlength=len(self.values))
+        used = self.use @ count
+        amount = np.where(self.demands, np.minimum(self.amount, used), self.amount)
+        served = float(count[self.first].sum())
+        net = np.where(self.held_out[self.side_of], -np.inf, self.values - prices.price[:, None])
+        demanded = prices.first * float(count @ (self.first / self.weight))
+        bound = float(self._most(net) + (self.sign * prices.of_resources) @ amount - demanded)
+        reports = _reports(self.resources, used.tolist(), prices.of_resources.tolist())
+        if prices.first:
+            reports += (
+                LimitReport(limit=Limit.MINIMUM, subject=FIRST, amount=served, used=served, price=prices.first),
+            )
+        return Certificate(
+            objective=float(self.values[candidates, customers].sum()),
+            bound=bound,
+            limits=reports,
+            staff_prices=np.empty(0),
+        )
+
+    def _most(self, net: Float64s) -> float:
+        """What everybody's best contacts are worth together."""
+        members = [np.flatnonzero(self.group_of == group) for group in np.unique(self.group_of)]
+        best = np.array([net[which].max(axis=0, initial=0.0) for which in members])
+        best = -np.sort(-best, axis=0)
+        within = np.arange(len(members))[:, None] < self.most
+        return float(best[within].sum())
+
+
+class _Taking:
+    """Who has what so far, and what is left of what is limited."""
+
+    def __init__(self, contest: _Contest) -> None:
+        self._contest = contest
+        limited = ~contest.demands
+        self.use, self._left = contest.use[limited], contest.amount[limited].copy()
+        self.chosen = np.full(contest.held_out.shape, NOTHING, dtype=np.int32)
+        self.contacted = np.zeros(len(contest.values))
+        """(c,) contacts with each candidate."""
+        self._count = np.zeros(len(contest.most), dtype=np.int64)
+        self._grouped = np.zeros((int(contest.group_of.max(initial=0)) + 1, len(contest.most)), dtype=np.bool_)
+
+    def ends(self, customers: Indices, candidates: Choices) -> list[int]:
+        """Per resource, how many may come in order until too little is left for the next, whatever that one's draw."""
+        held = self._held(customers, candidates)
+        found: list[int] = []
+        for row, amount in zip(self.use, self._left, strict=True):
+            wanted = row[candidates]
+            used = np.where(held, 0.0, wanted)
+            short = np.flatnonzero((np.cumsum(used) - used + wanted > amount) & (wanted > 0))
+            found.append(int(short[0]) if len(short) else len(candidates))
+        return found
+
+    def take(self, customers: Indices, candidates: Choices) -> None:
+        self.chosen[self._contest.side_of[candidates], customers] = candidates
+        np.add.at(self._count, customers, 1)
+        self._grouped[self._contest.group_of[candidates], customers] = True
+        contacted = np.bincount(candidates[~self._held(customers, candidates)], minlength=len(self.contacted))
+        self.contacted += contacted
+        self._left -= self.use @ contacted
+
+    def closed(self) -> Flags:
+        """(c, n)"""
+        used_up: Flags = np.logical_or.reduce(self.use > self._left[:, None], axis=0, initial=False)
+        full = self._count >= self._contest.most
+        closed: Flags = used_up[:, None] | full[None, :] | self._grouped[self._contest.group_of]
+        return closed
+
+    def _held(self, customers: Indices, candidates: Choices) -> Flags:
+        held: Flags = self._contest.held_out[self._contest.side_of[candidates], customers]
+        return held
+
+
+def _of(which: Indices, best: Choices) -> Choices:
+    """Places among some as places among all."""
+    found: Choices = np.where(best == NOTHING, NOTHING, which[best]).astype(np.int32)
+    return found
+
+
+def _pairs(chosen: Choices) -> tuple[Indices, Choices]:
+    """Customers and their candidates, a customer's side by side."""
+    customers, sides = np.nonzero(chosen.T != NOTHING)
+    return customers, chosen[sides, customers]
+
+
+def _order(net: Float64s, customers: Indices, candidates: Choices) -> Indices:
+    """By how much each is worth."""
+    order: Indices = np.argsort(-net[candidates, customers], kind="stable")
+    return order
+
+
+def _reports(
+    resources: Sequence[Resource], used: Sequence[float], prices: Sequence[float] | None = None
+) -> tuple[LimitReport, ...]:
+    return tuple(
+        LimitReport(limit=one.limit, subject=one.subject, amount=one.amount, used=spent, price=price)
+        for one, spent, price in zip(resources, used, prices or [0.0] * len(resources), strict=True)
+    )
+
+
+def unlimited(worth: float, resources: Sequence[Resource], used: Sequence[float]) -> Certificate:
+    """Of a choice in which everybody has their best, worth so much to those contacted, and nothing runs out."""
+    return Certificate(objective=worth, bound=worth, limits=_reports(resources, used), staff_prices=np.empty(0))
