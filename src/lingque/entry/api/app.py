@@ -111,6 +111,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
         refuse_unguarded(router.routes)
         app.include_router(router)
     # the last one added is the outermost
+    app.add_middleware(decide.AskedFirst, route=decide.ASKED)
     for wrapping in (BodyLimit, LastResort, SecurityHeaders, AccessLog):
         app.add_middleware(wrapping)
     return app

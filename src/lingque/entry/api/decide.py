@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import to_json
 from starlette.responses import Response as HttpResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingque.core.clock import datetime_of
 from lingque.core.errors import NotFoundError
@@ -24,7 +25,7 @@ from lingque.entry.api.asked_together import AskedTogether
 from lingque.entry.api.authentication import Authenticator, unknown_caller
 from lingque.entry.api.document import ASKED_ANEW
 from lingque.entry.api.guarded import PREFIX, Caller, GuardedRoute, Workspace, guarded_router
-from lingque.entry.api.problems import error_response, refusal_response
+from lingque.entry.api.problems import ANSWERED, answered_error, error_response, refusal_response
 from lingque.entry.api.shapes import Labelled, Name, ReasonAnswer
 from lingque.entry.api.shapes import Request as Body
 from lingque.flow.responding import respond
@@ -46,6 +47,26 @@ class AskedRoute(GuardedRoute):
             return answer
 
         return handle
+
+
+class AskedFirst:
+    """Has the route answer before the framework searches all routes for it: what is asked most often is to wait for
+    nothing. Everybody else goes on; behind another prefix of paths this one does too."""
+
+    def __init__(self, app: ASGIApp, route: AskedRoute) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != self._route.path or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route
+        try:
+            response = await self._route.endpoint(Request(scope, receive, send))
+        except ANSWERED as error:
+            response = answered_error(error)
+        await response(scope, receive, send)
 
 
 class Asked(Body):
@@ -160,6 +181,9 @@ async def ask_decision(request: Request) -> HttpResponse:
             return unknown_caller()
 
 
+ASKED = next(route for route in asked_router.routes if isinstance(route, AskedRoute))
+
+
 @router.put(
     "/decide/responses",
     operation_id="respond_to_decision",
@@ -173,7 +197,7 @@ def respond_to_decision(body: ToldResponse, workspace: Workspace, caller: Caller
 
 
 def _understood(request: Request, body: bytes) -> Asked:
-    if request.query_params:
+    if request.scope["query_string"]:
         raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", ""), "msg": ""}])
     try:
         return Asked.model_validate_json(body)
