@@ -105,16 +105,16 @@ class Menu:
         """(c,) into `channels`."""
         return _indices(self.channels.index(one.channel) for one in self.candidates)
 
-    @property
+    @cached_property
     def asks(self) -> int:
         """How many rows of permits its candidates speak of; likewise `reaches` and `caps`."""
         return int(self.ask_of.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def reaches(self) -> int:
         return int(self.reach_of.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def caps(self) -> int:
         return int(self.cap_of.max(initial=-1)) + 1
 
