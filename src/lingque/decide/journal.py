@@ -120,9 +120,8 @@ class DecisionJournal:
         entries = []
         owns = _own(decisions, places)
         for number, row, own, columns in zip(numbers, places, owns, _packed(decisions, places), strict=True):
-            own["tags"] = [
-                value if type(value) in _AS_THEY_ARE else _plain(value) for value in map(tags[row].__getitem__, names)
-            ]
+            values = [tags[row][name] for name in names]
+            own["tags"] = values if _AS_THEY_ARE.issuperset(map(type, values)) else list(map(_plain, values))
             # one object out of two: the first half is the same for all
             header = f"{shared[:-1]},{canonical_json(own)[1:]}\n".encode()
             entries.append(

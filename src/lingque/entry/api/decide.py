@@ -220,14 +220,11 @@ def _visit(asked: Asked, together: AskedTogether, received: float) -> Visit:
 
 
 def _answer(answer: Answer, principal: Principal) -> dict[str, Any]:
-    secret = refused(principal, Action.SEE_COMPLIANCE_REASONS) is not None
-    return {
-        "at": datetime_of(answer.at),
-        "placements": [_filled(one, masked=secret) for one in answer.placements],
-    }
+    return {"at": datetime_of(answer.at), "placements": [_filled(one, principal) for one in answer.placements]}
 
 
-def _filled(one: Filled, *, masked: bool) -> dict[str, Any]:
+def _filled(one: Filled, principal: Principal) -> dict[str, Any]:
+    masked = bool(one.against) and refused(principal, Action.SEE_COMPLIANCE_REASONS) is not None
     return {
         "placement": one.placement,
         "decision_id": one.decision_id,

@@ -39,6 +39,9 @@ def serve(
         console.print(f"http://{host}:{port}/openapi.json", highlight=False)
         # our own access line names routes, never paths: tokens stand in paths
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+        # what this format does not show is not looked up: a line costs half ('Optimization' in the logging how-to)
+        logging._srcfile = None
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
         app = create_app(application)
         catalog_of(application.services)
         # what is there now stays; to look through it for rubbish takes fifty milliseconds in the midst of an answer
