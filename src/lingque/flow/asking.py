@@ -329,6 +329,8 @@ class Asking:
 def _promised(connection: Connection, seat: Seat, expires_at: Instant, now: Instant) -> bool:
     """Is there a piece of each thing that can run out? One seat after the other: of a set either all or none is
     reserved."""
+    if all(limits_of(offer) == Left() for offer in seat.own_offers()):
+        return True
     cost = seat.place.plan.contact_cost
     for contact, offer in zip(seat.contacts(), seat.own_offers(), strict=True):
         limits = limits_of(offer)

@@ -46,6 +46,8 @@ def serve(
         catalog_of(application.services)
         # what is there now stays; to look through it for rubbish takes fifty milliseconds in the midst of an answer
         gc.freeze()
+        # a group of answers makes ten thousand objects, which go with it: looking through them finds none
+        gc.set_threshold(50_000, 20, 20)
         uvicorn.run(
             app,
             host=host,
