@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -158,7 +159,7 @@ async def ask_decision(request: Request) -> HttpResponse:
     in. Whether a customer is known is never said. Asking again is another decision."""
     received = time.monotonic()
     try:
-        asked = _understood(request, await request.body())
+        asked = _understood(request, await _body(request.receive))
     except RequestValidationError:
         # who calls comes first, here as everywhere
         authenticator: Authenticator = request.app.state.authenticator
@@ -166,7 +167,8 @@ async def ask_decision(request: Request) -> HttpResponse:
             return unknown_caller()
         raise
     together: AskedTogether = request.app.state.asked_together
-    outcome = await together.ask(dict(request.headers), _visit(asked, together, received))
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
+    outcome = await together.ask(headers, _visit(asked, together, received))
     if outcome.principal is None:
         return unknown_caller()
     request.state.principal = outcome.principal
@@ -194,6 +196,18 @@ def respond_to_decision(body: ToldResponse, workspace: Workspace, caller: Caller
     """Once is enough, and telling it again changes nothing. 404 for a token that is none of ours."""
     taken = respond(workspace.services, body.token, Response[body.response.upper()], caller)
     return refusal_response(taken) if isinstance(taken, Refusal) else TakenAnswer(taken=taken)
+
+
+async def _body(receive: Receive) -> bytes:
+    """As the framework reads it, which takes a generator and a request as long as this one's decision."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _understood(request: Request, body: bytes) -> Asked:
