@@ -35,6 +35,7 @@ from lingque.core.clock import SystemClock
 from lingque.core.ids import CustomerId
 from lingque.core.reasons import Refusal
 from lingque.decide.tables import contact_ledger, decision_journal
+from lingque.entry.cli.servers import collect_seldom
 from lingque.flow import apply, ingest, run_tags
 from lingque.flow.asking import Asking
 from lingque.flow.showing import Answer, Visit
@@ -252,6 +253,7 @@ def in_process(application: Application, ids: list[int], requests: int) -> tuple
 
     for place in range(300):  # the register is drawn as a picture once it is asked often
         timed([ids[place % len(ids)]])
+    collect_seldom()  # as the server does
     alone = [timed([ids[place % len(ids)]]) for place in range(min(requests, 1_000))]
     groups = [[ids[(32 * group + place) % len(ids)] for place in range(32)] for group in range(20)]
     return alone, [timed(group) for group in groups]

@@ -53,9 +53,12 @@ def draw(customer_ids: Int64s, *, salt: str) -> Float64s:
     return drawn
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(content: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces, no NaN."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(content)
 
 
 def digest_of(content: Any) -> str:

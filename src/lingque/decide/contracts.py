@@ -60,6 +60,8 @@ class Past:
 
     def part(self, start: int, stop: int) -> Past:
         """Of some of the customers."""
+        if not len(self.position):
+            return self
         first, end = np.searchsorted(self.position, (start, stop))
         return Past(
             offers=self.offers,
@@ -102,14 +104,14 @@ class Requests:
 
     def __post_init__(self) -> None:
         n = len(self.customer_ids)
-        sizes = {
-            "facts": len(self.facts),
-            "reachable": self.reachable.shape[-1],
-            "capped": self.capped.shape[-1],
-            **({"recent": self.recent.shape[-1]} if self.recent is not None else {}),
-            **{f"permits[{at}]": len(one.customer_ids) for at, one in enumerate(self.permits)},
-        }
-        for what, size in sizes.items():
+        sizes = [
+            ("facts", len(self.facts)),
+            ("reachable", self.reachable.shape[-1]),
+            ("capped", self.capped.shape[-1]),
+            ("recent", n if self.recent is None else self.recent.shape[-1]),
+            *(("permits", len(one.customer_ids)) for one in self.permits),
+        ]
+        for what, size in sizes:
             if size != n:
                 raise WarehouseError(
                     f"a request about {n} customers has {what} of {size}", next_step="ask about the same customers"

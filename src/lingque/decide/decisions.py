@@ -94,20 +94,20 @@ class Decisions:
 
     def reasons(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Bits:
         """(c, m) all that speaks against candidates (all, if None), the choice among them included. 0: contacted."""
-        index = np.arange(len(self.menu)) if which is None else which
-        bits = self.judgement.reasons(index, customers)
-        value = self.judgement.values(index, customers).value
+        index = self.menu.every if which is None else which
+        bits = self.judgement.reasons(which, customers)
+        value = self.judgement.values(which, customers).value
         chosen, held = self.chosen[customers], self.held_out[customers]
         some, mine = chosen != NOTHING, index[:, None] == chosen
         passed = (bits == 0) & ~mine
         chosen_value = self.chosen_value[customers]
         # equal values go to the candidate listed first
         better = some & ((chosen_value > value) | ((chosen_value == value) & (chosen < index[:, None])))
-        drawn = some & ~better & self.explored[customers]
-        bits |= (passed & better) * bit_of(Reason.BETTER_OFFER)
-        bits |= (passed & drawn) * bit_of(Reason.DRAWN_INSTEAD)
-        bits |= (passed & ~better & ~drawn) * bit_of(Reason.NO_CAPACITY)
-        bits |= (mine & held) * bit_of(Reason.HELD_OUT)
+        drawn = some & self.explored[customers]
+        otherwise = np.where(drawn, bit_of(Reason.DRAWN_INSTEAD), bit_of(Reason.NO_CAPACITY))
+        bits |= passed * np.where(better, bit_of(Reason.BETTER_OFFER), otherwise)
+        if held.any():
+            bits |= (mine & held) * bit_of(Reason.HELD_OUT)
         return bits
 
     @cached_property

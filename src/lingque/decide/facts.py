@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import repeat
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -143,9 +144,10 @@ class TagRows:
 
     def answers(self, conditions: Sequence[Condition], as_of: date) -> Answers:
         try:
-            listed = [[_answer(one.function(row, as_of)) for row in self.rows] for one in conditions]
+            found = [list(map(one.function, self.rows, repeat(as_of))) for one in conditions]
         except KeyError as error:
             _no_tag(str(error.args[0]), sorted(self.rows[0]))
+        listed = [[UNKNOWN if one is None else TRUE if one else FALSE for one in answers] for answers in found]
         return np.array(listed, dtype=np.int8).reshape(len(conditions), len(self.rows))
 
 

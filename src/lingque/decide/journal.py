@@ -33,10 +33,14 @@ from lingque.decide.tables import contact_ledger, decision_journal, decision_men
 from lingque.govern.contracts import Erased, Person
 from lingque.store.straight import execute_each, rows_of
 
-_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("bits", "<u8"), ("response", "<f8"), ("basis", "<i1"), ("losses", "<i8"), ("fatigue", "<i8"), ("value", "<i8"),
-    ("price", "<f8"),
+_COLUMNS = tuple(
+    (name, np.dtype(kind))
+    for name, kind in (
+        ("bits", "<u8"), ("response", "<f8"), ("basis", "<i1"), ("losses", "<i8"), ("fatigue", "<i8"),
+        ("value", "<i8"), ("price", "<f8"),
+    )
 )  # fmt: skip
+_WIDTH = sum(kind.itemsize for _, kind in _COLUMNS)
 _AS_THEY_ARE = frozenset({int, float, bool, type(None)})
 _INSERTION = (
     "INSERT INTO decision_journal (entry_id, customer_id, decided_at, menu_id, packed)"
@@ -114,10 +118,12 @@ class DecisionJournal:
         shared = canonical_json(context_record(decisions) | {"placement": placement})
         numbers = _numbers(connection, len(places))
         entries = []
-        for number, row, columns in zip(numbers, places, _packed(decisions, places), strict=True):
-            own = canonical_json(_own(decisions, row, [tags[row][name] for name in names]))
+        owns = _own(decisions, places)
+        for number, row, own, columns in zip(numbers, places, owns, _packed(decisions, places), strict=True):
+            values = [tags[row][name] for name in names]
+            own["tags"] = values if _AS_THEY_ARE.issuperset(map(type, values)) else list(map(_plain, values))
             # one object out of two: the first half is the same for all
-            header = f"{shared[:-1]},{own[1:]}\n".encode()
+            header = f"{shared[:-1]},{canonical_json(own)[1:]}\n".encode()
             entries.append(
                 {
                     "entry_id": number,
@@ -281,21 +287,21 @@ def _numbers(connection: Connection, count: int) -> list[int]:
     return list(range(last + 1, last + 1 + count))
 
 
-def _own(decisions: Decisions, row: int, tags: Iterable[Any]) -> dict[str, Any]:
-    """What an entry says of its customer alone; the tags' names stand with the menu."""
-    own: dict[str, Any] = {
-        "chosen": int(decisions.chosen[row]),
-        "held_out": bool(decisions.held_out[row]),
-        "propensity": float(decisions.propensity[row]),
-        "probability": float(decisions.probability[row]),
-        "repaired": bool(decisions.repaired[row]),
-        "tags": [value if type(value) in _AS_THEY_ARE else _plain(value) for value in tags],
+def _own(decisions: Decisions, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """What an entry says of its customer alone, but for the tags; their names stand with the menu."""
+    columns = {
+        name: getattr(decisions, name)[rows].tolist()
+        for name in ("chosen", "held_out", "propensity", "probability", "repaired")
     }
+    owns: list[dict[str, Any]] = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     if decisions.judgement.scores.margin is not None:
-        customer = slice(row, row + 1)
         every = range(len(decisions.menu))
-        own["margins"] = [int(decisions.judgement.margins(one, customer)[0]) for one in every]
-    return own
+        for own, row in zip(owns, rows, strict=True):
+            customer = slice(row, row + 1)
+            own["margins"] = [int(decisions.judgement.margins(one, customer)[0]) for one in every]
+    return owns
 
 
 def _packed(decisions: Decisions, rows: Sequence[int]) -> list[bytes]:
@@ -308,10 +314,15 @@ def _packed(decisions: Decisions, rows: Sequence[int]) -> list[bytes]:
         "losses": values.losses,
         "fatigue": values.fatigue,
         "value": values.value,
-        "price": np.broadcast_to(decisions.price[:, None], values.value.shape),
+        "price": decisions.price[:, None],
     }
-    parts = [np.ascontiguousarray(columns[name][:, rows].T, dtype=kind).view(np.uint8) for name, kind in _COLUMNS]
-    return [one.tobytes() for one in np.concatenate(parts, axis=1)]
+    count, start = len(decisions.menu), 0
+    packed = np.empty((len(decisions.requests), count * _WIDTH), dtype=np.uint8)
+    for name, kind in _COLUMNS:
+        stop = start + count * kind.itemsize
+        packed[:, start:stop].view(kind)[...] = columns[name].T
+        start = stop
+    return [packed[row].tobytes() for row in rows]
 
 
 def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
@@ -319,7 +330,7 @@ def _entry(row: Any, menu: Mapping[str, Any]) -> Entry:
     count, columns, start = len(menu["menu"]), {}, 0
     for name, kind in _COLUMNS:
         columns[name] = np.frombuffer(body, dtype=kind, count=count, offset=start)
-        start += count * np.dtype(kind).itemsize
+        start += count * kind.itemsize
     told: dict[str, Any] = json.loads(header)
     if "tags" in menu:  # an entry of an earlier version has the names with the values
         told["tags"] = dict(zip(menu["tags"], told["tags"], strict=True))

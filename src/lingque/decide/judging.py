@@ -52,7 +52,10 @@ class Judgement:
 
     def reasons(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Bits:
         """(c, m) all that speaks against these candidates (all, if None): policies, worth, precedence."""
-        chosen = self._all() if which is None else which
+        if len(self) <= FEW:
+            found: Bits = self._bits_of_few[slice(None) if which is None else which, customers]
+            return found.copy() if which is None else found  # chosen rows are a copy already
+        chosen = self.menu.every if which is None else which
         return self._with_worth(chosen, customers, self.values(chosen, customers).value)
 
     def values(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Values:
@@ -64,13 +67,18 @@ class Judgement:
             self.menu,
             _part(self.scores, customers),
             None if recent is None else recent[:, customers],
-            self._all() if which is None else which,
+            self.menu.every if which is None else which,
         )
 
     @cached_property
     def _of_few(self) -> Values:
         """Of all candidates and everybody: worked out once, where it takes no room."""
-        return values_of(self.menu, self.scores, self.requests.recent, self._all())
+        return values_of(self.menu, self.scores, self.requests.recent, self.menu.every)
+
+    @cached_property
+    def _bits_of_few(self) -> Bits:
+        """All that speaks against all candidates, likewise."""
+        return self._with_worth(self.menu.every, _EVERYBODY, self._of_few.value)
 
     def worth(self, candidate: int) -> Worth:
         """Of one candidate, for everybody."""
@@ -104,12 +112,13 @@ class Judgement:
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
-        every, recent = self._all(), self.requests.recent
         if len(self) <= FEW:
             value: Float64s = self._of_few.value[:, customers].astype(np.float64)
-        else:
-            recent = None if recent is None else recent[:, customers]
-            value = value_of(self.menu, _part(self.scores, customers), recent, every)
+            value[self._bits_of_few[:, customers] != 0] = -np.inf
+            return value
+        every, recent = self.menu.every, self.requests.recent
+        recent = None if recent is None else recent[:, customers]
+        value = value_of(self.menu, _part(self.scores, customers), recent, every)
         value[self._with_worth(every, customers, value) != 0] = -np.inf
         return value
 
@@ -123,9 +132,6 @@ class Judgement:
             bits |= self.bits[Axis.CANDIDATE][which, customers]
         bits |= (value <= 0) * bit_of(Reason.NO_VALUE)
         return bits
-
-    def _all(self) -> Indices:
-        return np.arange(len(self.menu))
 
 
 def judge(
@@ -146,10 +152,11 @@ def judge(
                 into[rows] |= flags * _bit(policy, reason)
         found.append(scores_of(menu, question.numbers))
     judgement = Judgement(menu=menu, requests=requests, bits=bits, scores=_joined(found))
-    if menu.supersedes:
-        for customers in judgement.blocks(block):
-            _give_precedence(judgement, customers)
-    return judgement
+    if not menu.supersedes:
+        return judgement
+    for customers in judgement.blocks(block):
+        _give_precedence(judgement, customers)
+    return replace(judgement)  # what was worked out of the bits before is forgotten
 
 
 def _give_precedence(judgement: Judgement, customers: slice) -> None:

@@ -91,6 +91,7 @@ class Menu:
         self._read_offers()
         self._read_roles()
         self._read_relations(place)
+        self._offered: tuple[date, Flags] | None = None
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -104,18 +105,49 @@ class Menu:
         """(c,) into `channels`."""
         return _indices(self.channels.index(one.channel) for one in self.candidates)
 
-    @property
+    @cached_property
     def asks(self) -> int:
         """How many rows of permits its candidates speak of; likewise `reaches` and `caps`."""
         return int(self.ask_of.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def reaches(self) -> int:
         return int(self.reach_of.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def caps(self) -> int:
         return int(self.cap_of.max(initial=-1)) + 1
+
+    @cached_property
+    def every(self) -> Indices:
+        """(c,) all candidates."""
+        return np.arange(len(self))
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The roles for which any offer, or candidate, names a tag."""
+        return frozenset(
+            role
+            for role in ("propensity", "uplift", "anyway", "spread", "margin_by", "cost_by", "loss", "tired")
+            if (getattr(self, role) >= 0).any()
+        )
+
+    @cached_property
+    def costs_stated(self) -> bool:
+        """Does a conversion of any offer cost something, or is it expected to lose?"""
+        return bool(self.conversion_cost.any() or self.stated_loss.any())
+
+    @cached_property
+    def tires(self) -> bool:
+        """Does any channel state what a contact made lately takes away?"""
+        return bool(self.fatigue.any())
+
+    def offered(self, today: date) -> Flags:
+        """(o,) which offers are made on that day: from their first until the day before their last."""
+        if self._offered is None or self._offered[0] != today:
+            day = day_number(today)
+            self._offered = (today, (self.valid_from <= day) & (day < self.valid_to))
+        return self._offered[1]
 
     @cached_property
     def name_hashes(self) -> Int64s:
@@ -146,6 +178,8 @@ class Menu:
         self.premium: Int64s = np.array(
             [one.minor(one.cover.premium) if one.cover else 0 for one in of], dtype=np.int64
         )
+        self.scored_only: Indices = np.flatnonzero(self.refuses_missing)
+        self.benefits: Indices = np.flatnonzero(self.is_benefit)
         self.lent: Indices = _indices(number for number, one in enumerate(of) if one.student is not None)
         self.stocked: Indices = _indices(number for number, one in enumerate(of) if one.stock is not None)
         self.budgeted: Indices = _indices(number for number, one in enumerate(of) if one.budget is not None)

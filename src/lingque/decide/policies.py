@@ -57,9 +57,9 @@ def pressure(question: Question) -> Iterator[Against]:
 
 def validity(question: Question) -> Iterator[Against]:
     """The offer is made from its first day until the day before its last."""
-    menu, today = question.menu, day_number(question.context.today)
-    offered = (menu.valid_from <= today) & (today < menu.valid_to)
-    yield Reason.OFFER_NOT_VALID, ALL, ~offered[:, None]
+    offered = question.menu.offered(question.context.today)
+    if not offered.all():
+        yield Reason.OFFER_NOT_VALID, ALL, ~offered[:, None]
 
 
 def eligibility(question: Question) -> Iterator[Against]:
@@ -129,19 +129,19 @@ def relations(question: Question) -> Iterator[Against]:
 def benefits(question: Question) -> Iterator[Against]:
     """No benefit to whom a deposit was proposed lately (银保监办发〔2018〕48号: no gifts to attract deposits)."""
     past, menu = question.past, question.menu
-    if not menu.is_benefit.any() or not len(past.position):
+    if not len(menu.benefits) or not len(past.position):
         return
     first = day_number(question.context.today) - DEPOSIT_DAYS
     lately = past.deposits[past.offer] & (past.happening == Happening.CONTACT) & (past.day > first)
     flags: Flags = np.zeros((1, question.customers), dtype=np.bool_)
     flags[0, past.position[lately]] = True
-    yield Reason.BENEFIT_WITH_DEPOSIT, np.flatnonzero(menu.is_benefit), flags
+    yield Reason.BENEFIT_WITH_DEPOSIT, menu.benefits, flags
 
 
 def scores(question: Question) -> Iterator[Against]:
     """Nothing is assumed for whom the models are silent, where the offer wants it so."""
     menu = question.menu
-    strict = np.flatnonzero(menu.refuses_missing)
+    strict = menu.scored_only
     if len(strict):
         numbers = question.numbers
         silent = np.isnan(numbers[menu.propensity[strict]]) & np.isnan(numbers[menu.uplift[strict]])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,35 +55,36 @@ def scores_of(menu: Menu, numbers: Float64s) -> Scores:
     m = numbers.shape[1]
     response = np.repeat(menu.response[:, None], m, axis=1)
     basis = np.full(response.shape, Basis.ASSUMED, dtype=np.int8)
-    for role, kind, lowest in ((menu.propensity, Basis.PROPENSITY, 0.0), (menu.uplift, Basis.UPLIFT, -1.0)):
-        scored = np.flatnonzero(role >= 0)
-        if not len(scored):
+    for name, kind, lowest in (("propensity", Basis.PROPENSITY, 0.0), ("uplift", Basis.UPLIFT, -1.0)):
+        if name not in menu.named:
             continue
+        role: Indices = getattr(menu, name)
+        scored = np.flatnonzero(role >= 0)
         score = numbers[role[scored]]
         if ((score < lowest) | (score > 1)).any():
-            _blame(menu, scored, score, "uplift" if kind is Basis.UPLIFT else "propensity", lowest)
+            _blame(menu, scored, score, name, lowest)
         known = ~np.isnan(score)
         response[scored] = np.where(known, score, response[scored])
         basis[scored] = np.where(known, np.int8(kind), basis[scored])
     return Scores(
         response=response,
         basis=basis,
-        spread=_where_named(menu.spread, numbers),
-        margin=_where_named(menu.margin_by, numbers),
-        cost=_where_named(menu.cost_by, numbers),
-        loss=_where_named(menu.loss, numbers),
+        spread=_where_named(menu, "spread", numbers),
+        margin=_where_named(menu, "margin_by", numbers),
+        cost=_where_named(menu, "cost_by", numbers),
+        loss=_where_named(menu, "loss", numbers),
         anyway=_anyway(menu, numbers),
-        tired=_where_named(menu.tired, numbers),
+        tired=_where_named(menu, "tired", numbers),
     )
 
 
 def _anyway(menu: Menu, numbers: Float64s) -> Float64s | None:
     """(o, m) how probably an offer is taken up without a contact, where a tag says so, or propensity and uplift; else
     0."""
-    both, told = np.flatnonzero((menu.propensity >= 0) & (menu.uplift >= 0)), np.flatnonzero(menu.anyway >= 0)
-    if not len(both) and not len(told):
+    if "anyway" not in menu.named and not {"propensity", "uplift"} <= menu.named:
         return None
     anyway = np.zeros((len(menu.offers), numbers.shape[1]))
+    both, told = np.flatnonzero((menu.propensity >= 0) & (menu.uplift >= 0)), np.flatnonzero(menu.anyway >= 0)
     anyway[both] = np.clip(numbers[menu.propensity[both]] - numbers[menu.uplift[both]], 0.0, 1.0)
     anyway[told] = numbers[menu.anyway[told]]
     if ((anyway < 0) | (anyway > 1)).any():
@@ -103,6 +104,8 @@ class Values:
 
     def part(self, which: Indices | None, customers: slice) -> Values:
         """Of some of the candidates (all, if None) and customers."""
+        if which is None and customers == slice(None):
+            return self
         rows = slice(None) if which is None else which
         return Values(
             response=self.response[rows, customers],
@@ -143,13 +146,12 @@ def _parts(
     response = np.minimum(scores.response[offers] * menu.factor[which, None], 1.0)
     gain = np.rint(response * _told(scores.margin, menu.margin)[offers])
     losses = fatigue = np.zeros((1, 1))
-    cost, loss = _told(scores.cost, menu.conversion_cost), _told(scores.loss, menu.stated_loss)
-    if cost.any() or loss.any():
+    if menu.costs_stated or scores.cost is not None or scores.loss is not None:
+        cost, loss = _told(scores.cost, menu.conversion_cost), _told(scores.loss, menu.stated_loss)
         losses = response * (cost + loss)[offers]
         losses = np.rint(losses if scores.anyway is None else losses + (scores.anyway * cost)[offers])
-    stated = menu.fatigue[which, None]
-    if recent is not None and stated.any():
-        fatigue = (stated * recent[menu.reach_of[which]]).astype(np.float64)
+    if recent is not None and menu.tires:
+        fatigue = (menu.fatigue[which, None] * recent[menu.reach_of[which]]).astype(np.float64)
     if scores.tired is not None:
         fatigue = _filled(scores.tired[which], np.broadcast_to(fatigue, gain.shape))
     return response, gain, losses, fatigue
@@ -166,13 +168,14 @@ def _filled(known: Float64s, otherwise: Float64s | Int64s) -> Float64s:
     return np.where(np.isnan(known), fallback, known)
 
 
-def _where_named(role: Indices, numbers: Float64s) -> Float64s | None:
-    return numbers[role] if (role >= 0).any() else None
+def _where_named(menu: Menu, role: str, numbers: Float64s) -> Float64s | None:
+    if role not in menu.named:
+        return None
+    found: Float64s = numbers[getattr(menu, role)]
+    return found
 
 
-def _blame(
-    menu: Menu, scored: Indices, score: Float64s, role: Literal["propensity", "uplift", "anyway"], lowest: float
-) -> None:
+def _blame(menu: Menu, scored: Indices, score: Float64s, role: str, lowest: float) -> None:
     bad = np.flatnonzero(((score < lowest) | (score > 1)).any(axis=1))
     definition = menu.offers[int(scored[bad[0]])].definition
     raise WarehouseError(

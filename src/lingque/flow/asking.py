@@ -219,11 +219,11 @@ class Asking:
         menu = place.menu(offers)
         ids: Int64s = np.array([seat.customer for seat in seats], dtype=np.int64)
         questions = self._questions(connection, place, now)
-        today = services.calendar.day_of(now)
+        context = self._context(connection, seats, menu, now)
         recent = questions.recent(ids, (place.channel,), (place.plan,))
         requests = Requests(
             clock="asked",
-            as_of=today,
+            as_of=context.today,
             customer_ids=ids,
             facts=TagRows([seat.row for seat in seats]),
             permits=questions.permits_alike(ids, place.asks[: menu.asks], place.alike),
@@ -233,7 +233,7 @@ class Asking:
             recent=None if recent is None else recent[: menu.reaches],
             past=questions.past(ids, menu),
         )
-        return decide(requests, menu, self._context(connection, seats, menu, now), own=services.policies)
+        return decide(requests, menu, context, own=services.policies)
 
     def _questions(self, connection: Connection, place: Place, now: Instant) -> Questions:
         return Questions(
@@ -329,6 +329,8 @@ class Asking:
 def _promised(connection: Connection, seat: Seat, expires_at: Instant, now: Instant) -> bool:
     """Is there a piece of each thing that can run out? One seat after the other: of a set either all or none is
     reserved."""
+    if all(limits_of(offer) == Left() for offer in seat.own_offers()):
+        return True
     cost = seat.place.plan.contact_cost
     for contact, offer in zip(seat.contacts(), seat.own_offers(), strict=True):
         limits = limits_of(offer)

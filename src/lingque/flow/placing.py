@@ -18,7 +18,7 @@ from lingque.core.registries import Purpose
 from lingque.decide.menu import Candidate, Menu
 from lingque.engage.contracts import ChannelPlan
 from lingque.flow.grounds import grounds_of, tags_under
-from lingque.flow.proposing import Alike, alike_among, terms_of
+from lingque.flow.proposing import Alike, Caps, alike_among, caps_of, terms_of
 from lingque.govern.contracts import Grounds, PermitAsk
 
 _MENUS_KEPT = 1_000
@@ -43,7 +43,7 @@ class Place:
     plan: ChannelPlan
     candidates: tuple[Candidate, ...]
     asks: tuple[PermitAsk, ...]
-    caps: tuple[tuple[str, str | None], ...]
+    caps: tuple[Caps, ...]
     tags: tuple[str, ...]
     leads: tuple[_Lead, ...]
     open: tuple[Offer, ...]
@@ -58,14 +58,14 @@ class Place:
         purpose = Purpose[definition.purpose.upper()]
         plan = _channel_plan(catalog, placement)
         asks: dict[PermitAsk, int] = {}
-        caps: dict[tuple[str, str | None], int] = {}
+        caps: dict[Caps, int] = {}
         candidates = [
             Candidate(
                 offer=offer,
                 terms=terms_of(plan),
                 ask=asks.setdefault(_ask(catalog, placement, offer, purpose), len(asks)),
                 reach=0,
-                cap=caps.setdefault((definition.channel, offer.definition.topic), len(caps)),
+                cap=caps.setdefault(caps_of(catalog, offer, definition.channel, purpose), len(caps)),
             )
             for offer in (catalog.offers[name] for name in definition.offers)
         ]

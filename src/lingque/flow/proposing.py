@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy import Connection
 
+from lingque.catalog.definitions import CapDefinition
 from lingque.catalog.model import Catalog, Offer
 from lingque.core.clock import Instant, Window, shift
 from lingque.core.hashing import Int64s
@@ -18,7 +19,7 @@ from lingque.decide.contracts import NO_PAST, Happening, Left, Past, limits_of
 from lingque.decide.history import Happened, happened_with, past_of
 from lingque.decide.menu import Candidate, ChannelTerms, Menu
 from lingque.decide.pressure.caps import ContactKind, Now, caps_on
-from lingque.decide.pressure.ledger import capped
+from lingque.decide.pressure.ledger import full
 from lingque.decide.stocks import left_of_offers
 from lingque.deliver.history import offers_made
 from lingque.engage.contracts import ChannelPlan
@@ -31,13 +32,31 @@ FEW = 1_000
 """Beyond so many customers what happened with an offer is read whole."""
 
 
+Caps = tuple[CapDefinition, ...]
+"""All that a contact counts against."""
+
+
+def caps_of(catalog: Catalog, offer: Offer, channel: str, purpose: Purpose) -> Caps:
+    """A contact with that offer on that channel."""
+    kind = ContactKind(channel=channel, topic=offer.definition.topic, purpose=purpose)
+    return caps_on(kind, catalog.caps.values())
+
+
+def _less(caps: Caps, beside: int) -> Caps:
+    """What they leave room for, so many others being made."""
+    if not beside:
+        return caps
+    return tuple(cap.model_copy(update={"at_most": cap.at_most - beside}) for cap in caps)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What the rows of a request speak of, in order, each once: questions of leave, channels, and (channel, topic)."""
+    """What the rows of a request speak of, in order, each once: questions of leave, channels, and the caps that count
+    together."""
 
     asks: tuple[PermitAsk, ...]
     reaches: tuple[str, ...]
-    caps: tuple[tuple[str, str | None], ...]
+    caps: tuple[Caps, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,23 +132,11 @@ class Questions:
         rows = [addresses.reachable(self.connection, ids, channel=channel) for channel in channels]
         return np.array(rows, dtype=np.bool_).reshape(len(channels), len(ids))
 
-    def capped(self, ids: Int64s, caps: Sequence[tuple[str, str | None]], *, beside: int = 0) -> Flags:
-        """(caps, n): one contact more would be too many, so many others being made besides."""
+    def capped(self, ids: Int64s, each: Sequence[Caps], *, beside: int = 0) -> Flags:
+        """(each, n): one contact more would be too many, so many others being made besides."""
         now = Now(instant=self.moment, calendar=self.services.calendar)
-        kinds = [ContactKind(channel=channel, topic=topic, purpose=self.purpose) for channel, topic in caps]
-        rows: list[Flags] = []
-        known: dict[frozenset[str], Flags] = {}
-        for kind in kinds:
-            counting = [
-                cap if not beside else cap.model_copy(update={"at_most": cap.at_most - beside})
-                for cap in caps_on(kind, self.catalog.caps.values())
-            ]
-            # kinds that count against the same caps are asked about once
-            names = frozenset(cap.cap for cap in counting)
-            if names not in known:
-                known[names] = capped(self.connection, ids, kind, counting, now)
-            rows.append(known[names])
-        return np.array(rows, dtype=np.bool_).reshape(len(caps), len(ids))
+        rows = [full(self.connection, ids, _less(caps, beside), now) for caps in each]
+        return np.array(rows, dtype=np.bool_).reshape(len(each), len(ids))
 
     def recent(self, ids: Int64s, channels: Sequence[str], terms: Sequence[ChannelPlan]) -> Int64s | None:
         """(channels, n) contacts that tire; None where no channel states that any do."""
@@ -148,7 +155,7 @@ class Questions:
     def past(self, ids: Int64s, menu: Menu) -> Past:
         """What happened between these customers and the offers that policies look back on."""
         deposits = {name for name, offer in self.catalog.offers.items() if offer.definition.regime == "deposit"}
-        looked_at = list(dict.fromkeys([*menu.looks_back_on, *(sorted(deposits) if menu.is_benefit.any() else ())]))
+        looked_at = list(dict.fromkeys([*menu.looks_back_on, *(sorted(deposits) if len(menu.benefits) else ())]))
         if not looked_at:
             return NO_PAST
         few = ids.tolist() if len(ids) <= FEW else None
@@ -170,7 +177,7 @@ def menu_of(
     """Every offer on every channel for which it has words."""
     asks: dict[PermitAsk, int] = {}
     reaches: dict[str, int] = {}
-    caps: dict[tuple[str, str | None], int] = {}
+    caps: dict[Caps, int] = {}
     candidates: list[Candidate] = []
     for name in offers:
         offer = catalog.offers[name]
@@ -183,7 +190,7 @@ def menu_of(
                     terms=terms_of(plan),
                     ask=asks.setdefault(questions.ask(offer, plan.channel), len(asks)),
                     reach=reaches.setdefault(plan.channel, len(reaches)),
-                    cap=caps.setdefault((plan.channel, offer.definition.topic), len(caps)),
+                    cap=caps.setdefault(caps_of(catalog, offer, plan.channel, questions.purpose), len(caps)),
                 )
             )
     return Menu(candidates), Rows(asks=tuple(asks), reaches=tuple(reaches), caps=tuple(caps))

@@ -115,9 +115,8 @@ class Seat:
     _done: bool = False
     _entries: Mapping[int, int] = field(default_factory=dict)
 
-    @property
-    def customer(self) -> CustomerId:
-        return CustomerId(NOBODY) if self.visit.customer_id is None else self.visit.customer_id
+    def __post_init__(self) -> None:
+        self.customer = CustomerId(NOBODY) if self.visit.customer_id is None else self.visit.customer_id
 
     def miss(self, part: Part) -> None:
         """It goes on without that part."""

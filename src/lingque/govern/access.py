@@ -167,9 +167,22 @@ def principal_of(connection: Connection, user: str) -> Principal:
     known = find_user(connection, user)
     if known.disabled_at is not None:
         raise NotFoundError(f"user '{user}' is disabled", next_step="act as somebody else, or have the user enabled")
-    return Principal(
-        user=user, person=known.user.person, roles=known.user.roles, scope=_followed(connection, known.user)
+    return acting(connection, known.user)
+
+
+def user_in(row: Any) -> User:
+    """The user that a row of `users` is about."""
+    return User(
+        name=row.user_name,
+        person=row.person,
+        roles=frozenset(Role(role) for role in row.roles),
+        scope=Scope(kind=ScopeKind(row.scope_kind), of=row.scope_of),
     )
+
+
+def acting(connection: Connection, user: User) -> Principal:
+    """The user, with the scope that is in force now."""
+    return Principal(user=user.name, person=user.person, roles=user.roles, scope=_followed(connection, user))
 
 
 def _followed(connection: Connection, user: User) -> Scope:
@@ -246,12 +259,7 @@ def _held(user: User) -> dict[str, Any]:
 
 def _known(row: Any) -> KnownUser:
     return KnownUser(
-        user=User(
-            name=row.user_name,
-            person=row.person,
-            roles=frozenset(Role(role) for role in row.roles),
-            scope=Scope(kind=ScopeKind(row.scope_kind), of=row.scope_of),
-        ),
+        user=user_in(row),
         added_at=Instant(row.added_at),
         has_password=row.password_hash is not None,
         locked_until=Instant(row.locked_until),

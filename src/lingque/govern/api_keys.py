@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError
-from lingque.govern.access import principal_of
+from lingque.govern.access import acting, principal_of, user_in
 from lingque.govern.contracts import Principal
 from lingque.govern.tables import api_keys, users
 
@@ -18,8 +18,8 @@ _KEY_PREFIX = "lq_"
 _ID_CHARACTERS = 12
 # made once: it is asked with every request, and making it costs more than the answer
 _HOLDER = (
-    select(api_keys.c.user_name)
-    .join(users, users.c.user_name == api_keys.c.user_name)
+    select(users)
+    .join(api_keys, users.c.user_name == api_keys.c.user_name)
     .where(
         api_keys.c.key_digest == bindparam("digest"),
         api_keys.c.revoked_at.is_(None),
@@ -53,7 +53,7 @@ def new_api_key(connection: Connection, user: str, *, at: Instant, expires_at: I
 def principal_of_key(connection: Connection, key: str, *, at: Instant) -> Principal | None:
     """Whose key it is; None where it is nobody's, at an end or revoked, or its user is disabled."""
     row = connection.execute(_HOLDER, {"digest": digest_of_secret(key), "now": at}).one_or_none()
-    return None if row is None else principal_of(connection, row.user_name)
+    return None if row is None else acting(connection, user_in(row))
 
 
 def keys_of(connection: Connection, user: str) -> list[ApiKey]:

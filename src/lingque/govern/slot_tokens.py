@@ -9,6 +9,7 @@ import json
 from lingque.govern.preferences import TokenSecret
 
 _TAG_BYTES = 16
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 Fields = list[str | int]
 
@@ -21,7 +22,7 @@ class SlotTokens:
 
     def token(self, fields: Fields) -> str:
         """Signed with HMAC-SHA-256."""
-        body = json.dumps(fields, separators=(",", ":")).encode()
+        body = _JSON.encode(fields).encode()
         return base64.urlsafe_b64encode(self._tag(body) + body).decode().rstrip("=")
 
     def read(self, token: str) -> Fields | None:

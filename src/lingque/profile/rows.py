@@ -153,6 +153,8 @@ class _Form:
         self._fixed = struct.Struct("<" + "".join(_WIDTHS[width] for _, width in rows.tags))
         self._numbers = {name: (number, width) for number, (name, width) in enumerate(rows.tags)}
         self._texts = [number for number, (_, width) in enumerate(rows.tags) if width == "text"]
+        self._converted = any(width in ("day", "text") for _, width in rows.tags)
+        self._all = (1 << len(rows.tags)) - 1
 
     def packed(self, batch: pa.Table) -> Iterator[tuple[int, bytes]]:
         """The customer and the record of each row."""
@@ -193,19 +195,20 @@ class _Form:
 
     def read(self, record: bytes, tags: Sequence[str], places: Sequence[tuple[int, str]]) -> dict[str, Any]:
         """The values of those tags, which stand there."""
-        known = int.from_bytes(record[: self._flags], "little")
         values = self._fixed.unpack_from(record, self._flags)
-        texts = self._texts_of(record, values) if self._texts else {}
-        found: dict[str, Any] = {}
-        for name, (number, width) in zip(tags, places, strict=True):
-            if not known >> number & 1:
-                found[name] = None
-            elif width == "day":
-                found[name] = date.fromordinal(_EPOCH + values[number])
-            elif width == "text":
-                found[name] = texts[number]
-            else:
-                found[name] = values[number]
+        found: dict[str, Any] = {name: values[number] for name, (number, _) in zip(tags, places, strict=True)}
+        if self._converted:
+            texts = self._texts_of(record, values) if self._texts else {}
+            for name, (number, width) in zip(tags, places, strict=True):
+                if width == "day":
+                    found[name] = date.fromordinal(_EPOCH + values[number])
+                elif width == "text":
+                    found[name] = texts[number]
+        missing = self._all & ~int.from_bytes(record[: self._flags], "little")
+        if missing:
+            for name, (number, _) in zip(tags, places, strict=True):
+                if missing >> number & 1:
+                    found[name] = None
         return found
 
     def _texts_of(self, record: bytes, lengths: tuple[Any, ...]) -> dict[int, str]:

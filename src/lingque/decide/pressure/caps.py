@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from lingque.catalog.definitions import CapDefinition
@@ -52,7 +53,8 @@ def speaks_of(cap: CapDefinition, kind: ContactKind) -> bool:
     )
 
 
-def room(caps: Sequence[CapDefinition]) -> str:
+@lru_cache(maxsize=256)
+def room(caps: tuple[CapDefinition, ...]) -> str:
     """Is there room for one more contact of customer `a.customer_id` under each of these caps? The values that it asks
     for are in `room_values`. One walk over the customer's contacts serves all caps."""
     if not caps:
@@ -71,8 +73,13 @@ def room_values(caps: Sequence[CapDefinition], now: Now) -> dict[str, Any]:
     values: dict[str, Any] = {"now": int(now.instant)}
     for number, cap in enumerate(caps):
         values[f"most_{number}"] = cap.at_most
-        values[f"start_{number}"] = Period.parse(cap.within).start(now.instant, now.calendar)
+        values[f"start_{number}"] = _start(cap.within, now)
     return values
+
+
+@lru_cache(maxsize=256)  # a decision counts when it looks and again when it reserves, at the same moment
+def _start(within: str, now: Now) -> Instant:
+    return Period.parse(within).start(now.instant, now.calendar)
 
 
 def _counting(cap: CapDefinition, number: int) -> str:

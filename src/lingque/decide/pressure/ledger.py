@@ -76,19 +76,29 @@ def capped(
     connection: Connection, customer_ids: Int64s, kind: ContactKind, caps: Iterable[CapDefinition], now: Now
 ) -> Flags:
     """Per customer, in order: would one more contact of that kind exceed a cap now?"""
-    mine = caps_on(kind, caps)
-    if not mine:
+    return full(connection, customer_ids, caps_on(kind, caps), now)
+
+
+def full(connection: Connection, customer_ids: Int64s, caps: tuple[CapDefinition, ...], now: Now) -> Flags:
+    """Per customer, in order: would one more contact that counts against all of these caps exceed one now?"""
+    if not caps:
         return np.zeros(len(customer_ids), dtype=np.bool_)
 
-    def full(part: ContactKeys) -> Flags:
-        asked = f"SELECT a.customer_id FROM ({_asked(connection, part)}) a WHERE NOT {room(mine)}"
-        rows = rows_of(connection, asked, _values(connection, part) | room_values(mine, now))
+    def answer(part: ContactKeys) -> Flags:
+        rows = rows_of(
+            connection, _full(_asked(connection, part), caps), _values(connection, part) | room_values(caps, now)
+        )
         if not rows:
             return np.zeros(len(part), dtype=np.bool_)
         return np.isin(part.customer_ids, np.array([row[0] for row in rows], dtype=np.int64))
 
     # of no wave: nobody asks for the key
-    return _in_parts(ContactKeys(customer_ids=customer_ids, wave_ids=0, steps=0), full)
+    return _in_parts(ContactKeys(customer_ids=customer_ids, wave_ids=0, steps=0), answer)
+
+
+@lru_cache(maxsize=256)
+def _full(asked: str, caps: tuple[CapDefinition, ...]) -> str:
+    return f"SELECT a.customer_id FROM ({asked}) a WHERE NOT {room(caps)}"
 
 
 def reserve(
@@ -329,6 +339,8 @@ def _held(connection: Connection, part: ContactKeys, now: Instant) -> Flags:
 
 def _in_parts(keys: ContactKeys, answer: Callable[[ContactKeys], Flags]) -> Flags:
     """The answers in the keys' order, asked in the order of the table."""
+    if len(keys) == 1:
+        return answer(keys)
     flags: Flags = np.zeros(len(keys), dtype=np.bool_)
     order = np.argsort(keys.customer_ids, kind="stable")
     for start in range(0, len(order), PER_STATEMENT):

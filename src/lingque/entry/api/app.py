@@ -97,6 +97,8 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # one thing has one address
+        # spans would name paths, in which tokens stand; and whether to make any is asked with every request
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.application = application
     services = application.services
@@ -111,6 +113,7 @@ def create_app(application: Application, *, authenticator: Authenticator | None 
         refuse_unguarded(router.routes)
         app.include_router(router)
     # the last one added is the outermost
+    app.add_middleware(decide.AskedFirst, route=decide.ASKED)
     for wrapping in (BodyLimit, LastResort, SecurityHeaders, AccessLog):
         app.add_middleware(wrapping)
     return app

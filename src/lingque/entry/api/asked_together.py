@@ -80,13 +80,23 @@ class AskedTogether:
         known = self._known.get(who)
         if known is None or time.monotonic() - known[1] > KNOWN_FOR:
             return await waiting.future
-        done, _ = await asyncio.wait((waiting.future,), timeout=max(visit.ends_at - time.monotonic(), 0.0))
-        if done:
-            return waiting.future.result()
+        late = loop.call_later(visit.ends_at - time.monotonic(), self._too_late, waiting, known[0])
+        try:
+            return await waiting.future
+        finally:
+            late.cancel()
+
+    def _too_late(self, waiting: _Waiting, principal: Principal) -> None:
+        """The time is over: what everybody is shown, from memory."""
         waiting.given_up = True
-        principal = known[0]
-        refusal = _refusal(principal, visit)
-        return Outcome(principal=principal, answer=refusal or self.asking.at_once(visit, Part.DEADLINE))
+        if waiting.future.done():
+            return
+        try:
+            answer = _refusal(principal, waiting.visit) or self.asking.at_once(waiting.visit, Part.DEADLINE)
+        except Exception as error:
+            waiting.future.set_exception(error)
+            raise
+        waiting.future.set_result(Outcome(principal=principal, answer=answer))
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:

@@ -12,7 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response as HttpResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingque.core.clock import datetime_of
 from lingque.core.errors import NotFoundError
@@ -24,7 +26,7 @@ from lingque.entry.api.asked_together import AskedTogether
 from lingque.entry.api.authentication import Authenticator, unknown_caller
 from lingque.entry.api.document import ASKED_ANEW
 from lingque.entry.api.guarded import PREFIX, Caller, GuardedRoute, Workspace, guarded_router
-from lingque.entry.api.problems import error_response, refusal_response
+from lingque.entry.api.problems import ANSWERED, answered_error, error_response, refusal_response
 from lingque.entry.api.shapes import Labelled, Name, ReasonAnswer
 from lingque.entry.api.shapes import Request as Body
 from lingque.flow.responding import respond
@@ -46,6 +48,26 @@ class AskedRoute(GuardedRoute):
             return answer
 
         return handle
+
+
+class AskedFirst:
+    """Has the route answer before the framework searches all routes for it: what is asked most often is to wait for
+    nothing. Everybody else goes on; behind another prefix of paths this one does too."""
+
+    def __init__(self, app: ASGIApp, route: AskedRoute) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != self._route.path or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route
+        try:
+            response = await self._route.endpoint(Request(scope, receive, send))
+        except ANSWERED as error:
+            response = answered_error(error)
+        await response(scope, receive, send)
 
 
 class Asked(Body):
@@ -137,7 +159,7 @@ async def ask_decision(request: Request) -> HttpResponse:
     in. Whether a customer is known is never said. Asking again is another decision."""
     received = time.monotonic()
     try:
-        asked = _understood(request, await request.body())
+        asked = _understood(request, await _body(request.receive))
     except RequestValidationError:
         # who calls comes first, here as everywhere
         authenticator: Authenticator = request.app.state.authenticator
@@ -145,7 +167,8 @@ async def ask_decision(request: Request) -> HttpResponse:
             return unknown_caller()
         raise
     together: AskedTogether = request.app.state.asked_together
-    outcome = await together.ask(dict(request.headers), _visit(asked, together, received))
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
+    outcome = await together.ask(headers, _visit(asked, together, received))
     if outcome.principal is None:
         return unknown_caller()
     request.state.principal = outcome.principal
@@ -160,6 +183,9 @@ async def ask_decision(request: Request) -> HttpResponse:
             return unknown_caller()
 
 
+ASKED = next(route for route in asked_router.routes if isinstance(route, AskedRoute))
+
+
 @router.put(
     "/decide/responses",
     operation_id="respond_to_decision",
@@ -172,8 +198,20 @@ def respond_to_decision(body: ToldResponse, workspace: Workspace, caller: Caller
     return refusal_response(taken) if isinstance(taken, Refusal) else TakenAnswer(taken=taken)
 
 
+async def _body(receive: Receive) -> bytes:
+    """As the framework reads it, which takes a generator and a request as long as this one's decision."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
 def _understood(request: Request, body: bytes) -> Asked:
-    if request.query_params:
+    if request.scope["query_string"]:
         raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", ""), "msg": ""}])
     try:
         return Asked.model_validate_json(body)
@@ -196,14 +234,11 @@ def _visit(asked: Asked, together: AskedTogether, received: float) -> Visit:
 
 
 def _answer(answer: Answer, principal: Principal) -> dict[str, Any]:
-    secret = refused(principal, Action.SEE_COMPLIANCE_REASONS) is not None
-    return {
-        "at": datetime_of(answer.at),
-        "placements": [_filled(one, masked=secret) for one in answer.placements],
-    }
+    return {"at": datetime_of(answer.at), "placements": [_filled(one, principal) for one in answer.placements]}
 
 
-def _filled(one: Filled, *, masked: bool) -> dict[str, Any]:
+def _filled(one: Filled, principal: Principal) -> dict[str, Any]:
+    masked = bool(one.against) and refused(principal, Action.SEE_COMPLIANCE_REASONS) is not None
     return {
         "placement": one.placement,
         "decision_id": one.decision_id,

@@ -27,6 +27,9 @@ TYPE_PREFIX = "urn:lingque:problem:"
 
 LOG = logging.getLogger("lingque.api")
 
+ANSWERED = (LingqueError, RequestValidationError, HTTPException)
+"""What a route may raise; anything else is a fault, and the last resort's."""
+
 # Constant words: what Starlette and FastAPI put into `detail` is not ours to vouch for.
 _HTTP_DETAILS = {
     400: "The body cannot be read as the route expects it.",
@@ -141,22 +144,27 @@ def http_status_response(status: int, *, headers: Mapping[str, str] | None = Non
     return request_problem(status, known.name.lower().replace("_", "-"), known.phrase, detail, headers=headers)
 
 
+def answered_error(error: Exception) -> Response:
+    """The problem document of any error raised by a route or by the framework."""
+    match error:
+        case LingqueError():
+            return error_response(error)
+        case RequestValidationError():
+            return _invalid_response(error)
+        case HTTPException():
+            return http_status_response(error.status_code, headers=error.headers)
+        case _:
+            return unexpected_response(error)
+
+
 def answer_errors(app: FastAPI) -> None:
     """Make every error raised by a route or by the framework a problem document."""
 
     # Async, so that they run where they are called: there is nothing to wait for.
     async def on_error(_request: Request, error: Exception) -> Response:
-        match error:
-            case LingqueError():
-                return error_response(error)
-            case RequestValidationError():
-                return _invalid_response(error)
-            case HTTPException():
-                return http_status_response(error.status_code, headers=error.headers)
-            case _:
-                return unexpected_response(error)
+        return answered_error(error)
 
-    for kind in (LingqueError, RequestValidationError, HTTPException):
+    for kind in ANSWERED:
         app.add_exception_handler(kind, on_error)
 
 

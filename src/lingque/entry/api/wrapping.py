@@ -6,7 +6,6 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +21,8 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
 """On every answer that does not bring its own (the page for customers has a policy of its own)."""
+
+_AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 
 class AccessLog:
@@ -73,9 +74,9 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                there = {name.lower() for name, _ in headers}
+                message["headers"] = [*headers, *(one for one in _AS_SENT if one[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, secured)
@@ -117,9 +118,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        stated = Headers(scope=scope).get("content-length", "0")
-        if not stated.isdecimal() or int(stated) > self._limit:
-            await http_status_response(413 if stated.isdecimal() else 400)(scope, receive, send)
+        stated: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not stated.isdigit() or int(stated) > self._limit:
+            await http_status_response(413 if stated.isdigit() else 400)(scope, receive, send)
             return
         received = 0
 

@@ -39,10 +39,12 @@ def serve(
         console.print(f"http://{host}:{port}/openapi.json", highlight=False)
         # our own access line names routes, never paths: tokens stand in paths
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+        # what this format does not show is not looked up: a line costs half ('Optimization' in the logging how-to)
+        logging._srcfile = None
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
         app = create_app(application)
         catalog_of(application.services)
-        # what is there now stays; to look through it for rubbish takes fifty milliseconds in the midst of an answer
-        gc.freeze()
+        collect_seldom()
         uvicorn.run(
             app,
             host=host,
@@ -51,6 +53,14 @@ def serve(
             access_log=False,
             server_header=False,
         )
+
+
+def collect_seldom() -> None:
+    """For a process that has loaded what it needs and now answers."""
+    # what is there stays; to look through it for rubbish takes fifty milliseconds in the midst of an answer
+    gc.freeze()
+    # a group of answers makes ten thousand objects, which go with it: looking through them finds none
+    gc.set_threshold(50_000, 20, 20)
 
 
 def mailbox(
