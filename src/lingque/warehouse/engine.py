@@ -130,7 +130,7 @@ class Session:
             for batch in batches:
                 if writer is None:
                     writer = pa.ipc.new_file(target, batch.schema)
-                writer.write_table(batch.combine_chunks())
+                writer.write_table(batch)
             if writer is not None:
                 writer.close()
         return Spool(path)

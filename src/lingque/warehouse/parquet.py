@@ -3,7 +3,7 @@
 Measured on a bank's transactions, nanoseconds of CPU per row: eight columns that a hundred tags read took 104 as plain
 values in zstd, and take 18. Differences of whole numbers 4 instead of 13; large groups, each of which has its
 dictionary, 15 instead of 37 for texts of fifty thousand kinds; columns that are never null half of everything; and lz4,
-since what is coded so well zstd makes no smaller.
+since what is coded so well zstd makes no smaller. Differences no compression makes smaller: a sixth of writing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 MOST_ROWS_PER_GROUP = 1 << 20
+"""But a bucket of up to twice as many is not divided."""
 VALUES_PER_GROUP = 1 << 24
 """A group is held in memory, so of many columns it has fewer rows."""
 _LOOKED_AT = 8_192
@@ -46,25 +47,42 @@ def _field(field: pa.Field, required: Collection[str]) -> pa.Field:
 
 
 def _groups(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows in groups, if possible without a part of a bucket: who reads some buckets reads nothing twice."""
+    """The rows in groups, if possible of whole buckets: who reads some buckets reads nothing twice, and who takes one
+    group at a time need not put pieces together."""
     waiting: pa.Table | None = None
     for batch in batches:
         waiting = batch if waiting is None else pa.concat_tables([waiting, batch])
-        most = min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(waiting.num_columns, 1))
-        while waiting.num_rows > most:
+        most = _most(waiting)
+        while waiting.num_rows > 2 * most:
             cut = _cut(waiting, most)
             yield waiting.slice(0, cut)
             waiting = waiting.slice(cut)
+    while waiting is not None and waiting.num_rows > _most(waiting):
+        cut = _cut(waiting, _most(waiting))
+        yield waiting.slice(0, cut)
+        waiting = waiting.slice(cut) if cut < waiting.num_rows else None
     if waiting is not None:
         yield waiting
 
 
+def _most(rows: pa.Table) -> int:
+    return min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(rows.num_columns, 1))
+
+
 def _cut(rows: pa.Table, most: int) -> int:
+    """Where a group of these, which are more than `most`, ends. What follows them is only unknown where they are more
+    than twice as many."""
     if "bucket" not in rows.column_names:
         return most
-    buckets = rows.column("bucket").slice(0, most + 1).to_numpy()
+    buckets = rows.column("bucket").slice(0, 2 * most + 1).to_numpy()
     borders = np.flatnonzero(buckets[1:] != buckets[:-1]) + 1
-    return int(borders[-1]) if len(borders) and borders[-1] > most // 8 else most
+    if rows.num_rows <= 2 * most:
+        borders = np.append(borders, rows.num_rows)
+    before = borders[borders <= most]
+    if len(before) and before[-1] > most // 8:
+        return int(before[-1])
+    after = borders[borders > most]
+    return int(after[0]) if len(after) else most
 
 
 def _form(rows: pa.Table) -> dict[str, Any]:
@@ -79,7 +97,8 @@ def _form(rows: pa.Table) -> dict[str, Any]:
         else:
             encoding[path] = "DELTA_BINARY_PACKED" if whole else "BYTE_STREAM_SPLIT"
     return {
-        "compression": "lz4",
+        "compression": {path: "none" if coded == "DELTA_BINARY_PACKED" else "lz4" for path, coded in encoding.items()}
+        | dict.fromkeys(dictionary, "lz4"),
         "use_dictionary": dictionary,
         "column_encoding": encoding,
         "dictionary_pagesize_limit": _DICTIONARY_BYTES,
@@ -93,5 +112,7 @@ def _leaves(rows: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
         if pa.types.is_struct(column.type):
             for path, values in _leaves(pa.table(column.flatten(), [field.name for field in column.type])):
                 yield f"{name}.{path}", values
+        elif pa.types.is_list(column.type):
+            yield f"{name}.list.element", pc.list_flatten(column)
         else:
             yield name, column
