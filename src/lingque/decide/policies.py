@@ -41,8 +41,6 @@ DEPOSIT_DAYS = 30
 def permission(question: Question) -> Iterator[Against]:
     """What `govern` has against it."""
     for row, permits in enumerate(question.requests.permits):
-        if not permits.refusals:
-            continue
         for reason, flags in permits.refusals.items():
             yield reason, slice(row, row + 1), flags[None, question.start : question.stop]
 
