@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,10 +103,9 @@ def test_an_empty_trail_is_sound(migrated_url: str, suite: Suite) -> None:
 
 
 def taken_by_a_rolled_back_transaction(trail: Trail) -> None:
-    connection = trail.database.engine.connect()
-    TRAIL.record_all(connection, entries(2, 50))
-    connection.rollback()
-    connection.close()
+    with suppress(InterruptedError), trail.database.transaction() as connection:
+        TRAIL.record_all(connection, entries(2, 50))
+        raise InterruptedError
 
 
 def test_ids_that_came_to_nothing_are_no_gap(trail: Trail) -> None:

@@ -45,6 +45,10 @@ class Judgement:
     def __len__(self) -> int:
         return len(self.requests)
 
+    @cached_property
+    def _few(self) -> bool:
+        return len(self) <= FEW
+
     def blocks(self, size: int = BLOCK) -> Iterator[slice]:
         """The customers, so many at a time."""
         for start in range(0, len(self), size):
@@ -52,7 +56,7 @@ class Judgement:
 
     def reasons(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Bits:
         """(c, m) all that speaks against these candidates (all, if None): policies, worth, precedence."""
-        if len(self) <= FEW:
+        if self._few:
             found: Bits = self._bits_of_few[slice(None) if which is None else which, customers]
             return found.copy() if which is None else found  # chosen rows are a copy already
         chosen = self.menu.every if which is None else which
@@ -60,7 +64,7 @@ class Judgement:
 
     def values(self, which: Indices | None = None, customers: slice = _EVERYBODY) -> Values:
         """(c, m) the parts of their value."""
-        if len(self) <= FEW:
+        if self._few:
             return self._of_few.part(which, customers)
         recent = self.requests.recent
         return values_of(
@@ -112,7 +116,7 @@ class Judgement:
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""
-        if len(self) <= FEW:
+        if self._few:
             value: Float64s = self._of_few.value[:, customers].astype(np.float64)
             value[self._bits_of_few[:, customers] != 0] = -np.inf
             return value
@@ -185,7 +189,7 @@ def _rows(menu: Menu, policies: Sequence[Policy]) -> dict[Axis, int]:
         Axis.REACH: menu.reaches,
         Axis.CAP: menu.caps,
     }
-    if any(policy.axis is Axis.CANDIDATE for policy in policies):
+    if Axis.CANDIDATE in [policy.axis for policy in policies]:
         rows[Axis.CANDIDATE] = len(menu)
     return rows
 

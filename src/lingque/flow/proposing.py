@@ -114,17 +114,18 @@ class Questions:
     def permits_alike(self, ids: Int64s, asks: Sequence[PermitAsk], alike: Iterable[Alike]) -> list[PermitSet]:
         """As `permits`, of asks with no moment yet: those alike are asked about once, as long as nobody refused any of
         their tags."""
-        kinds = [one for one in alike if one.rows[0] < len(asks)]
+        count = len(asks)
+        kinds = [one for one in alike if one.rows[0] < count]
         answers = self.permits(ids, [replace(one.together, moment=self.moment) for one in kinds])
         found: dict[int, PermitSet] = {}
         for one, answer in zip(kinds, answers, strict=True):
-            rows = [row for row in one.rows if row < len(asks)]
+            rows = [row for row in one.rows if row < count]
             if Reason.TAG_REFUSED in answer.refusals:
                 each = self.permits(ids, [replace(asks[row], moment=self.moment) for row in rows])
                 found.update(zip(rows, each, strict=True))
             else:
                 found.update(dict.fromkeys(rows, answer))
-        return [found[row] for row in range(len(asks))]
+        return [found[row] for row in range(count)]
 
     def reachable(self, ids: Int64s, channels: Sequence[str]) -> Flags:
         """(channels, n)"""

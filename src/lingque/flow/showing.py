@@ -141,7 +141,8 @@ class Seat:
         while not self._done and len(self.own) < self.place.placement.definition.show:
             closed = self.place.too_many(self.shown_names())
             last = self._level >= len(self._leads)
-            offers = (self.place.offers if last else self._leads[self._level] & self.place.offers) - closed
+            offers = self.place.offers if last else self._leads[self._level] & self.place.offers
+            offers = offers - closed if closed else offers
             if offers:
                 return offers
             if last:

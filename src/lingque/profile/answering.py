@@ -89,11 +89,12 @@ class Answering:
         asks_live = len(wanted) < len(tags)
         names = list(dict.fromkeys([*wanted, *live.daily])) if asks_live else wanted
         rows = self._rows.read_all(listed, names)
+        for as_of in {row.as_of for row in rows.values()}:
+            self._check_day(as_of, moment)
         found: dict[int, Mapping[str, Any]] = {}
         for customer in listed:
             row = rows.get(customer)
             if row is not None:
-                self._check_day(row.as_of, moment)
                 found[customer] = row.values
             elif any(self._facts.read(one.table, customer) for one in live.layouts):
                 found[customer] = dict.fromkeys(names)

@@ -17,7 +17,6 @@ from lingque.store.straight import begin
 from lingque.store.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 30
-WRITES = "lingque_writes"
 _NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
 
 
@@ -29,12 +28,10 @@ class Database:
         self.engine = _engine(url)
         # SQLite's readers see one state anyway; PostgreSQL's must ask for it
         postgresql = self.engine.dialect.name == "postgresql"
+        self._is_sqlite = not postgresql
         self._reader = self.engine.execution_options(**_isolated("REPEATABLE READ") if postgresql else {})
         # whoever waited for a lock must see what its holder wrote, whatever the server's own setting is
-        self._writer = self.engine.execution_options(
-            **{WRITES: True, **(_isolated("READ COMMITTED") if postgresql else {})}
-        )
-
+        self._writer = self.engine.execution_options(**_isolated("READ COMMITTED") if postgresql else {})
         file = self.engine.url.database if not postgresql else None
         self._turn = Turns(Path(f"{file}-turns"), patience=BUSY_TIMEOUT_SECONDS).taken if file else nullcontext
 
@@ -43,16 +40,24 @@ class Database:
         """All or nothing. Writers of one SQLite file come in the order in which they asked; a wait too long is a
         `BusyError`, a full disk a `WarehouseError`."""
         with _named(), self._turn(), self._writer.begin() as connection:
+            # whoever will write says so at once: one that began by reading could not wait for the other writer any more
+            self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view, without waiting for writers; nothing written in it is kept."""
         with _named(), self._reader.connect() as connection:
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+            # what is begun and not committed, closing takes back
+            connection.begin()
+            self._begin(connection, "BEGIN")
+            yield connection
+
+    def _begin(self, connection: Connection, statement: str) -> None:
+        """SQLite's driver begins late and deferred: two readers that then both write would deadlock. By an event of
+        SQLAlchemy's, which is the usual way, every connection calls a hundred functions more."""
+        if self._is_sqlite:
+            begin(connection, statement)
 
     def migrate(self) -> None:
         """Bring the schema to this version's. Safe to call at every start."""
@@ -122,7 +127,6 @@ def _engine(url: str) -> Engine:
             pool_use_lifo=True,  # the one used last knows its statements and pages
         )
         event.listen(engine, "connect", _sqlite_settings)
-        event.listen(engine, "begin", _sqlite_begin)
         return engine
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
@@ -133,7 +137,7 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite_settings(connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN is late and deferred: two readers that then both write would deadlock.
+    # Transactions begin where `Database` says so.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -141,9 +145,3 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # erased values leave no trace in free pages
     cursor.close()
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    # whoever will write says so at once: one that began by reading could not wait for the other writer any more
-    writes = connection.get_execution_options().get(WRITES, False)
-    begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")

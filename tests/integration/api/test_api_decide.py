@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +18,9 @@ from lingque.bootstrap import Application
 from lingque.core.errors import BusyError
 from lingque.decide.journal import entries
 from lingque.deliver.slots import slot_responses
+from lingque.entry.api import decide
+from lingque.entry.api.app import create_app
+from lingque.entry.api.wrapping import MAX_BODY_BYTES, SECURITY_HEADERS
 from lingque.govern.contracts import Principal
 from lingque.govern.tables import audit, subjects
 
@@ -107,6 +112,42 @@ def test_a_body_that_is_none_is_refused_and_not_repeated(api: Calling) -> None:
         problem = problem_of(api.post("/v1/decide", "app", key=None, content=body), 422)
         assert problem["errors"], body
         assert "13800138000" not in str(problem)
+
+
+REQUESTS: tuple[tuple[str, str | None, dict[str, Any]], ...] = (
+    ("POST", "app", {"json": {"placements": ["app_home"]}}),
+    ("POST", "app", {"json": {"placements": ["app_home"], "customer_id": "77", "explain": True}}),
+    ("POST", "teller", {"json": {"placements": ["app_home"], "customer_id": "77", "explain": True}}),
+    ("POST", "app", {"json": {"placements": ["nowhere"]}}),
+    ("POST", "app", {"content": b"{"}),
+    ("POST", "app", {"content": b"x" * (MAX_BODY_BYTES + 1)}),
+    ("POST", "app", {"content": b"{}", "headers": {"Content-Length": "many"}}),
+    ("POST", "app", {"json": {"placements": ["app_home"]}, "params": {"debug": "1"}}),
+    ("POST", "mia", {"json": {"placements": ["app_home"]}}),
+    ("POST", None, {"json": {"placements": ["app_home"]}}),
+    ("POST", None, {"content": b"{"}),
+    ("GET", "app", {}),
+    ("PUT", None, {"content": b"{}"}),
+)
+
+
+def test_it_is_answered_before_routes_are_searched_as_it_would_be_after(
+    api: Calling, application: Application, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short way and the framework's own: the same status, headers, shape and line in the log."""
+    monkeypatch.setattr(decide, "AskedFirst", lambda app, **_: app)
+    other = Calling(create_app(application), api.keys)
+    for method, user, sent in REQUESTS:
+        told: list[Any] = []
+        for calling in (api, other):
+            caplog.clear()
+            with caplog.at_level(logging.INFO, logger="lingque.api"):
+                answer = calling.send(method, "/v1/decide", user, **sent)
+            (line,) = [json.loads(record.getMessage()) for record in caplog.records]
+            headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+            assert headers.items() >= {(name.lower(), value) for name, value in SECURITY_HEADERS.items()}
+            told.append((answer.status_code, headers, shape(answer.json()), line | {"milliseconds": 0}))
+        assert told[0] == told[1], (method, user, sent)
 
 
 def test_what_is_not_there_is_not_found(api: Calling) -> None:

@@ -167,6 +167,7 @@ async def ask_decision(request: Request) -> HttpResponse:
             return unknown_caller()
         raise
     together: AskedTogether = request.app.state.asked_together
+    # of a header sent twice the first counts, as everywhere
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
     outcome = await together.ask(headers, _visit(asked, together, received))
     if outcome.principal is None:
