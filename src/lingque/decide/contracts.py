@@ -210,8 +210,8 @@ _BASIS_TEXTS: dict[Basis, str] = {
 @dataclass(frozen=True, kw_only=True)
 class Worth:
     """What a candidate is expected to bring, per customer, each (n,): `response` a probability (of an uplift, a
-    difference of two), `margin` of one conversion, `basis` what the response stands on (a `Basis`); amounts in minor
-    units.
+    difference of two), `basis` what it stands on (a `Basis`); of one conversion `margin`, what it costs
+    (`conversion_cost`) and what it is expected to lose (`expected_loss`); amounts in minor units.
 
     `value` = `gain` − `losses` − `fatigue` − the cost of the contact, where losses are what conversions cost and are
     expected to lose.
@@ -219,6 +219,8 @@ class Worth:
 
     response: Float64s
     margin: Int64s
+    conversion_cost: Int64s
+    expected_loss: Int64s
     basis: NDArray[np.int8]
     gain: Int64s
     losses: Int64s

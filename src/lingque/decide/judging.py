@@ -75,9 +75,12 @@ class Judgement:
     def worth(self, candidate: int) -> Worth:
         """Of one candidate, for everybody."""
         parts = self.values(np.array([candidate]))
+        menu, scores = self.menu, self.scores
         return Worth(
             response=parts.response[0],
             margin=self.margins(candidate),
+            conversion_cost=self._of_conversion(candidate, menu.conversion_cost, scores.cost),
+            expected_loss=self._of_conversion(candidate, menu.stated_loss, scores.loss),
             basis=self.scores.basis[self.menu.offer_of[candidate]],
             gain=parts.gain[0],
             losses=parts.losses[0],
@@ -87,12 +90,17 @@ class Judgement:
 
     def margins(self, candidate: int, customers: slice = _EVERYBODY) -> Int64s:
         """(m,) what one conversion earns."""
+        return self._of_conversion(candidate, self.menu.margin, self.scores.margin, customers)
+
+    def _of_conversion(
+        self, candidate: int, stated: Int64s, known: Float64s | None, customers: slice = _EVERYBODY
+    ) -> Int64s:
+        """(m,) an amount of one conversion: as a tag says, or as `stated` (o,)."""
         offer, count = self.menu.offer_of[candidate], len(range(*customers.indices(len(self))))
-        stated, known = self.menu.margin[offer], self.scores.margin
         if known is None:
-            return np.full(count, stated)
+            return np.full(count, stated[offer])
         mine = known[offer, customers]
-        return np.rint(np.where(np.isnan(mine), stated, mine)).astype(np.int64)
+        return np.rint(np.where(np.isnan(mine), stated[offer], mine)).astype(np.int64)
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""

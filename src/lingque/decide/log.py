@@ -22,7 +22,8 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
     """The log's rows, in the order of the data plane. Amounts in minor units, `probability` of the arm as drawn.
 
     `response` is the probability that the value stands on, and `value_basis` says where it came from: the value is
-    response × margin, less `losses`, `fatigue` and `cost`. `price` is what a contact had to be worth besides;
+    response × margin, less `losses` (what conversions cost and may lose, which of one are `conversion_cost` and
+    `expected_loss`), `fatigue` and `cost`. `price` is what a contact had to be worth besides;
     `propensity` (of what was chosen) how probable the choice was before anybody was held out.
     """
     customers = decisions.requests.customer_ids
@@ -54,6 +55,8 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     "response": pa.array(worth.response, pa.float64()),
                     "value_basis": pa.array(VALUE_BASIS, pa.string()).take(pa.array(worth.basis)),
                     "margin": pa.array(worth.margin, pa.int64()),
+                    "conversion_cost": pa.array(worth.conversion_cost, pa.int64()),
+                    "expected_loss": pa.array(worth.expected_loss, pa.int64()),
                     "cost": pa.array(np.full(rows, judged.candidate.cost), pa.int64()),
                     "losses": pa.array(worth.losses, pa.int64()),
                     "fatigue": pa.array(worth.fatigue, pa.int64()),

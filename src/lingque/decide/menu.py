@@ -169,6 +169,7 @@ class Menu:
         self.student = self._role(one.student for one in of)
         self.propensity = self._role(one.propensity for one in of)
         self.uplift = self._role(one.uplift for one in of)
+        self.anyway = self._role(one.anyway for one in of)
         self.spread = self._role(one.spread for one in of)
         self.margin_by = self._role(one.margin_tag for one in of)
         self.cost_by = self._role(one.cost_tag for one in of)

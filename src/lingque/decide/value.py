@@ -1,7 +1,7 @@
 """What a candidate is worth: uplift × margin − what conversions cost and may lose − cost of contact − fatigue.
 
 What a conversion costs (a voucher, a better rate) is paid for all who convert after a contact, also for those who would
-have converted anyway: where both are known, propensity − uplift is how probable that is.
+have converted anyway: a tag says how probable that is, or propensity − uplift where both are known.
 
 Every amount in whole minor units, each part rounded by itself (half to even), so that the parts add up to the value.
 Where there is no uplift model the response itself stands in for it, and `Basis` says so.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def scores_of(menu: Menu, numbers: Float64s) -> Scores:
             continue
         score = numbers[role[scored]]
         if ((score < lowest) | (score > 1)).any():
-            _blame(menu, scored, score, kind, lowest)
+            _blame(menu, scored, score, "uplift" if kind is Basis.UPLIFT else "propensity", lowest)
         known = ~np.isnan(score)
         response[scored] = np.where(known, score, response[scored])
         basis[scored] = np.where(known, np.int8(kind), basis[scored])
@@ -78,14 +78,17 @@ def scores_of(menu: Menu, numbers: Float64s) -> Scores:
 
 
 def _anyway(menu: Menu, numbers: Float64s) -> Float64s | None:
-    """(o, m) how probably an offer is taken up without a contact, where it has a propensity and an uplift; else 0."""
-    both = np.flatnonzero((menu.propensity >= 0) & (menu.uplift >= 0))
-    if not len(both):
+    """(o, m) how probably an offer is taken up without a contact, where a tag says so, or propensity and uplift; else
+    0."""
+    both, told = np.flatnonzero((menu.propensity >= 0) & (menu.uplift >= 0)), np.flatnonzero(menu.anyway >= 0)
+    if not len(both) and not len(told):
         return None
     anyway = np.zeros((len(menu.offers), numbers.shape[1]))
-    without = np.clip(numbers[menu.propensity[both]] - numbers[menu.uplift[both]], 0.0, 1.0)
-    anyway[both] = np.nan_to_num(without, nan=0.0)
-    return anyway
+    anyway[both] = np.clip(numbers[menu.propensity[both]] - numbers[menu.uplift[both]], 0.0, 1.0)
+    anyway[told] = numbers[menu.anyway[told]]
+    if ((anyway < 0) | (anyway > 1)).any():
+        _blame(menu, told, anyway[told], "anyway", 0.0)
+    return np.nan_to_num(anyway, nan=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +170,13 @@ def _where_named(role: Indices, numbers: Float64s) -> Float64s | None:
     return numbers[role] if (role >= 0).any() else None
 
 
-def _blame(menu: Menu, scored: Indices, score: Float64s, kind: Basis, lowest: float) -> None:
+def _blame(
+    menu: Menu, scored: Indices, score: Float64s, role: Literal["propensity", "uplift", "anyway"], lowest: float
+) -> None:
     bad = np.flatnonzero(((score < lowest) | (score > 1)).any(axis=1))
     definition = menu.offers[int(scored[bad[0]])].definition
-    tag, between = (definition.uplift, "-1 and 1") if kind is Basis.UPLIFT else (definition.propensity, "0 and 1")
     raise WarehouseError(
-        f"tag '{tag}', the {kind.name.lower()} of offer '{definition.offer}', is not between {between}",
+        f"tag '{getattr(definition, role)}', the {role} of offer '{definition.offer}', is not between {lowest:.0f} and"
+        " 1",
         next_step="name a tag that holds a probability, such as the score of a model",
     )

@@ -106,10 +106,12 @@ class MeanEffect(_Difference):
 
 @dataclass(frozen=True, kw_only=True)
 class Profit:
-    """Incremental profit in minor units, with the interval of the effect it rests on; `cost`, what was really spent,
-    is taken off."""
+    """Incremental profit in minor units, with the interval of the effect it rests on. What was really spent is taken
+    off: `cost` on contacts, and `conversion_cost` on what those contacted took up (a voucher, a better rate), also
+    where they would have come anyway."""
 
     cost: int
+    conversion_cost: int
     expected: int
     low: int
     high: int
@@ -117,7 +119,11 @@ class Profit:
     @property
     def roi(self) -> float | None:
         """Incremental profit per unit of money spent; where nothing was spent there is none."""
-        return self.expected / self.cost if self.cost else None
+        return self.expected / self.spent if self.spent else None
+
+    @property
+    def spent(self) -> int:
+        return self.cost + self.conversion_cost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,24 +53,37 @@ def evaluate(
     contacted, held_out = groups.get((*WHOLE, "contact"), NOBODY), groups.get((*WHOLE, "hold_out"), NOBODY)
     effect = compare(contacted, held_out, planned_hold_out=planned_hold_out)
     money = session.ask(SQL["money_of_contacts"].sql).to_pylist()
-    margin = sum(row["margin"] for row in money)
     further = [name for name in labels.column_names if name not in ("customer_id", outcome)]
     return Evaluation(
         effect=effect,
         further={name: _further(session, labels, name, planned_hold_out) for name in further},
-        profit=profit_of(effect, cost=sum(spent.values()), margin=margin) if isinstance(effect, Effect) else None,
+        profit=profit_of(
+            effect,
+            cost=sum(spent.values()),
+            conversion_cost=sum(row["conversion_cost"] for row in money),
+            margin=sum(row["margin"] for row in money),
+        )
+        if isinstance(effect, Effect)
+        else None,
         parts=_parts(groups, shared(spent, money), planned_hold_out),
         refusals={Reason(row["reason"]): row["candidates"] for row in session.ask(SQL["refusals"].sql).to_pylist()},
     )
 
 
-def profit_of(effect: Effect, *, cost: int, margin: int) -> Profit:
-    """What the contacts earned beyond what would have come anyway: difference × margin of all contacted − cost."""
+def profit_of(effect: Effect, *, cost: int, conversion_cost: int, margin: int) -> Profit:
+    """What the contacts earned beyond what would have come anyway: difference × margin of all contacted, less `cost` of
+    the contacts and `conversion_cost` of all who converted after one."""
 
     def at(difference: float) -> int:
-        return round(difference * margin) - cost
+        return round(difference * margin) - cost - conversion_cost
 
-    return Profit(cost=cost, expected=at(effect.difference), low=at(effect.low), high=at(effect.high))
+    return Profit(
+        cost=cost,
+        conversion_cost=conversion_cost,
+        expected=at(effect.difference),
+        low=at(effect.low),
+        high=at(effect.high),
+    )
 
 
 def shared(spent: Mapping[str, int], money: Sequence[Mapping[str, int | str]]) -> dict[tuple[str, str], int]:
@@ -91,9 +104,12 @@ def shared(spent: Mapping[str, int], money: Sequence[Mapping[str, int | str]]) -
 
 
 def _consider(session: Session, plan: str, phase: Phase | None) -> None:
+    columns = session.columns("decisions")
+    told = "conversion_cost" in columns
+    session.add_relation("log", SQL["log" if told else "log_without_costs"].sql)
     if phase is None:
         session.add_relation("considered", SQL["considered"].sql, {"plan": plan})
-    elif "phase" in session.columns("decisions"):
+    elif "phase" in columns:
         session.add_relation("considered", SQL["considered_in_phase"].sql, {"plan": plan, "phase": phase})
     else:
         raise WarehouseError(

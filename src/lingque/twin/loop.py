@@ -20,7 +20,7 @@ from lingque.twin.life import LifeEvents
 from lingque.twin.needs import Needs
 from lingque.twin.organisation import managed_customers
 from lingque.twin.parameters import TwinParameters
-from lingque.twin.placements import Placed
+from lingque.twin.placing import place
 from lingque.twin.population import Population
 from lingque.twin.products import posted_rates
 from lingque.twin.responding.catalogue import CHANNEL_NAMES, MEETS, OFFER_NAMES
@@ -90,7 +90,7 @@ def respondents(parameters: TwinParameters) -> ResponseModel:
             managed=managed_customers(parameters.managed_share, population.wealth),
             first=block.first,
         )
-        placed = Placed.make(block, population, theirs, posted_rates(parameters.as_of))
+        placed = place(block, population, theirs, posted_rates(parameters.as_of))
         dispositions.append(theirs)
         needs.append(needs_of(block, population, LifeEvents.make(block, population), placed))
         firsts.append(block.first)

@@ -19,6 +19,7 @@ from lingque.twin.needs import Needs
 from lingque.twin.organisation import BRANCHES, managed_customers
 from lingque.twin.payroll import Payroll
 from lingque.twin.placements import Departures, Placed, Placements
+from lingque.twin.placing import place
 from lingque.twin.population import Population
 from lingque.twin.products import posted_rates
 from lingque.twin.responding.dispositions import Dispositions
@@ -56,7 +57,7 @@ class Part:
             managed=managed_customers(block.parameters.managed_share, population.wealth),
             first=block.first,
         )
-        placed = Placed.make(block, population, dispositions, posted_rates(block.parameters.as_of))
+        placed = place(block, population, dispositions, posted_rates(block.parameters.as_of))
         habits = Habits(
             population=population,
             accounts=Accounts.make(block, population),

@@ -116,6 +116,20 @@ def test_what_a_conversion_costs_is_paid_for_those_too_who_would_have_come_anywa
     assert worth.value.tolist() == [2_000 - 630, 12_000 - 780, 2_000 - 130]
 
 
+def test_how_many_would_come_anyway_may_be_told_by_a_tag_of_its_own() -> None:
+    one = candidate([1, 2], response=0.1, margin=20_000, cost=0, conversion_cost="10", anyway="stays")
+    worth = worth_of(one, 2, stays=[0.5, None])
+    assert worth.losses.tolist() == [100 + 500, 100]
+    assert (worth.conversion_cost.tolist(), worth.expected_loss.tolist()) == ([1_000] * 2, [0] * 2)
+    with pytest.raises(WarehouseError, match=r"tag 'stays', the anyway of offer 'deposit', is not between 0 and 1"):
+        worth_of(one, 2, stays=[0.5, 1.5])
+
+
+def test_what_is_told_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave one of them out"):
+        candidate([1], propensity="score", uplift="uplift", anyway="stays")
+
+
 def test_a_stated_loss_holds_for_everybody() -> None:
     worth = worth_of(candidate([1], response=0.5, margin=10_000, cost=0, expected_loss="20"))
     assert (worth.losses.tolist(), worth.value.tolist()) == ([1_000], [4_000])

@@ -60,7 +60,7 @@ PAGE = ReportPage(
         Outcome(label=Label(zh="月日均理财", en="monthly average of funds"), effect=TOO_FEW, currency="CNY"),
     ),
     currency="CNY",
-    profit=Profit(cost=1_797_150, expected=8_793_746, low=4_393_155, high=12_753_038),
+    profit=Profit(cost=1_797_150, conversion_cost=0, expected=8_793_746, low=4_393_155, high=12_753_038),
     spent=(Spent(channel=EMAIL, sent=6_034, minor=1_797_150),),
     parts=(
         NamedPart(

@@ -27,6 +27,8 @@ SCHEMA = pa.schema(
         "reasons": pa.list_(pa.int16()),
         "margin": pa.int64(),
         "cost": pa.int64(),
+        "conversion_cost": pa.int64(),
+        "expected_loss": pa.int64(),
         "phase": pa.string(),
     }
 )
@@ -41,6 +43,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 def row(customer: int, arm: str, **other: Any) -> dict[str, Any]:
     reasons = {"contact": [], "hold_out": [Reason.HELD_OUT], "none": [Reason.NO_CONSENT]}[arm]
     plain = {"plan": "p", "channel": "email", "offer": "deposit", "margin": 1_000, "cost": 5, "phase": "rollout"}
+    plain |= {"conversion_cost": 0, "expected_loss": 0}
     return {"customer_id": customer, "arm": arm, "reasons": reasons, **plain, **other}
 
 
@@ -97,6 +100,28 @@ def test_profit_is_the_effect_on_the_margin_of_all_contacted_less_what_was_reall
     free = ask(session, drawn(0, 80, 20), labels, spent={}).profit
     assert free is not None
     assert free.roi is None
+
+
+def test_what_a_conversion_cost_is_taken_off_for_all_who_converted_after_a_contact(session: Session) -> None:
+    """40 in 80 of those contacted converted, 10 of 20 of those held out: the voucher of 3.00 brought nobody."""
+    labels = {"customer_id": list(range(100)), "bought": [n % 2 == 0 for n in range(100)]}
+    log = drawn(0, 80, 20, conversion_cost=300, expected_loss=200)
+    found = ask(session, log, labels).profit
+    assert found is not None
+    assert (found.conversion_cost, found.expected) == (40 * 300, -40 * 300 - 400)
+    labels["bought"] = [n < 40 for n in range(100)]
+    better = ask(session, log, labels).profit
+    assert better is not None
+    assert better.expected == 40 * (1_000 - 200) - 40 * 300 - 400, "what is lost is lost on what came of the contacts"
+
+
+def test_a_log_of_before_conversions_had_costs_tells_none(session: Session) -> None:
+    labels = {"customer_id": list(range(100)), "bought": [n < 40 for n in range(100)]}
+    never_told = ask(session, drawn(0, 80, 20), labels, drop=["conversion_cost", "expected_loss"])
+    empty = ask(session, drawn(0, 80, 20, conversion_cost=None, expected_loss=None), labels)
+    assert never_told == empty
+    assert never_told.profit is not None
+    assert never_told.profit.expected == 40 * 1_000 - 400
 
 
 def test_squares_of_the_largest_balances_are_exact_and_beyond_them_it_says_so(session: Session) -> None:

@@ -171,9 +171,10 @@ def test_nobody_has_no_rate() -> None:
         _ = of(0, 0).rate
 
 
-def test_profit_is_what_the_difference_earned_less_what_the_contacts_cost() -> None:
-    """1000 contacts worth 180.00 each if all converted, at 0.05 a message."""
+def test_profit_is_what_the_difference_earned_less_what_the_contacts_cost_and_conceded() -> None:
+    """1000 contacts worth 180.00 each if all converted, at 0.05 a message; 80 of them took up a voucher of 20.00."""
     effect = Effect(contacted=of(80, 1_000), held_out=of(5, 250), difference=0.06, low=-0.01, high=0.1)
-    profit = profit_of(effect, cost=5_000, margin=18_000_000)
-    assert (profit.cost, profit.expected, profit.low, profit.high) == (5_000, 1_075_000, -185_000, 1_795_000)
+    profit = profit_of(effect, cost=5_000, conversion_cost=160_000, margin=18_000_000)
+    assert (profit.cost, profit.conversion_cost, profit.spent) == (5_000, 160_000, 165_000)
+    assert (profit.expected, profit.low, profit.high) == (915_000, -345_000, 1_635_000)
     assert all(isinstance(amount, int) for amount in (profit.expected, profit.low, profit.high))

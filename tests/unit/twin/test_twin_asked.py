@@ -13,6 +13,7 @@ from delivered import Rows, csv_rows, readable
 
 from lingque.twin.asked import BEFORE_DAYS, PROGRAMME, Asked
 from lingque.twin.blocks import SIZE, Block
+from lingque.twin.days import day_number
 from lingque.twin.making import make_bank
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.part import Part
@@ -45,6 +46,25 @@ def test_the_history_shows_an_effect_that_is_not_there() -> None:
     assert len(asked.owner) > 3_000
     assert found > effect(asked) + 4 * error
     assert effect(asked) > 0.02
+
+
+def test_in_the_history_as_many_place_their_money_again_as_mean_to() -> None:
+    """Who holds a deposit placed the money here when the one before it matured; those who did not are in the history
+    too, or a model would learn that everybody stays."""
+    part = Part.make(Block(parameters=replace(PARAMETERS, deposits_per_customer=0.5), number=0))
+    placed, today = part.placed.placements, day_number(PARAMETERS.as_of)
+    due = np.flatnonzero(
+        placed.is_deposit & (placed.end_day < today - LONGEST_THOUGHT) & (placed.end_day > today - 700)
+    )
+    opened = np.unique(placed.owner * 100_000 + placed.opened_day)
+    first = np.searchsorted(opened, placed.owner[due] * 100_000 + placed.end_day[due])
+    again = (
+        opened[np.minimum(first, len(opened) - 1)]
+        <= placed.owner[due] * 100_000 + placed.end_day[due] + LONGEST_THOUGHT
+    )
+    meant = part.dispositions.stays[placed.owner[due]].mean()
+    assert len(due) > 1_500
+    assert -0.02 < again.mean() - meant < 0.06, "some place other money at that time"
 
 
 def test_had_the_campaigns_chosen_by_lot_the_history_would_be_right() -> None:

@@ -40,6 +40,7 @@ def _check_tags_of_offer(draft: Draft, entry: Located, definition: OfferDefiniti
     wanted: list[tuple[tuple[str, ...], str | None, Kind]] = [
         (("propensity",), definition.propensity, Kind.NUMBER),
         (("uplift",), definition.uplift, Kind.NUMBER),
+        (("anyway",), definition.anyway, Kind.NUMBER),
         (("spread",), definition.spread, Kind.NUMBER),
         (("margin_tag",), definition.margin_tag, Kind.MONEY),
         (("cost_tag",), definition.cost_tag, Kind.MONEY),

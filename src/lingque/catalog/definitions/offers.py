@@ -122,6 +122,11 @@ class OfferDefinition(Definition):
         description="a tag between -1 and 1: what a contact adds; takes the place of 'propensity', which then says how"
         " many convert in all",
     )
+    anyway: Name | None = Field(
+        default=None,
+        description="a tag between 0 and 1: how probably it is taken up without a contact; whoever does so costs what"
+        " a conversion costs. With both 'propensity' and 'uplift' it is their difference",
+    )
     spread: Name | None = Field(
         default=None, description="a tag: the standard error of the score, by which exploration draws"
     )
@@ -134,7 +139,8 @@ class OfferDefinition(Definition):
     def valued_by(self) -> frozenset[str]:
         """The tags that its value rests on."""
         named = (
-            self.propensity, self.uplift, self.spread, self.margin_tag, self.cost_tag, self.expected_loss_tag,
+            self.propensity, self.uplift, self.anyway, self.spread,
+            self.margin_tag, self.cost_tag, self.expected_loss_tag,
         )  # fmt: skip
         return frozenset(name for name in named if name is not None)
 
@@ -171,6 +177,8 @@ class OfferDefinition(Definition):
             raise ValueError("expected_loss is stated or read from a tag, not both")
         if self.missing_score == "refuse" and self.propensity is None and self.uplift is None:
             raise ValueError("missing_score: refuse speaks of 'propensity' or 'uplift', and the offer has neither")
+        if None not in (self.anyway, self.propensity, self.uplift):
+            raise ValueError("'propensity' and 'uplift' already say how many convert 'anyway': leave one of them out")
         if self.offer in self.related:
             raise ValueError("an offer has no relation to itself")
         return self

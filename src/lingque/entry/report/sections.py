@@ -139,7 +139,9 @@ def profit(page: ReportPage, said: Phrases) -> Section | None:
             name="profit", title=said.words["profit_title"], lead=said.words["no_profit"], plots=(), grid=grid
         )
     low, high = amount(found.low), amount(found.high)
-    rows.insert(0, (said.words["earned"], amount(found.expected + found.cost)))
+    rows.insert(0, (said.words["earned"], amount(found.expected + found.spent)))
+    if found.conversion_cost:
+        rows.append((said.words["conceded"], amount(-found.conversion_cost)))
     rows += [
         (said.words["profit"], amount(found.expected)),
         (said.words["interval"], between(low, high, said.language)),
@@ -156,9 +158,10 @@ def profit(page: ReportPage, said: Phrases) -> Section | None:
         name="profit",
         title=said.words["profit_title"],
         lead=said.both(
-            zh=f"增量利润 {amount(found.expected)}（95% 区间 {low} 至 {high}），已扣除触达成本 {amount(found.cost)}",
+            zh=f"增量利润 {amount(found.expected)}（95% 区间 {low} 至 {high}），"
+            f"已扣除触达与优惠成本 {amount(found.spent)}",
             en=f"incremental profit {amount(found.expected)} (95 % interval {low} to {high}), "
-            f"cost of contacts {amount(found.cost)} taken off",
+            f"cost of contacts and concessions {amount(found.spent)} taken off",
         ),
         plots=(Intervals(title=said.words["profit"], rows=(row,), zero=said.words["break_even"]),),
         grid=Grid(columns=said.columns("item", "amount"), rows=tuple(rows)),

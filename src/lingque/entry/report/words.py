@@ -58,10 +58,11 @@ WORDS: dict[str, Label] = {
     "cost": Label(zh="成本", en="Cost"),
     "earned": Label(zh="增量毛利", en="incremental margin"),
     "spent": Label(zh="触达成本", en="contacts"),
+    "conceded": Label(zh="优惠成本（含本来就会办理的客户）", en="concessions, also to those who would have come"),
     "item": Label(zh="项目", en="item"),
     "amount": Label(zh="金额", en="amount"),
     "roi": Label(zh="投入产出比", en="Return on cost"),
-    "roi_note": Label(zh="增量利润 ÷ 触达成本", en="incremental profit ÷ cost of contacts"),
+    "roi_note": Label(zh="增量利润 ÷ 触达与优惠成本", en="incremental profit ÷ cost of contacts and concessions"),
     "break_even": Label(zh="0 盈亏平衡", en="0 break-even"),
     "no_profit": Label(
         zh="效果无法判断，因此不计算利润。", en="The effect cannot be judged, so there is no profit to tell."
@@ -111,7 +112,8 @@ METHOD: tuple[Label, ...] = (
         f"(p < {SRM_ALPHA}), no effect is told, only the reason.",
     ),
     Label(
-        zh="增量利润 = 比例差 × 全部触达客户的单笔毛利之和 − 实际触达成本。",
-        en="Incremental profit = difference of rates × margin of all contacted − what the contacts sent really cost.",
+        zh="增量利润 = 比例差 × 全部触达客户的单笔毛利之和 − 实际触达成本 − 触达后办理者的优惠成本。",
+        en="Incremental profit = difference of rates × margin of all contacted − what the contacts sent really cost "
+        "− what was conceded to those who converted after one.",
     ),
 )
