@@ -41,6 +41,7 @@ from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.reporting import CampaignReport, report_campaign
+from lingque.flow.retention import run_retention
 from lingque.flow.running import run_campaign
 from lingque.flow.services import Services
 from lingque.flow.what_if import what_if
@@ -401,6 +402,20 @@ def test_planning_that_dies_between_what_was_given_and_the_plans_leaves_nothing(
     given = rows_of(services, "allotments")
     assert len(given) == len({row["customer_id"] for row in given})
     assert len(given) == sum(plan.forecast.to_contact + plan.forecast.to_hold_out for plan in plans.values())
+
+
+@ON_SQLITE
+def test_what_was_given_goes_after_its_time_and_then_nothing_is_run_on_it(bank: Bank, loaded: Application) -> None:
+    services = in_programme(bank, loaded)
+    planned(services)
+    approved(services, CARD)
+    bank.clock.advance(181 * 86_400_000_000)
+    purged = run_retention(services, MIN)
+    assert not isinstance(purged, Refusal)
+    assert rows_of(services, "allotments") == []
+    refused = run_campaign(services, CARD, LIN)
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.CHANGED_SINCE_PLAN
 
 
 @ON_SQLITE
