@@ -35,11 +35,13 @@ from lingque.engage.service import newest_plan, waves_of
 from lingque.engage.tables import contacts
 from lingque.entry.api.plan_shapes import ShareOutStage, plan_answer
 from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.capacity import CapacityCurve, capacity_curve
 from lingque.flow.intake import apply, catalog_of, run_tags
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.reporting import CampaignReport, report_campaign
+from lingque.flow.retention import run_retention
 from lingque.flow.running import run_campaign
 from lingque.flow.services import Services
 from lingque.flow.what_if import what_if
@@ -157,7 +159,6 @@ def contacted(services: Services, name: str) -> set[int]:
         return set(connection.execute(select(contacts.c.customer_id).where(contacts.c.wave_id == wave)).scalars())
 
 
-@ON_SQLITE
 def test_customers_and_capacity_are_shared_out_and_each_campaign_is_approved_and_run_alone(
     bank: Bank, loaded: Application
 ) -> None:
@@ -356,6 +357,65 @@ def test_what_if_asks_all_of_the_programme(bank: Bank, loaded: Application) -> N
     assert not isinstance(found, Refusal)
     assert found.now.to_contact == plans[CAMPAIGN].forecast.to_contact
     assert found.then.to_contact > found.now.to_contact
+
+
+@ON_SQLITE
+def test_the_capacity_of_a_shared_channel_earns_for_all_of_the_programme(bank: Bank, loaded: Application) -> None:
+    services = in_programme(bank, loaded, ("email: {contact_cost: 0.05}", "email: {contact_cost: 0.05, capacity: 30}"))
+    plans = planned(services)
+    curve = capacity_curve(services, CAMPAIGN, AS_OF, "email", LIN, shares=(0.9, 1.0, 1.2))
+    assert isinstance(curve, CapacityCurve)
+    assert (curve.campaign, curve.now) == ("june", 50)
+    assert [one.capacity for one in curve.points] == [45, 50, 60]
+    assert [one.contacts for one in curve.points[:2]] == [45, 50]
+    assert 50 < curve.points[2].contacts <= 60
+    profits = [one.expected_profit for one in curve.points]
+    assert profits == sorted(profits)
+    assert profits[1] == together(plans[CAMPAIGN]).expected_profit
+    narrow = "channels: {email: 50}", "contacts_per_customer: 1"
+    services = in_programme(bank, loaded, ("{contact_cost: 0.05}", "{contact_cost: 0.05, capacity: 30}"), narrow)
+    own = capacity_curve(services, CARD, AS_OF, "email", LIN, shares=(1.0, 1.5))
+    assert isinstance(own, CapacityCurve)
+    assert (own.campaign, own.now) == (CARD, 30)
+    assert all(one.contacts <= one.capacity for one in own.points)
+    assert own.points[0].expected_profit == together(planned(services)[CARD]).expected_profit
+
+
+@ON_SQLITE
+def test_planning_that_dies_between_what_was_given_and_the_plans_leaves_nothing(
+    bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = in_programme(bank, loaded)
+
+    def die(*_: object, **__: object) -> None:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lingque.flow.planning.finish_run", die)
+        with pytest.raises(RuntimeError, match="the power went"):
+            plan_campaign(services, CAMPAIGN, AS_OF, LIN)
+    assert rows_of(services, "allotments") == []
+    with services.database.reading() as connection:
+        assert waves_of(connection, CAMPAIGN) == []
+    bank.clock.advance(1)
+    plans = planned(services)
+    given = rows_of(services, "allotments")
+    assert len(given) == len({row["customer_id"] for row in given})
+    assert len(given) == sum(plan.forecast.to_contact + plan.forecast.to_hold_out for plan in plans.values())
+
+
+@ON_SQLITE
+def test_what_was_given_goes_after_its_time_and_then_nothing_is_run_on_it(bank: Bank, loaded: Application) -> None:
+    services = in_programme(bank, loaded)
+    planned(services)
+    approved(services, CARD)
+    bank.clock.advance(181 * 86_400_000_000)
+    purged = run_retention(services, MIN)
+    assert not isinstance(purged, Refusal)
+    assert rows_of(services, "allotments") == []
+    refused = run_campaign(services, CARD, LIN)
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.CHANGED_SINCE_PLAN
 
 
 @ON_SQLITE

@@ -51,7 +51,7 @@ def test_kept_answers_and_quarantined_rows_go_after_their_time(sent_bank: Bank) 
         assert bad == 200
         planned = by_table(plan_retention(services, MIN))
         assert {name: one.rows for name, one in planned.items()} == {
-            "idempotent_answers": 2, "quarantine": bad, "corrections": 0, "contact_ledger": 0
+            "idempotent_answers": 2, "quarantine": bad, "corrections": 0, "contact_ledger": 0, "allotments": 0
         }  # fmt: skip
         assert by_table(plan_retention(services, MIN)) == planned
         assert by_table(run_retention(services, MIN)) == planned

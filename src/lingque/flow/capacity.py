@@ -36,7 +36,8 @@ class CapacityPoint:
 @dataclass(frozen=True, kw_only=True)
 class CapacityCurve:
     """Expected profit against a channel's capacity, of which `now` is what the campaign states; None: no limit, and the
-    shares are those of what it would use."""
+    shares are those of what it would use. Of a campaign that is planned with others the profit is that of all, and a
+    channel that they share is the programme's."""
 
     campaign: str
     as_of: date
@@ -53,40 +54,58 @@ def capacity_curve(
 
     Raises `NotFoundError` where there is no such campaign, or it does not use the channel.
     """
-    channels = catalog_of(services).campaign(name).channels
+    catalog = catalog_of(services)
+    channels = catalog.campaign(name).channels
     if channel not in channels:
         raise NotFoundError(
             f"the campaign '{name}' does not use '{channel}'", next_step=nearest(channel, list(channels))
         )
-    stated = whole = channels[channel].capacity
+    programme = catalog.programme_of(name)
+    stated: int | None
+    if programme is not None and channel in programme.channels:
+        of, stated = programme.programme, programme.channels[channel]
+        field, shared = f"programme.{of}.channels.{channel}", True
+    else:
+        of, stated = name, channels[channel].capacity
+        field, shared = f"campaign.{name}.channels.{channel}.capacity", False
+    whole = stated
     if whole is None:
         found = outlooks(services, name, as_of, [{}], actor)
         if isinstance(found, Refusal):
             return found
         whole = found[0].by_channel.get(channel, 0)
     capacities = sorted({round(share * whole) for share in shares})
-    field = f"campaign.{name}.channels.{channel}.capacity"
     found = outlooks(services, name, as_of, [{field: one} for one in capacities], actor)
     if isinstance(found, Refusal):
         return found
     return CapacityCurve(
-        campaign=name,
+        campaign=of,
         as_of=as_of,
         channel=channel,
         currency=found[0].currency,
         now=stated,
-        points=tuple(_point(name, one, channel, forecast) for one, forecast in zip(capacities, found, strict=True)),
+        points=tuple(
+            _point("" if shared else name, one, channel, forecast)
+            for one, forecast in zip(capacities, found, strict=True)
+        ),
     )
 
 
-def _point(name: str, capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
+def _point(campaign: str, capacity: int, channel: str, forecast: Forecast) -> CapacityPoint:
+    """`campaign` whose capacity it is; empty: that of all planned together."""
     prices = [limit.price for limit in forecast.limits if limit.channel == channel]
+    contacts, profit = forecast.by_channel.get(channel, 0), forecast.expected_profit
     if forecast.together is not None:
-        mine = [one for one in forecast.together.limits if (one.limit, one.subject) == ("channel", channel)]
-        prices = [round(one.price) for one in mine if one.campaign == name]
+        (limit,) = (
+            one
+            for one in forecast.together.limits
+            if (one.limit, one.subject, one.campaign) == ("channel", channel, campaign)
+        )
+        prices = [round(limit.price)]
+        contacts, profit = round(limit.used), forecast.together.expected_profit
     return CapacityPoint(
         capacity=capacity,
-        contacts=forecast.by_channel.get(channel, 0),
-        expected_profit=forecast.expected_profit,
+        contacts=contacts,
+        expected_profit=profit,
         price=sum(prices) if capacity else None,
     )

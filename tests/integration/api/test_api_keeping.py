@@ -198,7 +198,13 @@ def test_copies_are_made_where_the_setting_says_and_nowhere_else(
 
 def test_what_is_too_old_is_planned_and_purged(more: Calling) -> None:
     planned = more.get("/v1/retention", "carl").json()["tables"]
-    assert {one["table"] for one in planned} == {"idempotent_answers", "quarantine", "corrections", "contact_ledger"}
+    assert {one["table"] for one in planned} == {
+        "idempotent_answers",
+        "quarantine",
+        "corrections",
+        "contact_ledger",
+        "allotments",
+    }
     assert more.post("/v1/retention/purges", "carl").json()["tables"] == planned
     found = more.get("/v1/audit/entries?most=1000", "carl").json()["entries"]
     assert "certify_retention" in {one["act"] for one in found}

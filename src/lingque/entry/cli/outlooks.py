@@ -50,6 +50,8 @@ def capacity_command(
 ) -> None:
     """Show what a channel's capacity earns: the plan as it would be with less of it and with more. Writes nothing.
 
+    Of a campaign in a programme it is what all its campaigns earn; a channel that they share is the programme's.
+
     Examples:
 
         lingque campaign capacity spring_loans --as-of 1994-03-30 --channel rm_call --svg calls.svg --as eva
