@@ -66,13 +66,14 @@ class Aggregation:
     ) -> Iterator[pa.Table]:
         """`customer_id` and the tags, in the order of buckets and customers; at least one batch.
 
-        The session knows the tables, `links` and `parties`; `linked` are the links again. Raises `WarehouseError`.
+        The session knows the tables, `links` and `parties`; `linked` are the links again, and `population` ascends.
+        Raises `WarehouseError`.
         """
         by_kernel, by_sql = self._split(tags, versions)
         for reading in by_sql:
             self._compute(reading)
         home = bucket_of(population, buckets=self.buckets)
-        order = np.lexsort((population, home))
+        order = np.argsort(home, kind="stable")
         population, home = population[order], home[order]
         for _, files, walker in by_kernel if len(linked.parties) else ():
             files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])

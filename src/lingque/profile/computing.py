@@ -18,7 +18,7 @@ from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, Ma
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Reason, Refusal
-from lingque.profile.aggregating import SQL, Aggregation
+from lingque.profile.aggregating import Aggregation
 from lingque.profile.contracts import Note, Scorer
 from lingque.profile.kernel.segments import Links
 from lingque.profile.manual import Given
@@ -61,14 +61,14 @@ class Computation:
 
     def batches(self, tags: Sequence[Tag], inputs: Inputs) -> Iterator[pa.Table]:
         """The same in several tables, in the order of buckets and customers."""
-        population = self._prepare(tags, inputs)
-        aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
-        (_, derived), *above = _layers(tags)
         linked = Links.of(
             inputs.links.column("party_id").to_numpy(),
             inputs.links.column("customer_id").to_numpy(),
             once=inputs.once_linked,
         )
+        population = self._prepare(tags, inputs, linked)
+        aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
+        (_, derived), *above = _layers(tags)
         batches = (
             self._derived(_with_stated(batch, tags, inputs), derived)
             for batch in _gathered(self.aggregation.batches(aggregates, inputs.versions, linked, population))
@@ -94,8 +94,9 @@ class Computation:
                 batch = batch.append_column(name, beside.column(name))
             yield batch
 
-    def _prepare(self, tags: Sequence[Tag], inputs: Inputs) -> Int64s:
-        """Name what is read; returns the customers there are."""
+    def _prepare(self, tags: Sequence[Tag], inputs: Inputs, linked: Links) -> Int64s:
+        """Name what is read; returns every customer known by the moment, whichever of the customer's parties it is known
+        through, in ascending order."""
         party = self.catalog.contract_of_kind("party")
         if party is None or party.contract not in inputs.versions:
             raise NotFoundError("no customers have been ingested yet", next_step="run 'lingque ingest' first")
@@ -111,19 +112,22 @@ class Computation:
         # a label may be known later, but of those who were customers on the day
         parameters = {"moment": self.at.moment, "known_by": self.at.moment}
         self.aggregation.add_versions("parties", party, "current_versions", parameters)
-        population: Int64s = self.session.ask(SQL["population"].sql).column("customer_id").to_numpy()
-        return population
+        parties = self.session.ask("SELECT party_id FROM parties").column("party_id").to_numpy()
+        return np.unique(linked.customers_of(parties))
 
     def _derived(self, rows: pa.Table, derived: Sequence[DerivedTag]) -> pa.Table:
         """The rows with derived tags behind them, in their order."""
         if not derived:
             return rows
-        place = pa.array(np.arange(rows.num_rows))
         needed = [name for name in rows.column_names if any(name in tag.inputs for tag in derived)]
-        self.session.add_arrow("_rows", rows.select(needed).append_column("_place", place))
+        numbered = rows.select(needed).append_column("_place", pa.array(np.arange(rows.num_rows)))
+        self.session.add_arrow("_rows", numbered)
         made = self._ask(derived)
-        if not made.column("_place").combine_chunks().equals(place):
-            made = made.sort_by("_place")
+        places = made.column("_place").to_numpy()
+        if bool(np.any(places[1:] < places[:-1])):
+            order = np.empty(len(places), np.int64)
+            order[places] = np.arange(len(places))
+            made = made.take(pa.array(order))
         for tag in derived:
             rows = rows.append_column(tag.name, made.column(tag.name))
         return rows
