@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -66,12 +67,14 @@ class Computation:
             inputs.links.column("customer_id").to_numpy(),
             once=inputs.once_linked,
         )
-        population = self._prepare(tags, inputs, linked)
+        self._prepare(tags, inputs)
         aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
         (_, derived), *above = _layers(tags)
         batches = (
             self._derived(_with_stated(batch, tags, inputs), derived)
-            for batch in _gathered(self.aggregation.batches(aggregates, inputs.versions, linked, population))
+            for batch in _gathered(
+                self.aggregation.batches(aggregates, inputs.versions, linked, partial(self._population, linked))
+            )
         )
         columns = ["customer_id", *(tag.name for tag in tags)]
         for batch in self._with_layers(batches, above) if above else batches:
@@ -94,9 +97,8 @@ class Computation:
                 batch = batch.append_column(name, beside.column(name))
             yield batch
 
-    def _prepare(self, tags: Sequence[Tag], inputs: Inputs, linked: Links) -> Int64s:
-        """Name what is read; returns every customer known by the moment, whichever of the customer's parties it is known
-        through, in ascending order."""
+    def _prepare(self, tags: Sequence[Tag], inputs: Inputs) -> None:
+        """Name what is read."""
         party = self.catalog.contract_of_kind("party")
         if party is None or party.contract not in inputs.versions:
             raise NotFoundError("no customers have been ingested yet", next_step="run 'lingque ingest' first")
@@ -109,6 +111,13 @@ class Computation:
                     next_step="run 'lingque ingest', or take the tags on it away",
                 )
         self.session.add_arrow("links", inputs.links)
+
+    def _population(self, linked: Links) -> Int64s:
+        """Every customer known by the moment, whichever of the customer's parties it is known through, in ascending
+        order."""
+        party = self.catalog.contract_of_kind("party")
+        if party is None:
+            raise TypeError("there are no customers without a contract of theirs")
         # a label may be known later, but of those who were customers on the day
         parameters = {"moment": self.at.moment, "known_by": self.at.moment}
         self.aggregation.add_versions("parties", party, "current_versions", parameters)

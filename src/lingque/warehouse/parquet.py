@@ -61,7 +61,7 @@ def _groups(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _cut(rows: pa.Table) -> int:
     """Where the first group of these ends; 0 where they are one, or its bucket may go on."""
-    most = min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(rows.num_columns, 1))
+    most = min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(int(rows.num_columns), 1))
     if rows.num_rows <= most:
         return 0
     if "bucket" not in rows.column_names:
