@@ -59,7 +59,7 @@ name = "tags"
 buckets = {buckets}
 
 [warehouse]
-memory_limit = "1GB"
+memory_limit = "512MB"
 threads = 2
 """
 

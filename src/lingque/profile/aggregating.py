@@ -71,7 +71,7 @@ class Aggregation:
         """`customer_id` and the tags, in the order of buckets and customers; at least one batch.
 
         The session knows the tables and `links`; `linked` are the links again. `population` gives the customers in
-        ascending order, and names `parties`. Raises `WarehouseError`.
+        ascending order, and names `parties` where tags read them. Raises `WarehouseError`.
         """
         by_kernel, by_sql = self._split(tags, versions)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
@@ -172,7 +172,11 @@ class Aggregation:
 
     def add_versions(self, name: str, contract: DataContract, statement: str, parameters: Mapping[str, Any]) -> None:
         """Name what holds, or held, by the rows of a contract."""
-        self.session.add_relation(name, versions_sql(self.rows(contract), SQL[statement].sql), parameters)
+        self.session.add_relation(name, self.versions(contract, statement), parameters)
+
+    def versions(self, contract: DataContract, statement: str) -> str:
+        """The same as a statement with parameters."""
+        return versions_sql(self.rows(contract), SQL[statement].sql)
 
     def rows(self, contract: DataContract) -> str:
         """The rows of a contract, with all columns that it has now."""
