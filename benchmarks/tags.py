@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
@@ -44,6 +45,9 @@ from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.parquet import write_parquet
 from lingque.warehouse.tables import Slice, SortedFile
 
+with suppress(ImportError):  # a peer brings it along, and pyarrow loads it at the first array if it is there
+    import pandas  # noqa: F401
+
 AS_OF = date(2026, 6, 1)
 DAYS = 400
 MERCHANTS = 50_000
@@ -55,7 +59,7 @@ name = "tags"
 buckets = {buckets}
 
 [warehouse]
-memory_limit = "1GB"
+memory_limit = "512MB"
 threads = 2
 """
 

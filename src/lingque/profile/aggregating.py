@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -62,32 +62,29 @@ class Aggregation:
     kernels: Kernels | None
 
     def batches(
-        self, tags: Sequence[AggregateTag], versions: Mapping[str, int], linked: Links, population: Int64s
+        self,
+        tags: Sequence[AggregateTag],
+        versions: Mapping[str, int],
+        linked: Links,
+        population: Callable[[], Int64s],
     ) -> Iterator[pa.Table]:
         """`customer_id` and the tags, in the order of buckets and customers; at least one batch.
 
-        The session knows the tables, `links` and `parties`; `linked` are the links again. Raises `WarehouseError`.
+        The session knows the tables and `links`; `linked` are the links again. `population` gives the customers in
+        ascending order, and names `parties` where tags read them. Raises `WarehouseError`.
         """
         by_kernel, by_sql = self._split(tags, versions)
-        for reading in by_sql:
-            self._compute(reading)
-        home = bucket_of(population, buckets=self.buckets)
-        order = np.lexsort((population, home))
-        population, home = population[order], home[order]
-        for _, files, walker in by_kernel if len(linked.parties) else ():
-            files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
-        largest = max((files for _, files, _ in by_kernel), key=lambda files: files.rows, default=None)
-        wanted = ranges(
-            self.buckets,
-            rows=0 if largest is None else largest.rows,
-            customers=len(population),
-            borders=() if largest is None else largest.borders,
-        )
-        edges = [np.searchsorted(home, buckets) for buckets in wanted]
-        slices = [population[first:after] for first, after in edges]
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="tags") as pool:
+            for _, _, walker in by_kernel:  # half a second, in which the engine finds out who the customers are
+                pool.submit(walker.load)
+            customers = population()
+            for reading in by_sql:
+                self._compute(reading)
+            for _, files, walker in by_kernel if len(linked.parties) else ():
+                files.bring_home(linked, ["party_id", "event_time", "known_at", "row_key", *walker.columns])
+            wanted, slices = self._pieces(customers, [files for _, files, _ in by_kernel])
             waiting: list[list[Future[pa.Table]]] = []
-            for number, customers in enumerate(slices):
+            for number, inside in enumerate(slices):
                 while len(waiting) < len(wanted) and len(waiting) <= number + WORKERS:
                     ahead = len(waiting)
                     waiting.append(
@@ -95,7 +92,22 @@ class Aggregation:
                     )
                 found = [future.result() for future in waiting[number]]
                 waiting[number] = []
-                yield self._together(tags, customers, by_sql, found)
+                yield self._together(tags, inside, by_sql, found)
+
+    def _pieces(self, customers: Int64s, tables: Sequence[TableFiles]) -> tuple[list[Buckets], list[Int64s]]:
+        """The ranges of buckets that are walked one after another, and who is in each."""
+        home = bucket_of(customers, buckets=self.buckets)
+        order = np.argsort(home, kind="stable")
+        customers, home = customers[order], home[order]
+        largest = max(tables, key=lambda files: files.rows, default=None)
+        wanted = ranges(
+            self.buckets,
+            rows=0 if largest is None else largest.rows,
+            customers=len(customers),
+            borders=() if largest is None else largest.borders,
+        )
+        edges = [np.searchsorted(home, buckets) for buckets in wanted]
+        return wanted, [customers[first:after] for first, after in edges]
 
     def _split(
         self, tags: Sequence[AggregateTag], versions: Mapping[str, int]
@@ -160,7 +172,11 @@ class Aggregation:
 
     def add_versions(self, name: str, contract: DataContract, statement: str, parameters: Mapping[str, Any]) -> None:
         """Name what holds, or held, by the rows of a contract."""
-        self.session.add_relation(name, versions_sql(self.rows(contract), SQL[statement].sql), parameters)
+        self.session.add_relation(name, self.versions(contract, statement), parameters)
+
+    def versions(self, contract: DataContract, statement: str) -> str:
+        """The same as a statement with parameters."""
+        return versions_sql(self.rows(contract), SQL[statement].sql)
 
     def rows(self, contract: DataContract) -> str:
         """The rows of a contract, with all columns that it has now."""

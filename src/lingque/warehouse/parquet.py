@@ -52,37 +52,28 @@ def _groups(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
     waiting: pa.Table | None = None
     for batch in batches:
         waiting = batch if waiting is None else pa.concat_tables([waiting, batch])
-        most = _most(waiting)
-        while waiting.num_rows > 2 * most:
-            cut = _cut(waiting, most)
+        while cut := _cut(waiting):
             yield waiting.slice(0, cut)
             waiting = waiting.slice(cut)
-    while waiting is not None and waiting.num_rows > _most(waiting):
-        cut = _cut(waiting, _most(waiting))
-        yield waiting.slice(0, cut)
-        waiting = waiting.slice(cut) if cut < waiting.num_rows else None
     if waiting is not None:
         yield waiting
 
 
-def _most(rows: pa.Table) -> int:
-    return min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(rows.num_columns, 1))
-
-
-def _cut(rows: pa.Table, most: int) -> int:
-    """Where a group of these, which are more than `most`, ends. What follows them is only unknown where they are more
-    than twice as many."""
+def _cut(rows: pa.Table) -> int:
+    """Where the first group of these ends; 0 where they are one, or its bucket may go on."""
+    most = min(MOST_ROWS_PER_GROUP, VALUES_PER_GROUP // max(int(rows.num_columns), 1))
+    if rows.num_rows <= most:
+        return 0
     if "bucket" not in rows.column_names:
         return most
     buckets = rows.column("bucket").slice(0, 2 * most + 1).to_numpy()
     borders = np.flatnonzero(buckets[1:] != buckets[:-1]) + 1
-    if rows.num_rows <= 2 * most:
-        borders = np.append(borders, rows.num_rows)
-    before = borders[borders <= most]
+    before, after = borders[borders <= most], borders[borders > most]
     if len(before) and before[-1] > most // 8:
         return int(before[-1])
-    after = borders[borders > most]
-    return int(after[0]) if len(after) else most
+    if len(after):
+        return int(after[0])
+    return most if rows.num_rows > 2 * most else 0
 
 
 def _form(rows: pa.Table) -> dict[str, Any]:

@@ -39,9 +39,9 @@ class Coded:
 
     def in_order(self) -> Coded:
         """The same with codes in the order of their values; texts by their UTF-8 bytes."""
-        order = pc.array_sort_indices(self.values).to_numpy()
-        if bool(np.all(order[1:] > order[:-1])):
+        if pc.all(pc.less(self.values[:-1], self.values[1:])).as_py():
             return self
+        order = pc.array_sort_indices(self.values).to_numpy()
         ranks = np.empty(len(order) + 1, np.int32)
         ranks[order] = np.arange(len(order), dtype=np.int32)
         ranks[-1] = len(order)

@@ -21,8 +21,8 @@ from lingque.core.hashing import Int64s, bucket_of
 from lingque.profile.kernel.segments import Links
 
 ROWS_AT_ONCE = 1 << 20
-"""Of one table, in each of the workers: as many as a group has, so that columns are walked as they were read. Of two and
-a half times as many, put together of several groups, a row cost a sixth more."""
+"""Of one table, in each of the workers: as many as a group has, so that columns are walked as they were read. Of two
+and a half times as many, put together of several groups, a row cost a sixth more."""
 CUSTOMERS_AT_ONCE = 250_000
 KEPT_BYTES = 128 << 20
 """Of groups that several ranges want: the files of some days."""

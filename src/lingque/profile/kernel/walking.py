@@ -47,6 +47,11 @@ class Walker:
             names |= dict.fromkeys(kernel.needs.tests)
         return tuple(names)
 
+    def load(self) -> None:
+        """Have the kernels ready: compiled now where they never were."""
+        for kernel in self.plan.kernels:
+            self.cache.compiled(kernel)
+
     def walk(
         self,
         table: pa.Table,
