@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +208,11 @@ _BASIS_TEXTS: dict[Basis, str] = {
     Basis.PROPENSITY: "propensity × margin − contact cost",
     Basis.UPLIFT: "uplift × margin − contact cost",
 }
+
+
+OfConversion = Literal["margin", "conversion_cost", "expected_loss"]
+"""An amount that comes with each conversion."""
+OF_CONVERSION: tuple[OfConversion, ...] = get_args(OfConversion)
 
 
 @dataclass(frozen=True, kw_only=True)

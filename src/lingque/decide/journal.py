@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lingque.core.clock import Instant, datetime_of
 from lingque.core.hashing import bucket_of, canonical_json, digest_of
-from lingque.decide.contracts import DECISION_ORDER, NOTHING
+from lingque.decide.contracts import DECISION_ORDER, NOTHING, OF_CONVERSION, OfConversion
 from lingque.decide.decisions import Decisions
 from lingque.decide.log import ARMS, VALUE_BASIS
 from lingque.decide.menu import Menu
@@ -40,6 +40,12 @@ _COLUMNS = tuple(
         ("value", "<i8"), ("price", "<f8"),
     )
 )  # fmt: skip
+_PLURAL: dict[OfConversion, str] = {
+    "margin": "margins",
+    "conversion_cost": "conversion_costs",
+    "expected_loss": "expected_losses",
+}
+"""What entries and their menus call the amounts of all candidates."""
 _WIDTH = sum(kind.itemsize for _, kind in _COLUMNS)
 _AS_THEY_ARE = frozenset({int, float, bool, type(None)})
 _INSERTION = (
@@ -76,10 +82,11 @@ class Entry:
         chosen = self.header["chosen"]
         return None if chosen == NOTHING else str(self.menu["menu"][chosen]["offer"])
 
-    @property
-    def margins(self) -> Sequence[int]:
+    def of_conversion(self, name: OfConversion) -> Sequence[int]:
         """Of each candidate: the customer's own where an offer has a tag of it, else those of the menu."""
-        own: Sequence[int] = self.header.get("margins", self.menu["margins"])
+        plural = _PLURAL[name]
+        nothing = [0] * len(self.menu["menu"])  # an entry of an earlier version knows margins alone
+        own: Sequence[int] = self.header.get(plural, self.menu.get(plural, nothing))
         return own
 
     @property
@@ -218,7 +225,6 @@ def log_rows(found: Sequence[Entry], *, buckets: int) -> pa.Table:
             "propensity": listed((one.header["propensity"] if mine else None for mine, one in pairs), pa.float64()),
             "response": joined("response", pa.float64()),
             "value_basis": listed((VALUE_BASIS[one] for entry in found for one in entry.columns["basis"]), pa.string()),
-            "margin": listed((margin for entry in found for margin in entry.margins), pa.int64()),
             "cost": listed((one["cost"] for one in terms), pa.int64()),
             "losses": joined("losses", pa.int64()),
             "fatigue": joined("fatigue", pa.int64()),
@@ -230,6 +236,9 @@ def log_rows(found: Sequence[Entry], *, buckets: int) -> pa.Table:
             "context": each((entry.context for entry in found), pa.string()),
         }
     )
+    for name in OF_CONVERSION:
+        amounts = listed((amount for entry in found for amount in entry.of_conversion(name)), pa.int64())
+        log = log.append_column(name, amounts)
     return log.take(pc.sort_indices(log, [(name, "ascending") for name in DECISION_ORDER])).combine_chunks()
 
 
@@ -273,7 +282,9 @@ class JournalRows:
 def _menu_content(menu: Menu, closures: Mapping[str, str], tags: Sequence[str]) -> dict[str, Any]:
     return {
         "menu": [{"offer": one.offer.name, **asdict(one.terms)} for one in menu.candidates],
-        "margins": [one.margin for one in menu.candidates],
+        "margins": menu.margin[menu.offer_of].tolist(),
+        "conversion_costs": menu.conversion_cost[menu.offer_of].tolist(),
+        "expected_losses": menu.stated_loss[menu.offer_of].tolist(),
         "closures": {name: closures[name] for name in menu.names},
         "tags": list(tags),
     }
@@ -296,11 +307,11 @@ def _own(decisions: Decisions, rows: Sequence[int]) -> list[dict[str, Any]]:
     owns: list[dict[str, Any]] = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    if decisions.judgement.scores.margin is not None:
-        every = range(len(decisions.menu))
-        for own, row in zip(owns, rows, strict=True):
-            customer = slice(row, row + 1)
-            own["margins"] = [int(decisions.judgement.margins(one, customer)[0]) for one in every]
+    for name in OF_CONVERSION:
+        if decisions.judgement.varies(name):
+            amounts = decisions.judgement.of_conversion(name, decisions.menu.every)[:, rows].T.tolist()
+            for own, mine in zip(owns, amounts, strict=True):
+                own[_PLURAL[name]] = mine
     return owns
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from lingque.core.errors import WarehouseError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import Context, Requests, Worth
+from lingque.decide.contracts import OF_CONVERSION, Context, OfConversion, Requests, Worth
 from lingque.decide.menu import Indices, Menu
 from lingque.decide.policies import with_own
 from lingque.decide.question import Axis, Policy, Question
@@ -87,12 +87,9 @@ class Judgement:
     def worth(self, candidate: int) -> Worth:
         """Of one candidate, for everybody."""
         parts = self.values(np.array([candidate]))
-        menu, scores = self.menu, self.scores
         return Worth(
             response=parts.response[0],
-            margin=self.margins(candidate),
-            conversion_cost=self._of_conversion(candidate, menu.conversion_cost, scores.cost),
-            expected_loss=self._of_conversion(candidate, menu.stated_loss, scores.loss),
+            **{name: self.of_conversion(name, np.array([candidate]))[0] for name in OF_CONVERSION},
             basis=self.scores.basis[self.menu.offer_of[candidate]],
             gain=parts.gain[0],
             losses=parts.losses[0],
@@ -100,19 +97,27 @@ class Judgement:
             value=parts.value[0],
         )
 
-    def margins(self, candidate: int, customers: slice = _EVERYBODY) -> Int64s:
-        """(m,) what one conversion earns."""
-        return self._of_conversion(candidate, self.menu.margin, self.scores.margin, customers)
+    def varies(self, name: OfConversion) -> bool:
+        """Has any offer a tag of it?"""
+        return self._amounts[name][1] is not None
 
-    def _of_conversion(
-        self, candidate: int, stated: Int64s, known: Float64s | None, customers: slice = _EVERYBODY
-    ) -> Int64s:
-        """(m,) an amount of one conversion: as a tag says, or as `stated` (o,)."""
-        offer, count = self.menu.offer_of[candidate], len(range(*customers.indices(len(self))))
+    def of_conversion(self, name: OfConversion, which: Indices) -> Int64s:
+        """(c, m) what one conversion of these candidates earns, costs or is expected to lose: as a tag says, or as
+        stated."""
+        (stated, known), offers = self._amounts[name], self.menu.offer_of[which]
         if known is None:
-            return np.full(count, stated[offer])
-        mine = known[offer, customers]
-        return np.rint(np.where(np.isnan(mine), stated[offer], mine)).astype(np.int64)
+            return np.repeat(stated[offers, None], len(self), axis=1)
+        mine = known[offers]
+        return np.rint(np.where(np.isnan(mine), stated[offers, None], mine)).astype(np.int64)
+
+    @property
+    def _amounts(self) -> dict[OfConversion, tuple[Int64s, Float64s | None]]:
+        menu, scores = self.menu, self.scores
+        return {
+            "margin": (menu.margin, scores.margin),
+            "conversion_cost": (menu.conversion_cost, scores.cost),
+            "expected_loss": (menu.stated_loss, scores.loss),
+        }
 
     def allowed_values(self, customers: slice = _EVERYBODY) -> Float64s:
         """(c, m) the value of every candidate where nothing speaks against it, else −∞."""

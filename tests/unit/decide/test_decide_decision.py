@@ -238,7 +238,8 @@ def test_the_log_keeps_everything_the_decision_stood_on(session: Sessions) -> No
         "offer": "deposit", "channel": "email", "arm": "contact", "reasons": [], "probability": 1.0,
         "response": 0.05, "value_basis": "assumed response × margin − contact cost",
         "margin": 20_000, "cost": 30, "value": 970, "as_of": TODAY, "decided_at": CONTEXT.moment,
-        "losses": 0, "fatigue": 0, "price": 0.0, "propensity": 1.0, "repaired": False,
+        "conversion_cost": 0, "expected_loss": 0, "losses": 0, "fatigue": 0, "price": 0.0, "propensity": 1.0,
+        "repaired": False,
     }  # fmt: skip
 
 
