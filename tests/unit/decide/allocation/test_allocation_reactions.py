@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_problems import crowd, problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_problems import crowd, problems
 
 from lingque.core.hashing import Float64s
 from lingque.decide.allocation.one_price import find_price
