@@ -15,10 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from lingque.core.hashing import Float64s
+from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.limits import Limit, Row
-from lingque.decide.allocation.passes import Pass, run_pass
+from lingque.decide.allocation.one_price import find_price
+from lingque.decide.allocation.passes import Pass, run_pass, run_reactions
 from lingque.decide.allocation.problem import Problem
 
 COARSE_CUSTOMERS, COARSE_ROUNDS = 4_000, 4
@@ -26,7 +28,7 @@ NEWTON_CUSTOMERS, NEWTON_ROUNDS = 60_000, 12
 EVERYBODY_ROUNDS = 40
 SETTLED_CUSTOMERS = 300_000
 """Of more than these the prices are sought as much more exactly as there are more."""
-STALLED = 15
+STALLED = 5
 """Steps in a row that win nothing; the linear program of the undecided finds the rest more cheaply."""
 FLOOR_OF_CURVATURE = 1e-4
 """Of the greatest. Costs that are sums of channel and offer make the budget a sum of other rows: there the Hessian
@@ -48,13 +50,15 @@ class Prices:
 def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch) -> Prices:
     """Prices whose bound is, as far as the last step foretells, within `goal` (relative) of the least."""
     random = np.random.default_rng(seed)
-    prices = _coarse(_sample(problem, COARSE_CUSTOMERS, random))
-    sample = _sample(problem, NEWTON_CUSTOMERS, random)
-    if sample is not problem:
-        prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows
-    # each contact by which a row is off has to be put right by asking some customers, however many there are
-    goal = goal * min(1.0, SETTLED_CUSTOMERS / max(problem.customers, 1))
-    return newton(problem, prices, rounds=EVERYBODY_ROUNDS, goal=goal, sample=sample, watch=watch)
+    # the matrices are small: more threads would wait for one another, and burn the time of the passes
+    with threadpool_limits(limits=1, user_api="blas"):
+        prices = _coarse(_sample(problem, COARSE_CUSTOMERS, random))
+        sample = _sample(problem, NEWTON_CUSTOMERS, random)
+        if sample is not problem:
+            prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows
+        # each contact by which a row is off has to be put right by asking some customers, however many there are
+        goal = goal * min(1.0, SETTLED_CUSTOMERS / max(problem.customers, 1))
+        return newton(problem, prices, rounds=EVERYBODY_ROUNDS, goal=goal, sample=sample, watch=watch)
 
 
 def _sample(problem: Problem, customers: int, random: np.random.Generator) -> Problem:
@@ -68,11 +72,16 @@ def _coarse(problem: Problem) -> Float64s:
     """One price after the other to where its own row is just used up, around and around."""
     whole = _pooled(problem)
     limits, dear = whole.limits, _dearest(whole)
-    asked_by = [_part_of_row(whole, row) for row in range(len(limits))]
+    concerned = [_concerned(whole, row) for row in range(len(limits))]
     prices = np.zeros(len(limits))
     for round_ in range(COARSE_ROUNDS):
-        for row, those in enumerate(asked_by):
-            prices[row] = _root(those, prices, row, limits[row], dear[row], nearness=0.3 if round_ == 0 else 0.05)
+        for row, those in enumerate(concerned):
+            others = prices.copy()
+            others[row] = 0.0
+            prices[row] = find_price(
+                whole.arrays, those, others @ whole.use, others @ whole.use_of_cost, whole.use[row],
+                whole.use_of_cost[row], prices[row], limits[row], dear[row], 0.3 if round_ == 0 else 0.05,
+            )  # fmt: skip
     return prices[: len(problem.rows)]
 
 
@@ -90,37 +99,12 @@ def _pooled(problem: Problem) -> Problem:
     return replace(problem, staff=None, rows=(*problem.rows, pool))
 
 
-def _part_of_row(problem: Problem, row: int) -> Problem:
+def _concerned(problem: Problem, row: int) -> Int64s:
     """The customers whom a row concerns: only they react to its price."""
     concerned = (problem.use[row] != 0) | (problem.use_of_cost[row] != 0)
     entries = concerned[problem.kinds]
     counts = np.concatenate(([0], np.cumsum(entries)))
-    return problem.part(np.flatnonzero(np.diff(counts[problem.starts]) > 0), share=1.0)
-
-
-def _root(problem: Problem, prices: Float64s, row: int, limit: float, dear: float, *, nearness: float) -> float:
-    """Where the use of a row, which falls with its price, passes its limit; to a relative `nearness`."""
-
-    def over(price: float) -> bool:
-        return bool(run_pass(problem, np.concatenate((prices[:row], [price], prices[row + 1 :]))).usage[row] > limit)
-
-    if not over(0.0):
-        return 0.0
-    now = float(prices[row])
-    if now > 0:
-        low = high = now
-        factor = 1.0 + 2 * nearness
-        rising = over(now)
-        while (over(high) if rising else not over(low)) and low > dear * 1e-9 and high < dear:
-            low, high = (high, high * factor) if rising else (low / factor, low)
-            factor = factor**2
-        high = min(high, dear)
-    else:
-        low, high = dear * 1e-9, dear
-    while high > low * (1 + nearness):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if over(middle) else (low, middle)
-    return float(np.sqrt(low * high))
+    return np.flatnonzero(np.diff(counts[problem.starts]) > 0)
 
 
 def _dearest(problem: Problem) -> Float64s:
@@ -204,23 +188,19 @@ def _hessian(problem: Problem, prices: Float64s) -> Float64s:
     rows = len(prices)
     scale = _scale(prices)
     passed = run_pass(problem, prices)
-    here = passed.usage
+    asked = (prices > 0) | (passed.usage >= problem.limits)
+    # a price to which everybody reacts at once wants a smaller difference than one to which hardly anybody does
+    rises = np.where(asked, 0.04 * scale, 0.0)
+    enough = 0.2 * (np.abs(problem.limits) + 1e-9)
     hessian = np.zeros((rows, rows))
-    for row in range(rows):
-        if prices[row] == 0 and here[row] < problem.limits[row]:
-            continue
-        # a price to which everybody reacts at once wants a smaller difference than one to which hardly anybody does
-        difference = 0.04 * scale[row]
-        enough = 0.2 * (abs(problem.limits[row]) + 1e-9)
-        less = np.zeros(rows)
-        for _ in range(6):
-            moved = prices.copy()
-            moved[row] += difference
-            less = here - run_pass(problem, moved).usage
-            if less[row] <= enough:
-                break
-            difference /= max(min(less[row] / enough, 16.0), 2.0)
-        hessian[:, row] = less / difference
+    for _ in range(6):
+        less = run_reactions(problem, prices, rises)
+        tried = rises > 0
+        hessian[:, tried] = less[:, tried] / rises[tried]
+        own = np.diag(less)
+        rises = np.where(tried & (own > enough), rises / np.clip(own / enough, 2.0, 16.0), 0.0)
+        if not rises.any():
+            break
     known = np.any(hessian != 0, axis=0)
     both = np.outer(known, known)
     symmetric = np.where(both, (hessian + hessian.T) / 2, np.where(known[None, :], hessian, hessian.T))

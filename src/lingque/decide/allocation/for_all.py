@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.compiled import kernel, part
-from lingque.decide.allocation.local import NOWHERE, best_set, best_with_needs, list_best, needs_something, workplace
+from lingque.decide.allocation.local import (
+    NOWHERE,
+    Workplace,
+    best_set,
+    best_with_needs,
+    list_best,
+    needs_something,
+    workplace,
+)
+from lingque.decide.allocation.problem import Flags
 
 
 @kernel
 def choose_for_all(
-    values: Any, kinds: Any, costs: Any, starts: Any, most: Any, first: int, last: int, price: Any, cost_price: Any,
-    channel_of: Any, class_of: Any, caps: Any, needs: Any, widest: int, staffed: int, borders: Any, rooms: Any,
-    count: Any, spent: Any, staff_prices: Any, kept: Any, choice: Any,
+    arrays: Any, first: int, last: int, price: Any, cost_price: Any, borders: Any, rooms: Any, count: Any, spent: Any,
+    staff_prices: Any, kept: Any, choice: Any,
 ) -> float:  # fmt: skip
     """The customers from `first` until `last`, each at the prices, and the staff of their branches (`passes`).
 
@@ -22,97 +31,169 @@ def choose_for_all(
     `staff_prices` (branches,), and, unless they are empty, `choice` and `kept` (n, levels), the gains by each more
     contact of the staff.
     """
-    work = workplace(len(caps), widest)
-    within = caps.copy()
+    desk = at_desk(arrays)
+    picks = np.empty((last - first, desk.levels, arrays.widest), dtype=np.int64)
+    gains = np.empty((last - first, desk.levels))
+    total = weigh(arrays, np.arange(first, last), price, cost_price, desk, picks, gains)
+    if len(kept) > 0:
+        kept[first:last] = gains[:, 1:]
+    level = np.zeros(last - first, dtype=np.int64)
+    share = np.zeros(last - first)
+    for branch in range(len(rooms)):
+        low, high = borders[branch] - first, borders[branch + 1] - first
+        threshold, worth = fill_rooms(gains[low:high], rooms[branch], level[low:high], share[low:high])
+        staff_prices[branch] = threshold
+        total += worth
+    for mine in range(last - first):
+        picked = picks[mine, level[mine]]
+        add_taken(picked, 1.0 - share[mine], arrays.kinds, arrays.costs, count, spent)
+        if share[mine] > 0.0:
+            add_taken(picks[mine, level[mine] + 1], share[mine], arrays.kinds, arrays.costs, count, spent)
+        elif len(choice) > 0:
+            customer = first + mine
+            for at in range(arrays.widest):
+                if picked[at] != NOWHERE:
+                    choice[customer, at] = picked[at] - arrays.starts[customer]
+    return total
+
+
+class Desk(NamedTuple):
+    """What `weigh` works at, made once. `levels`: so many numbers of contacts of the staff, from none on."""
+
+    levels: int
+    within: Int64s
+    worths: Float64s
+    asked: Flags
+    needed: Flags
+    work: Workplace
+
+
+@part
+def at_desk(arrays: Any) -> Desk:
+    """For all customers of a problem."""
     levels = 1
-    if staffed >= 0:
-        levels = 1 + min(caps[staffed], widest)
-    picks = np.full((last - first, levels, widest), NOWHERE, dtype=np.int64)
-    gains = np.zeros((last - first, levels))
-    worths = np.zeros(levels)
-    asked = np.zeros(len(needs.offer), dtype=np.bool_)
-    needed = np.zeros(needs.offer_of.max() + 1, dtype=np.bool_)
+    if arrays.staffed >= 0:
+        levels = 1 + min(arrays.caps[arrays.staffed], arrays.widest)
+    needs = arrays.needs
+    return Desk(
+        levels, arrays.caps.copy(), np.zeros(levels), np.zeros(len(needs.offer), dtype=np.bool_),
+        np.zeros(needs.offer_of.max() + 1, dtype=np.bool_),
+        workplace(len(arrays.caps), arrays.widest, len(arrays.channel_of)),
+    )  # fmt: skip
+
+
+@part
+def weigh(arrays: Any, those: Any, price: Any, cost_price: Any, desk: Any, picks: Any, gains: Any) -> float:
+    """Some customers at the prices: the sum of what is worth most to each without the staff, returned, and the gains by
+    each more contact of the staff. Fills `picks` (those, levels, widest) and `gains` (those, levels)."""
+    values, kinds, costs, starts, most, channel_of, class_of, _, needs, _, staffed = arrays
+    levels, within, worths, asked, needed, work = desk
+    picks[: len(those)] = NOWHERE
+    gains[: len(those)] = 0.0
     total = 0.0
-    for customer in range(first, last):
-        mine = customer - first
-        its_most = most[customer]
+    for at in range(len(those)):
+        customer = those[at]
+        start, stop, its_most = starts[customer], starts[customer + 1], most[customer]
         if its_most == 0:
             continue
         if len(asked) > 0 and needs_something(
-            values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, needs, customer, asked,
-            needed,
-        ):  # fmt: skip
+            values, kinds, costs, start, stop, price, cost_price, needs, customer, asked, needed
+        ):
             for level in range(levels):
                 if staffed >= 0:
                     within[staffed] = level
                 worths[level] = best_with_needs(
-                    values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of,
-                    class_of, within, its_most, needs, asked, needed, work, picks[mine, level],
+                    values, kinds, costs, start, stop, price, cost_price, channel_of, class_of, within, its_most, needs,
+                    asked, needed, work, picks[at, level],
                 )  # fmt: skip
             total += worths[0]
-            _concave_gains(worths, gains[mine])
+            _concave_gains(worths, gains[at])
             continue
-        list_best(
-            values, kinds, costs, starts[customer], starts[customer + 1], price, cost_price, channel_of, class_of,
-            its_most, work,
-        )  # fmt: skip
-        if staffed >= 0:
-            within[staffed] = 0
-        value = best_set(work, within, its_most, picks[mine, 0])
-        total += value
-        if staffed >= 0 and work.filled[staffed] > 0:
-            for level in range(1, levels):
+        list_best(values, kinds, costs, start, stop, price, cost_price, channel_of, class_of, its_most, work)
+        value = 0.0
+        for level in range(levels if staffed >= 0 and work.filled[staffed] > 0 else 1):
+            if staffed >= 0:
                 within[staffed] = level
-                better = best_set(work, within, its_most, picks[mine, level])
-                if better <= value:
-                    break
-                gains[mine, level] = better - value
-                value = better
-    if len(kept) > 0:
-        kept[first:last] = gains[:, 1:]
-    one = len(costs) > 0
-    if staffed < 0:
-        for customer in range(first, last):
-            _take(picks[customer - first, 0], 1.0, starts[customer], customer, kinds, costs, one, count, spent, choice)
-        return total
-    for branch in range(len(rooms)):
-        low, high = borders[branch] - first, borders[branch + 1] - first
-        room = int(np.floor(rooms[branch]))
-        left_over = rooms[branch] - room
-        flat = gains[low:high].copy().reshape((high - low) * levels)
-        positive = flat[flat > 0.0]
-        threshold = 0.0
-        if len(positive) > room:
-            threshold = np.partition(positive, len(positive) - 1 - room)[len(positive) - 1 - room]
-        above = 0
-        for at in range(len(positive)):
-            if positive[at] > threshold:
-                above += 1
-        ties = room - above
-        staff_prices[branch] = threshold
-        for mine in range(low, high):
-            level = 0
-            part = 0.0
-            for step in range(1, levels):
-                step_gain = gains[mine, step]
-                if step_gain <= 0.0:
-                    break
-                if step_gain > threshold:
-                    level += 1
-                    total += step_gain
-                elif step_gain == threshold and ties > 0:
-                    ties -= 1
-                    level += 1
-                    total += step_gain
-                elif step_gain == threshold and left_over > 0.0:
-                    part = left_over
-                    total += left_over * step_gain
-                    left_over = 0.0
-            customer = first + mine
-            _take(picks[mine, level], 1.0 - part, starts[customer], customer, kinds, costs, one, count, spent, choice)
-            if part > 0.0:
-                _take(picks[mine, level + 1], part, starts[customer], customer, kinds, costs, one, count, spent, choice)
+            better = best_set(work, within, its_most, picks[at, level])
+            if level == 0:
+                total += better
+            elif better > value:
+                gains[at, level] = better - value
+            else:
+                break
+            value = better
     return total
+
+
+@part
+def fill_rooms(gains: Any, rooms: float, level: Any, share: Any) -> Any:
+    """A branch makes the greatest of its customers' gains (n, levels) for which it has room.
+
+    Fills `level` (n,), the contacts of each, and `share` (n,) of one more. Returns the first gain left out and what
+    those made come to.
+    """
+    room = int(np.floor(rooms))
+    left_over = rooms - room
+    positive = np.empty(gains.size)
+    number = 0
+    for mine in range(len(gains)):
+        for step in range(1, gains.shape[1]):
+            if gains[mine, step] > 0.0:
+                positive[number] = gains[mine, step]
+                number += 1
+    threshold = 0.0
+    if number > room:
+        threshold = _greatest_but(positive[:number], room)
+    above = 0
+    for at in range(number):
+        if positive[at] > threshold:
+            above += 1
+    ties = room - above
+    worth = 0.0
+    for mine in range(len(gains)):
+        level[mine] = 0
+        share[mine] = 0.0
+        for step in range(1, gains.shape[1]):
+            gain = gains[mine, step]
+            if gain <= 0.0:
+                break
+            if gain > threshold:
+                level[mine] += 1
+                worth += gain
+            elif gain == threshold and ties > 0:
+                ties -= 1
+                level[mine] += 1
+                worth += gain
+            elif gain == threshold and left_over > 0.0:
+                share[mine] = left_over
+                worth += left_over * gain
+                left_over = 0.0
+    return threshold, worth
+
+
+@part
+def _greatest_but(numbers: Any, left_out: int) -> float:
+    """The greatest number but so many; reorders them (Hoare 1961, "Find"). Numba's own takes ten seconds to compile."""
+    low, high = 0, len(numbers) - 1
+    while low < high:
+        pivot = numbers[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while numbers[left] > pivot:
+                left += 1
+            while numbers[right] < pivot:
+                right -= 1
+            if left <= right:
+                numbers[left], numbers[right] = numbers[right], numbers[left]
+                left += 1
+                right -= 1
+        if left_out <= right:
+            high = right
+        elif left_out >= left:
+            low = left
+        else:
+            break
+    return float(numbers[left_out])
 
 
 @part
@@ -135,17 +216,12 @@ def _concave_gains(worths: Any, gains: Any) -> None:
 
 
 @part
-def _take(
-    picked: Any, share: float, start: int, customer: int, kinds: Any, costs: Any, own_costs: Any, count: Any,
-    spent: Any, choice: Any,
-) -> None:  # fmt: skip
+def add_taken(picked: Any, share: float, kinds: Any, costs: Any, count: Any, spent: Any) -> None:
+    """Adds that share of the entries picked to `count` and `spent` (kinds,)."""
     for at in range(len(picked)):
         entry = picked[at]
         if entry == NOWHERE:
             break
-        kind = kinds[entry]
-        count[kind] += share
-        if own_costs:
-            spent[kind] += share * costs[entry]
-        if len(choice) > 0 and share == 1.0:
-            choice[customer, at] = entry - start
+        count[kinds[entry]] += share
+        if len(costs) > 0:
+            spent[kinds[entry]] += share * costs[entry]

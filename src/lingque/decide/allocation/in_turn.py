@@ -20,7 +20,7 @@ def choose_in_turn(
 
     `left` (rows,) as ≤ of upper limits only, `rooms` (branches,); `choice` (n, widest) is filled.
     """
-    work = workplace(len(caps), widest)
+    work = workplace(len(caps), widest, len(price))
     picked = np.full(widest, NOWHERE, dtype=np.int64)
     within = caps.copy()
     mine = price.copy()

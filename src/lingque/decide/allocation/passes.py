@@ -22,11 +22,14 @@ from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.for_all import choose_for_all
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.reactions import count_reactions
 
 Choice = NDArray[np.int16]
 """(n, most_of_all): positions among the customer's own entries, `NOWHERE` (−1) after the last."""
 
 CHUNK = 1 << 16
+GROUP = 256
+"""Customers whose reactions are counted together where there are no branches; they fit into the fastest memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +63,12 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, gains:
     menu, staff = problem.menu, problem.staff
     price = prices @ problem.use if len(prices) else np.zeros(menu.kinds)
     cost_price = prices @ problem.use_of_cost if len(prices) else np.zeros(menu.kinds)
-    costs = np.empty(0, dtype=np.float32) if problem.costs is None else problem.costs
-    staffed = NOWHERE if staff is None else menu.channel(staff.channel)
+    arrays = problem.arrays
     rooms = np.empty(0) if staff is None else staff.rooms
     staff_prices = np.zeros(len(rooms))
     choice = np.full((problem.customers if choose else 0, problem.most_of_all), NOWHERE, dtype=np.int16)
 
-    levels = 0 if staff is None else min(int(menu.caps[staffed]), problem.most_of_all)
+    levels = 0 if staff is None else min(int(menu.caps[arrays.staffed]), problem.most_of_all)
     kept = np.zeros((problem.customers if gains else 0, levels))
 
     def one(chunk: tuple[int, int, Int64s, Int64s]) -> tuple[float, Float64s, Float64s]:
@@ -74,10 +76,8 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, gains:
         count, spent = np.zeros(menu.kinds), np.zeros(menu.kinds)
         its_prices = np.zeros(max(len(borders) - 1, 1))
         value = choose_for_all(
-            problem.values, problem.kinds, costs, problem.starts, problem.most, first, last, price, cost_price,
-            menu.channel_of, menu.class_of, menu.caps, problem.needs, problem.most_of_all, staffed, borders,
-            rooms[branches], count, spent, its_prices, kept, choice,
-        )  # fmt: skip
+            arrays, first, last, price, cost_price, borders, rooms[branches], count, spent, its_prices, kept, choice
+        )
         staff_prices[branches] = its_prices[: len(branches)]
         return float(value), count, spent
 
@@ -93,6 +93,33 @@ def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, gains:
         choice=choice if choose else None,
         gains=kept if gains else None,
     )
+
+
+def run_reactions(problem: Problem, prices: Float64s, rises: Float64s) -> Float64s:
+    """(rows, rows) by how much less of every row is used, [:, r], when the price of row r alone rises by `rises[r]`.
+
+    What two passes tell, for all rows at the cost of a few. A row whose price rises by 0 is left out, its column 0.
+    """
+    menu, staff = problem.menu, problem.staff
+    rooms = np.empty(0) if staff is None else staff.rooms
+    shape = (len(prices), menu.kinds)
+
+    def one(chunk: tuple[int, int, Int64s, Int64s]) -> Float64s:
+        first, last, borders, branches = chunk
+        if staff is None:
+            borders = np.append(np.arange(first, last, GROUP), last)
+        count, spent = np.zeros(shape), np.zeros(shape)
+        count_reactions(
+            problem.arrays, borders, rooms[branches], prices @ problem.use, prices @ problem.use_of_cost, problem.use,
+            problem.use_of_cost, rises, count, spent,
+        )  # fmt: skip
+        used: Float64s = problem.use @ count.T + problem.use_of_cost @ spent.T
+        return used
+
+    less = np.zeros((len(prices), len(prices)))
+    for more in side_by_side(one, chunks_of(problem)):
+        less -= more
+    return less
 
 
 def side_by_side(work: Any, chunks: list[Any]) -> list[Any]:

@@ -58,6 +58,23 @@ class Needs(NamedTuple):
     has: Flags
 
 
+class Arrays(NamedTuple):
+    """A problem as kernels see it. `costs` is empty where costs belong to kinds; `widest`: the most contacts of
+    anybody; `staffed`: the channel of the staff, or -1."""
+
+    values: Float32s
+    kinds: Kinds
+    costs: Float32s
+    starts: Int64s
+    most: NDArray[np.uint8]
+    channel_of: Int64s
+    class_of: Int64s
+    caps: Int64s
+    needs: Needs
+    widest: int
+    staffed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """n customers, and per customer the entries `starts[i]:starts[i + 1]`: a kind with its value, each kind once.
@@ -105,6 +122,24 @@ class Problem:
         pairs = self.menu.need_pairs
         has = np.empty((0, len(pairs)), dtype=np.bool_) if self.has is None else self.has
         return Needs(offer=pairs[:, 0].copy(), needed=pairs[:, 1].copy(), offer_of=self.menu.offer_of, has=has)
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """For kernels."""
+        menu = self.menu
+        return Arrays(
+            values=self.values,
+            kinds=self.kinds,
+            costs=np.empty(0, dtype=np.float32) if self.costs is None else self.costs,
+            starts=self.starts,
+            most=self.most,
+            channel_of=menu.channel_of,
+            class_of=menu.class_of,
+            caps=menu.caps,
+            needs=self.needs,
+            widest=self.most_of_all,
+            staffed=-1 if self.staff is None else menu.channel(self.staff.channel),
+        )
 
     @cached_property
     def limits(self) -> Float64s:

@@ -23,9 +23,11 @@ SMALL = 12_000
 """Entries up to which branch and bound over everything is the quicker way."""
 WIDTHS = (4, 8, 16, 32)
 """How many undecided customers per kind the whole number program takes, from one attempt to the next."""
+NARROWER = (4, 1)
+"""Times: mostly the linear program divides a handful, and the few nearest to them are enough to settle it."""
 NODES = 100
 """Of branch and bound over the undecided; a wider core is the better way to use time."""
-LINEAR = 5
+LINEAR = 3
 """How many times as many the linear program takes: it is quickly solved, and the better its prices, the fewer are left
 undecided."""
 
@@ -151,14 +153,19 @@ class _Search:
         self._tell("choice")
         if self._is_good_enough() or self._is_late():
             return
-        core = core_of(problem, prices, staff_prices, choice, width=width, branch_width=1, also=divided)
-        # a fifth of the effort's gap may be left in their part
-        bound = np.inf if self._passed is None else abs(self._passed.bound)
-        gap = float(min(0.2 * self._effort.gap * bound / max(core.worth, 1e-300), 1e-2))
-        whole = core.program.solve(gap=gap, seconds=self._seconds_left(), nodes=NODES)
-        if isinstance(whole, Whole):
-            self._take(with_core(problem, choice, core, whole.taken))
-        self._tell("choice")
+        for few in NARROWER:
+            core = core_of(
+                problem, prices, staff_prices, choice, width=max(width // few, 1), branch_width=1, also=divided
+            )
+            # a fifth of the effort's gap may be left in their part
+            bound = np.inf if self._passed is None else abs(self._passed.bound)
+            gap = float(min(0.2 * self._effort.gap * bound / max(core.worth, 1e-300), 1e-2))
+            whole = core.program.solve(gap=gap, seconds=self._seconds_left(), nodes=NODES)
+            if isinstance(whole, Whole):
+                self._take(with_core(problem, choice, core, whole.taken))
+            self._tell("choice")
+            if self._is_good_enough() or self._is_late():
+                return
 
     def _take(self, choice: Choice) -> None:
         if not keeps_limits(self._problem, choice):
