@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import re
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,15 @@ from lingque.entry.cli import main
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).parent / "lingque"
+
+
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def commands_of(page: Path) -> list[str]:
+    """Every line of every shell block."""
+    blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
 @dataclass(frozen=True)

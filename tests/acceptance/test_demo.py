@@ -1,30 +1,49 @@
-"""The demo, as `make demo` runs it, only smaller: maturing deposits are to be kept, and the truth is known."""
+"""The demo, as the README's tour begins with it: maturing deposits are to be kept, and the truth is known."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+import shlex
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from shell import Shell
+from shell import PROJECT, Shell, commands_of
+
+DEMO = ("demo", "my-bank", "--language", "en", "--customers", "1000")
 
 
 @pytest.fixture(scope="module")
 def told(shell: Shell) -> str:
-    return shell("demo", "bank", "--language", "en", "--customers", "1000")
+    return shell(*DEMO)
 
 
 @pytest.fixture(scope="module")
 def bank(told: str, shell: Shell) -> Path:
-    return shell.folder / "bank"
+    return shell.folder / "my-bank"
 
 
 def words(told: str) -> str:
     """On one line, as a narrow terminal breaks it anywhere."""
     return " ".join(told.split())
+
+
+def walk(shell: Shell, lines: list[str]) -> str:
+    """Type these lines; what was printed. Where a line says what else to do (`||`), a refusal is expected."""
+    printed = ""
+    for line in lines:
+        command, otherwise, _ = line.partition(" || ")
+        match shlex.split(command, comments=True):
+            case ["cd", folder]:
+                shell = shell.at(shell.folder / folder)
+            case ["lingque", *arguments]:
+                printed += shell.in_this_process(*arguments, exit_code=3 if otherwise else 0)
+            case words:
+                printed += shell.run(words)
+    return printed
 
 
 def handed_over(bank: Path, channel: str) -> list[dict[str, str]]:
@@ -114,7 +133,21 @@ def test_the_report_is_a_page_of_its_own(bank: Path) -> None:
 
 
 def test_it_refuses_an_existing_folder(told: str, shell: Shell) -> None:
-    assert "exists already" in shell("demo", "bank", exit_code=1)
+    assert "exists already" in shell(*DEMO, exit_code=1)
+
+
+def test_the_tour_can_be_walked(bank: Path, shell: Shell, tmp_path: Path) -> None:
+    demo, *tour = [line for line in commands_of(PROJECT / "README.md") if not line.startswith("make ")]
+    assert demo == " ".join(["lingque", *DEMO])  # what made this bank
+    assert len(tour) > 10
+    shutil.copytree(bank, tmp_path / "my-bank")
+    printed = walk(shell.at(tmp_path), tour)
+    assert "ROLE_NOT_ALLOWED" in printed
+    assert "OUTCOME_NOT_YET_KNOWN" in printed
+    assert "TOO_FEW_EXAMPLES" in printed
+    assert "NOT_REVIEWED" in printed
+    assert (tmp_path / "my-bank" / "page.html").is_file()
+    assert (tmp_path / "my-bank" / "definitions-in-force" / "definitions" / "caps.yaml").is_file()
 
 
 def test_it_speaks_chinese_by_default(shell: Shell, tmp_path: Path) -> None:
