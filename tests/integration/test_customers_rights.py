@@ -353,6 +353,23 @@ def test_after_an_erasure_nothing_is_left_in_either_plane_and_nothing_else_is_mi
     assert refusal.reason is Reason.UNKNOWN_CUSTOMER
 
 
+@ON_SQLITE
+def test_after_an_erasure_the_key_is_in_no_file_not_even_in_the_log_of_what_was_overwritten(
+    sent_bank: Bank, used: Application
+) -> None:
+    services, customer = used.services, party_of(used, customer_no(WHO))
+    with services.database.reading() as connection:
+        of = select(vault_keys.c.wrapped_key).where(vault_keys.c.party_id == customer)
+        key = connection.execute(of).scalar_one()
+
+    def held() -> list[str]:
+        return [path.name for path in sent_bank.folder.rglob("*.db*") if key in path.read_bytes()]
+
+    assert held()
+    done(carry_out_erasure(services, receive(used, RequestKind.ERASURE).request_id, JAN))
+    assert held() == []
+
+
 def test_after_an_erasure_the_way_goes_on(sent_bank: Bank, used: Application) -> None:
     """The same files are known; tags are computed anew of those who are there; a re-sent customer is somebody new."""
     services, customer = used.services, party_of(used, customer_no(WHO))

@@ -2,8 +2,9 @@
 
 (1) One control transaction destroys the data keys and the mapping from the bank's keys, deletes the stages' rows, and
 notes the surrogates in the list of the erased: from its commit on nothing can be opened or found. (2) Table by table
-the data plane is written without the customer's rows and published. (3) Files that only older versions held go. (4) The
-certificate closes the request. A process that dies in between leaves the request `under_way`; the same command goes on.
+the data plane is written without the customer's rows and published. (3) Files that only older versions held go, and
+what the control database's log still holds. (4) The certificate closes the request. A process that dies in between
+leaves the request `under_way`; the same command goes on.
 """
 
 from __future__ import annotations
@@ -153,6 +154,7 @@ def _destroy(services: Services, request: RightsRequest, person: Person, actor: 
 
 
 def _certify(services: Services, request_id: int, actor: Principal) -> RightsRequest:
+    services.database.forget()
     with services.database.transaction() as connection:
         request = find_request(connection, request_id)
         at = services.clock.now()

@@ -59,6 +59,20 @@ class Database:
         if self._is_sqlite:
             begin(connection, statement)
 
+    def forget(self) -> None:
+        """Have the files hold nothing any more that was deleted: SQLite's write-ahead log, until it is emptied, keeps
+        the file from being overwritten. Waits for readers of an older state, too long is a `BusyError`. PostgreSQL's
+        log is kept and recycled as its operators say."""
+        if not self._is_sqlite:
+            return
+        with _named(), self.engine.connect() as connection:
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if busy:
+            raise BusyError(
+                "the control database's write-ahead log is being read and cannot be emptied",
+                next_step="run the same command again: what was done stays done",
+            )
+
     def migrate(self) -> None:
         """Bring the schema to this version's. Safe to call at every start."""
         from lingque.store.migrating import upgrade  # Alembic takes as long to import as a short command runs
