@@ -202,8 +202,8 @@ def foretell(now: Round, channel: int, *, tired: bool = False) -> Foretold:
         stays = without / np.maximum(occasions.pull, 1e-12)[:, None]
     moved = occasions.pull[:, None] * np.clip(stays + gain * meets, 0.0, HIGHEST)
     amount, own = occasions.amount[:, None], occasions.own_offer[:, None]
-    asked = margins(offers, amount, asked=np.ones((1, 1), dtype=np.bool_))
-    alone = margins(own, amount, asked=np.zeros((1, 1), dtype=np.bool_))
+    asked = margins(offers, amount, conceded=np.full((1, 1), model.parameters.generosity))
+    alone = margins(own, amount, conceded=np.zeros((1, 1)))
     anyway = np.where(FAMILY[offers] == FAMILY[own], asked, alone)
     with_it = np.minimum(without, moved) * anyway + np.maximum(moved - without, 0.0) * asked
     possible = (meets > 0) & now.reachable[who, channel][:, None]

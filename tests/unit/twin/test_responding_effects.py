@@ -287,6 +287,18 @@ def test_sales_earn_what_the_catalogue_says_and_an_offer_costs_its_concession(du
     assert np.array_equal(sales.contact[answers.conversion[made]], made)
 
 
+def test_what_is_conceded_changes_what_sales_earn_and_nothing_else(due: ResponseModel) -> None:
+    contacts = shortly_before(due, channel="rm_call", offer="deposit_renewal")
+    mean = replace(due, parameters=replace(due.parameters, generosity=0.25))
+    usual, less = (one.respond(contacts, until=END).conversions for one in (due, mean))
+    assert np.array_equal(usual.customer, less.customer)
+    saved = 0.75 * 0.002 * usual.amount * (usual.asked & (usual.offer == OFFER_NAMES.index("deposit_renewal")))
+    assert np.abs(less.margin - usual.margin - saved).max() <= 1
+    truths = [one.true_effect(contacts, until=END) for one in (due, mean)]
+    assert truths[1].profit > truths[0].profit
+    assert truths[1].effect == truths[0].effect
+
+
 def test_the_true_profit_is_margin_less_contacts_complaints_and_opt_outs(due: ResponseModel) -> None:
     contacts = shortly_before(due, channel="rm_call", offer="deposit_renewal")
     truth = due.true_effect(contacts, until=END)

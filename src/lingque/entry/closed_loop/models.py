@@ -76,8 +76,8 @@ class Learnt:
     amount: Float64s
     """(offers, n) of what is bought, NaN where nobody knows."""
 
-    def columns(self) -> dict[str, Float64s]:
-        """As tags. Fen are whole."""
+    def columns(self, *, generosity: float) -> dict[str, Float64s]:
+        """As tags; that share of the concessions is given. Fen are whole."""
         found: dict[str, Float64s] = {}
         for pair, offer in enumerate(OFFER_OF.tolist()):
             amount = self.amount[offer]
@@ -86,7 +86,7 @@ class Learnt:
             found[tag("propensity", pair)] = np.clip(self.without[offer] + uplift, 0.0, 1.0)
             found[tag("spread", pair)] = self.spread[pair]
             found[tag("margin", pair)] = np.rint(amount * MARGIN[offer] + FEE[offer])
-            found[tag("cost", pair)] = np.rint(np.nan_to_num(amount) * CONCESSION[offer])
+            found[tag("cost", pair)] = np.rint(np.nan_to_num(amount) * generosity * CONCESSION[offer])
         return found
 
 

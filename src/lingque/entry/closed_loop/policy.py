@@ -71,14 +71,15 @@ class Believed(Protocol):
 class Learning:
     """The bank's own models, fitted anew every second round on what was observed by then."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, *, generosity: float) -> None:
+        self.generosity = generosity
         self.models = Models(known, draw(ids_of(known), salt=SALT) < HOLD_OUT)
 
     def tags(self, now: Round, columns: dict[str, Float64s], touched: NDArray[np.bool_]) -> dict[str, Float64s]:
         day = int(day_at(np.array(now.at)))
         if now.number % 2 == 0:
             self.models.learn(sales_of(now), day)
-        return self.models.look(columns, touched).columns()
+        return self.models.look(columns, touched).columns(generosity=self.generosity)
 
     def remember(self, columns: dict[str, Float64s], day: int, decided: Decided, touched: NDArray[np.bool_]) -> None:
         self.models.remember(columns, day, decided, touched)

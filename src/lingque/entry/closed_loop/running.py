@@ -36,7 +36,10 @@ def compare(parameters: TwinParameters) -> Compared:
     model, known = respondents(parameters), Known.make(parameters)
     results = {name: run(model, name, policy) for name, policy in POLICIES.items()}
     decided: dict[str, tuple[Decisions, ...]] = {}
-    believed: dict[str, Believed] = {MODELS: Learning(known), TRUTH: TrueEffects()}
+    believed: dict[str, Believed] = {
+        MODELS: Learning(known, generosity=parameters.responding.generosity),
+        TRUTH: TrueEffects(),
+    }
     for name, one in believed.items():
         with _platform(known, one) as platform:
             results[name] = run(model, name, platform)

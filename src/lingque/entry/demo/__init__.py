@@ -24,6 +24,7 @@ from lingque.entry.mailbox import Mailbox, open_mailbox
 from lingque.settings import FILE, load_settings
 from lingque.twin.bank import Twin
 from lingque.twin.parameters import TwinParameters
+from lingque.twin.responding.parameters import ResponseParameters
 from lingque.twin.systems.all import EXTRACTS
 
 SPENDING_PER_MONTH = 1.5
@@ -45,6 +46,8 @@ def run_demo(folder: Path, *, language: Language, customers: int, seed: int, con
             seed=seed,
             spending_per_month=SPENDING_PER_MONTH,
             card_purchases_per_month=SPENDING_PER_MONTH,
+            # the better rate of its offer is 0.05 points; at the usual 0.20 it costs more than most contacts bring
+            responding=ResponseParameters(generosity=0.25),
         )
         twin = Twin.make(parameters)
         twin.write_extracts(folder / "landing", EXTRACTS)

@@ -66,7 +66,7 @@ OFFERS = (
         liked_by="price_sensitivity",
         liking=0.8,
         margin=0.010,
-        concession=0.0005,
+        concession=0.002,
     ),
     Offer(
         name="wealth_r2",

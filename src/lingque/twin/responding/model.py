@@ -118,9 +118,10 @@ class ResponseModel:
         sent = contacts.take(_in_order(contacts))
         heard = self._heard(sent, self._hear(sent))
         occasions, without = self.occasions, self.unasked
-        own = margins(occasions.own_offer, occasions.amount, asked=np.zeros(len(without), dtype=np.bool_))
+        own = margins(occasions.own_offer, occasions.amount, conceded=np.zeros(len(without)))
         offered = np.where(heard.taken >= 0, sent.offer[heard.taken] if len(sent) else -1, occasions.own_offer)
-        asked = margins(offered, occasions.amount, asked=heard.taken >= 0)
+        conceded: Float64s = np.where(heard.taken >= 0, self.parameters.generosity, 0.0)
+        asked = margins(offered, occasions.amount, conceded=conceded)
         anyway = np.where((heard.taken >= 0) & (FAMILY[offered] == FAMILY[occasions.own_offer]), asked, own)
         kept, won = np.minimum(without, heard.probability), np.maximum(heard.probability - without, 0.0)
         return PotentialOutcomes(
@@ -216,7 +217,9 @@ class ResponseModel:
             contact=np.where(asked, order[made_on] if len(sent) else -1, -1),
             at=occasions.decides[sold],
             amount=amount,
-            margin=np.rint(margins(offer, amount, asked=asked)).astype(np.int64),
+            margin=np.rint(margins(offer, amount, conceded=np.where(asked, self.parameters.generosity, 0.0))).astype(
+                np.int64
+            ),
         )
 
 
@@ -262,6 +265,6 @@ def _pairs(sent: Contacts, occasions: Occasions, noticed: Int64s) -> tuple[Int64
     return contact, np.repeat(first, count) + nth
 
 
-def margins(offer: Int64s, amount: Int64s, *, asked: NDArray[np.bool_]) -> Float64s:
-    """What sales earn, in fen; on the terms of a contact (`asked`) less its concession."""
-    return np.asarray(amount * (_MARGIN[offer] - asked * _CONCESSION[offer]) + _FEE[offer], dtype=np.float64)
+def margins(offer: Int64s, amount: Int64s, *, conceded: Float64s) -> Float64s:
+    """What sales earn, in fen, where that share of the offer's concession is given."""
+    return np.asarray(amount * (_MARGIN[offer] - conceded * _CONCESSION[offer]) + _FEE[offer], dtype=np.float64)

@@ -66,6 +66,9 @@ class ResponseParameters:
     targeting_share: Annotated[float, Share] = 0.3
     """Of those whom a past campaign was about: how many it chose."""
 
+    generosity: Annotated[float, Between(0.0, 10.0)] = 1.0
+    """How much of the catalogue's concessions customers get who buy on the terms of a contact: the bank's own choice,
+    and nothing that moves them."""
     complaint_cost: Annotated[int, Between(0, 1_000_000)] = 200
     """What handling one complaint costs."""
     opt_out_cost: Annotated[int, Between(0, 1_000_000)] = 10
