@@ -45,8 +45,9 @@ from lingque.store.runs import Run, finish_run, published_versions
 from lingque.warehouse.parquet import write_parquet
 from lingque.warehouse.tables import Slice, SortedFile
 
-with suppress(ImportError):  # a peer brings it along, and pyarrow loads it at the first array if it is there
-    import pandas  # noqa: F401
+# only the peers bring pandas along, and pyarrow loads it at the first array where it is installed: not on our clock
+with suppress(ImportError):
+    import pandas  # noqa: F401 - imported for what importing it costs
 
 AS_OF = date(2026, 6, 1)
 DAYS = 400

@@ -61,11 +61,6 @@ class Candidate:
         """Of one contact, in minor units."""
         return self.terms.cost
 
-    @property
-    def margin(self) -> int:
-        """Of one conversion, in minor units, where no tag says otherwise."""
-        return self.offer.definition.minor(self.offer.definition.margin)
-
 
 class Menu:
     """Candidates, and what policies and value need of them as arrays: (o,) over offers, (c,) over candidates.

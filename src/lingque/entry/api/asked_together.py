@@ -94,7 +94,7 @@ class AskedTogether:
         try:
             answer = _refusal(principal, waiting.visit) or self.asking.at_once(waiting.visit, Part.DEADLINE)
         except Exception as error:
-            waiting.future.set_exception(error)
+            waiting.future.set_exception(error)  # who waits is told, and it goes on up
             raise
         waiting.future.set_result(Outcome(principal=principal, answer=answer))
 
