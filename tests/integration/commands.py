@@ -17,3 +17,13 @@ def typed(bank: Bank, words: str) -> int:
         with pytest.raises(SystemExit) as ended:
             main()
     return int(ended.value.code or 0)
+
+
+def say(bank: Bank, *arguments: str, code: int = 0) -> None:
+    """Run a command in this process; it ends with that code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["lingque", *arguments, "--workspace", str(bank.folder)])
+        patch.setenv("COLUMNS", "400")
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert (ended.value.code or 0) == code

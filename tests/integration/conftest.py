@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from killing import Workers
+from post_office import Post
 from sqlalchemy.engine import make_url
 from surrogates import same_surrogates
 from tiny_bank import NOW, Bank, make_defined, make_loaded, make_queued, make_sent
@@ -231,3 +232,18 @@ def defined(defined_bank: Bank) -> Iterator[Application]:
 def loaded(bank: Bank) -> Iterator[Application]:
     with bank.open() as application:
         yield application
+
+
+@pytest.fixture
+def used(sent_bank: Bank) -> Iterator[Application]:
+    """Open, after its campaign has been sent."""
+    with sent_bank.open() as application:
+        yield application
+
+
+@pytest.fixture
+def post(migrated_url: str) -> Iterator[Post]:
+    """A control database with customers who can be written to, and an outbox on it."""
+    made = Post(migrated_url)
+    yield made
+    made.close()

@@ -7,35 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from key_stores import HEX, NAMES, Filled, file_store
+from sqlalchemy import insert, text
 from transit_server import TOKEN, Engine, running
 
 from lingque.bootstrap import create_workspace, open_workspace
-from lingque.core.clock import Instant
 from lingque.core.errors import ConfigurationError, VaultError
 from lingque.core.ids import PartyId
-from lingque.govern.audit import Audit
 from lingque.govern.ciphers import NONCE_BYTES, Suite, seal
 from lingque.govern.key_store import EnvironmentKeyStore, FileKeyStore, KeyStore, Wrapped
-from lingque.govern.keyring import Keyring
-from lingque.govern.rotation import KeyRotation
-from lingque.govern.tables import audit, vault_keys, vault_secrets, vault_surrogates, vault_wrapping_keys
+from lingque.govern.tables import vault_keys, vault_secrets, vault_surrogates, vault_wrapping_keys
 from lingque.govern.transit import TransitKeyStore, TransitSettings
-from lingque.govern.vault import Vault
 from lingque.store.database import Database
-from lingque.testing import FixedClock, MemoryKeyStore
-
-CLOCK = FixedClock(Instant(1_000_000))
-PARTIES = [PartyId(n) for n in range(1, 41)]
-HEX = "ab" * 32
-
-
-def file_store(folder: Path, suite: Suite | None = None) -> FileKeyStore:
-    store = FileKeyStore(folder / "keys" / "master.key", suite)
-    store.create()
-    return store
-
+from lingque.testing import MemoryKeyStore
 
 ENGINE = Engine()
 
@@ -229,148 +213,6 @@ def test_a_lost_key_is_named(tmp_path: Path) -> None:
     with pytest.raises(VaultError, match="does not hold a key") as bad:
         EnvironmentKeyStore("secret").current()
     assert "secret" not in str(bad.value)
-
-
-# --- changing keys ---------------------------------------------------------------------------------------------------
-
-
-class Filled:
-    """A vault with a name for each of forty parties, and who changes its keys."""
-
-    def __init__(self, url: str, store: KeyStore, *, batch: int = 7) -> None:
-        self.database = Database(url)
-        self.store = store
-        self.keyring = Keyring(store, Suite())
-        with self.database.transaction() as connection:
-            self.keyring.create(connection)
-        with self.database.reading() as connection:
-            self.keyring.load(connection)
-        self.vault = Vault(self.keyring, Audit(CLOCK))
-        self.rotation = KeyRotation(self.keyring, self.database, Audit(CLOCK), batch=batch)
-
-    def fill(self) -> None:
-        with self.database.transaction() as connection:
-            self.vault.put(connection, [(party, "name", f"客户{party}") for party in PARTIES])
-
-    def names(self) -> dict[PartyId, dict[str, str]]:
-        with self.database.reading() as connection:
-            return self.vault.disclose(connection, PARTIES)
-
-    def standing(self) -> tuple[set[int], set[str]]:
-        """Wrapping keys in use, and master keys in use."""
-        with self.database.reading() as connection:
-            used = set(connection.execute(select(vault_keys.c.wrapping_key)).scalars())
-            masters = set(connection.execute(select(vault_wrapping_keys.c.master_key)).scalars())
-            masters |= set(connection.execute(select(vault_secrets.c.master_key)).scalars())
-        return used, masters
-
-
-NAMES = {party: {"name": f"客户{party}"} for party in PARTIES}
-
-
-@pytest.fixture
-def filled(migrated_url: str, tmp_path: Path) -> Iterator[Filled]:
-    made = Filled(migrated_url, file_store(tmp_path))
-    made.fill()
-    yield made
-    made.database.close()
-
-
-def test_everything_opens_before_while_and_after_keys_are_changed(filled: Filled) -> None:
-    secrets = (filled.vault.token_secret(), filled.vault.row_key_salt())
-    with filled.database.transaction() as connection:
-        minted = filled.vault.resolve(connection, namespace="n", keys=["k"], mint=True)
-    left = []
-    for step in filled.rotation.rotate(actor="root"):
-        left.append(step.remaining)
-        assert filled.names() == NAMES
-    assert left == [33, 26, 19, 12, 5, 0]
-    assert filled.standing() == ({2}, {"2"})
-    fresh = Filled(filled.database.url, filled.store)
-    assert fresh.names() == NAMES
-    assert (fresh.vault.token_secret(), fresh.vault.row_key_salt()) == secrets
-    with fresh.database.reading() as connection:
-        assert fresh.vault.resolve(connection, namespace="n", keys=["k"], mint=False) == minted
-        acts = connection.execute(select(audit.c.act).order_by(audit.c.audit_id)).scalars().all()
-    assert acts == ["begin_key_rotation", "finish_key_rotation"]
-    fresh.database.close()
-
-
-def test_a_process_that_began_before_writes_under_the_new_key_and_reads_both(filled: Filled) -> None:
-    old = Filled(filled.database.url, filled.store)
-    assert old.names() == NAMES
-    steps = filled.rotation.rotate(actor="root")
-    next(steps)
-    with old.database.transaction() as connection:
-        old.vault.put(connection, [(PartyId(99), "name", "新客户")])
-    list(steps)
-    assert old.names() == NAMES
-    with filled.database.reading() as connection:
-        assert filled.vault.disclose(connection, [PartyId(99)]) == {99: {"name": "新客户"}}
-    assert filled.standing() == ({2}, {"2"})
-    old.database.close()
-
-
-def test_a_rotation_that_was_broken_off_goes_on(filled: Filled) -> None:
-    steps = filled.rotation.rotate(actor="root")
-    next(steps)
-    next(steps)
-    steps.close()
-    assert filled.standing()[0] == {1, 2}
-    assert [step.remaining for step in filled.rotation.rotate(actor="root")] == [19, 12, 5, 0]
-    assert filled.standing() == ({2}, {"2"})
-    assert filled.names() == NAMES
-    list(filled.rotation.rotate(actor="root"))
-    assert filled.standing() == ({3}, {"3"})
-
-
-def test_a_rotation_that_died_before_its_first_transaction_takes_the_key_it_made(filled: Filled) -> None:
-    assert isinstance(filled.store, FileKeyStore)
-    filled.store.add_key()
-    list(filled.rotation.rotate(actor="root"))
-    assert filled.standing() == ({2}, {"2"})
-    assert filled.store.current() == "2"
-
-
-def test_a_kms_that_has_a_new_key_is_followed(migrated_url: str) -> None:
-    store = MemoryKeyStore()
-    filled = Filled(migrated_url, store)
-    filled.fill()
-    store.add_key()
-    list(filled.rotation.rotate(actor="root"))
-    assert filled.standing() == ({2}, {"memory/1/2"})
-    assert filled.names() == NAMES
-    with pytest.raises(VaultError, match="no file"):
-        filled.rotation.retire("memory/1/1", actor="root")
-    filled.database.close()
-
-
-def test_a_master_key_goes_only_when_nothing_stands_on_it(filled: Filled) -> None:
-    steps = filled.rotation.rotate(actor="root")
-    next(steps)
-    with pytest.raises(VaultError, match="still stand on master key 1"):
-        filled.rotation.retire("1", actor="root")
-    list(steps)
-    filled.rotation.retire("1", actor="root")
-    fresh = Filled(filled.database.url, filled.store)
-    assert fresh.names() == NAMES
-    fresh.database.close()
-
-
-def test_a_wrapping_key_on_which_a_data_key_stands_cannot_be_deleted(filled: Filled) -> None:
-    with pytest.raises(IntegrityError), filled.database.transaction() as connection:
-        connection.execute(vault_wrapping_keys.delete())
-
-
-def test_a_data_key_that_does_not_open_stops_the_rotation_and_loses_nothing(filled: Filled) -> None:
-    with filled.database.transaction() as connection:
-        connection.execute(vault_keys.update().where(vault_keys.c.party_id == 9).values(wrapped_key=b"x" * 60))
-    with pytest.raises(VaultError, match="does not open"):
-        list(filled.rotation.rotate(actor="root"))
-    with filled.database.transaction() as connection:
-        assert filled.vault.destroy(connection, [PartyId(9)], at=CLOCK.now())["vault_keys"] == 1
-    list(filled.rotation.rotate(actor="root"))
-    assert filled.names() == {party: names for party, names in NAMES.items() if party != 9}
 
 
 # --- settings, and vaults of the first release -----------------------------------------------------------------------

@@ -6,22 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from commands import typed
+from programme_bank import CARD, NOTICE, ON_SQLITE, PROGRAMME, approved, contacted, in_programme, planned, ran, together
 from sqlalchemy import func, select
 from tiny_bank import (
     AS_OF,
     CAMPAIGN,
-    CURRENT_CONSENT,
-    HUA,
-    LAWFUL,
     LIN,
     MIN,
     OTTO,
     Bank,
     audit_of,
-    consents,
-    customer_no,
-    load_all,
-    party_of,
     rows_of,
 )
 
@@ -29,134 +23,16 @@ from lingque.bootstrap import Application
 from lingque.core.errors import DefinitionError
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.tables import contact_ledger
-from lingque.deliver.contracts import Fates
-from lingque.engage.contracts import Plan, Together
-from lingque.engage.service import newest_plan, waves_of
-from lingque.engage.tables import contacts
+from lingque.engage.contracts import Plan
+from lingque.engage.service import waves_of
 from lingque.entry.api.plan_shapes import ShareOutStage, plan_answer
-from lingque.flow.approving import approve_campaign, review_campaign
 from lingque.flow.capacity import CapacityCurve, capacity_curve
-from lingque.flow.intake import apply, catalog_of, run_tags
+from lingque.flow.intake import apply, catalog_of
 from lingque.flow.planning import plan_campaign
-from lingque.flow.recurring import run_due
-from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.reporting import CampaignReport, report_campaign
-from lingque.flow.retention import run_retention
 from lingque.flow.running import run_campaign
 from lingque.flow.services import Services
 from lingque.flow.what_if import what_if
-from lingque.store.runs import runs_of
-
-ON_SQLITE = pytest.mark.parametrize("controls", ["sqlite"], indirect=True)
-CARD, NOTICE = "credit_card", "maturity_notice"
-PROGRAMME = """
-offer: gold_card
-label: {zh: 金卡, en: Gold card}
-regime: service
-valid_from: 2026-01-01
-valid_to: 2027-01-01
-currency: CNY
-margin: 100
-response: 0.05
-creatives:
-  email:
-    zh: {subject: 金卡, body: 您好}
----
-offer: notice
-label: {zh: 到期提醒, en: Maturity notice}
-kind: service
-regime: service
-valid_from: 2026-01-01
-valid_to: 2027-01-01
-currency: CNY
-margin: 2
-response: 0.5
-creatives:
-  email:
-    zh: {subject: 提醒, body: 您好}
----
-tag: some
-label: {zh: 部分客户, en: Some customers}
-family: value
-value: latest_balance < cny(30040)
----
-campaign: credit_card
-label: {zh: 金卡推荐, en: Gold card}
-owner: lan
-segment: idle_money
-offers: [gold_card]
-channels:
-  email: {contact_cost: 0.05}
-hold_out: 0.25
-outcome: opens_deposit_30d
----
-campaign: maturity_notice
-label: {zh: 到期提醒, en: Maturity notice}
-owner: lan
-purpose: service
-segment: some
-offers: [notice]
-channels:
-  email: {contact_cost: 0.05}
-hold_out: 0.05
-outcome: opens_deposit_30d
----
-programme: june
-label: {zh: 六月统筹, en: June}
-campaigns:
-  idle_to_deposit: {}
-  credit_card: {minimum: 6}
-  maturity_notice: {}
-channels: {email: 50}
-"""
-
-
-def in_programme(bank: Bank, application: Application, *pairs: tuple[str, str]) -> Services:
-    """The bank with its campaigns in one programme, these lines in place of those."""
-    text = PROGRAMME
-    for old, new in pairs:
-        assert old in text
-        text = text.replace(old, new)
-    bank.define("programme", text)
-    services = application.services
-    assert not isinstance(apply(services, OTTO), Refusal)
-    assert not isinstance(run_tags(services, AS_OF, OTTO), Refusal)
-    return services
-
-
-def planned(services: Services, name: str = CAMPAIGN) -> dict[str, Plan]:
-    """By one of them, all."""
-    found = plan_campaign(services, name, AS_OF, LIN)
-    assert isinstance(found, Plan)
-    with services.database.reading() as connection:
-        plans = {one: newest_plan(connection, one) for one in (CAMPAIGN, CARD, NOTICE)}
-    assert plans[name] == found
-    return plans
-
-
-def together(plan: Plan) -> Together:
-    assert plan.forecast.together is not None
-    return plan.forecast.together
-
-
-def approved(services: Services, name: str) -> None:
-    with services.database.reading() as connection:
-        digest = newest_plan(connection, name).digest
-    assert not isinstance(review_campaign(services, name, HUA, digest=digest), Refusal)
-    assert not isinstance(approve_campaign(services, name, MIN, digest=digest), Refusal)
-
-
-def ran(services: Services, name: str) -> Fates:
-    approved(services, name)
-    fates = run_campaign(services, name, LIN)
-    assert isinstance(fates, Fates)
-    return fates
-
-
-def contacted(services: Services, name: str) -> set[int]:
-    with services.database.reading() as connection:
-        wave = newest_plan(connection, name).wave_id
-        return set(connection.execute(select(contacts.c.customer_id).where(contacts.c.wave_id == wave)).scalars())
 
 
 def test_customers_and_capacity_are_shared_out_and_each_campaign_is_approved_and_run_alone(
@@ -216,39 +92,6 @@ def test_planned_again_it_is_what_it_was_and_after_a_run_nobody_is_given_to_anot
     with services.database.reading() as connection:
         assert len(waves_of(connection, CARD)) == 1
     assert len(audit_of(services, "plan_campaign")) == 3
-
-
-@ON_SQLITE
-def test_one_that_is_rejected_leaves_the_others_what_was_given_to_them(bank: Bank, loaded: Application) -> None:
-    services = in_programme(bank, loaded)
-    plans = planned(services)
-    rejected = review_campaign(services, CAMPAIGN, HUA, digest=plans[CAMPAIGN].digest, approved=False)
-    assert isinstance(rejected, Plan)
-    assert rejected.state == "rejected"
-    assert ran(services, CARD).sent == plans[CARD].forecast.to_contact
-    refused = run_campaign(services, CAMPAIGN, LIN)
-    assert isinstance(refused, Refusal)
-
-
-@ON_SQLITE
-def test_whose_consent_is_gone_when_it_runs_is_not_contacted_and_nobody_takes_the_place(
-    bank: Bank, loaded: Application
-) -> None:
-    services = in_programme(bank, loaded)
-    plans = planned(services)
-    whole = plans[CAMPAIGN].forecast
-    given = [row["customer_id"] for row in rows_of(services, "allotments") if row["plan"] == plans[CAMPAIGN].digest]
-    assert len(given) == whole.to_contact + whole.to_hold_out
-    gone = [n for n in LAWFUL if party_of(loaded, customer_no(n)) in given]
-    assert gone
-    bank.deliver("consents", [*consents(), *((f"W{n}", customer_no(n), "2026-06-01", *_WITHDRAWAL) for n in gone)])
-    load_all(services)
-    ran(services, CAMPAIGN)
-    assert not contacted(services, CAMPAIGN)
-    assert ran(services, NOTICE).sent == plans[NOTICE].forecast.to_contact
-
-
-_WITHDRAWAL = ("marketing", "email", CURRENT_CONSENT, "withdraw", "v1", "branch form")
 
 
 @ON_SQLITE
@@ -313,20 +156,6 @@ def test_nobody_gets_an_offer_from_two_campaigns_however_many_contacts_there_may
     assert max(_contacts_per_customer(services, plans).values()) == 2
 
 
-@ON_SQLITE
-def test_a_pilot_and_what_follows_reach_together_whom_the_plan_gave(bank: Bank, loaded: Application) -> None:
-    services = in_programme(bank, loaded, ("hold_out: 0.25", "hold_out: 0.25\npilot: {share: 0.4}"))
-    plans = planned(services)
-    ran(services, CARD)
-    first = contacted(services, CARD)
-    with services.database.reading() as connection:
-        digest = newest_plan(connection, CARD).digest
-    assert isinstance(approve_campaign(services, CARD, MIN, digest=digest), Plan)
-    assert isinstance(run_campaign(services, CARD, LIN), Fates)
-    assert first < contacted(services, CARD)
-    assert len(contacted(services, CARD)) == plans[CARD].forecast.to_contact
-
-
 def _contacts_per_customer(services: Services, plans: dict[str, Plan]) -> dict[int, int]:
     counts: dict[int, int] = {}
     digests = {plan.digest for plan in plans.values()}
@@ -334,19 +163,6 @@ def _contacts_per_customer(services: Services, plans: dict[str, Plan]) -> dict[i
         if row["plan"] in digests:
             counts[row["customer_id"]] = counts.get(row["customer_id"], 0) + 1
     return counts
-
-
-@ON_SQLITE
-def test_a_wave_of_a_programme_is_decided_again_as_it_was(bank: Bank, loaded: Application) -> None:
-    services = in_programme(bank, loaded)
-    plans = planned(services)
-    ran(services, CARD)
-    with services.database.reading() as connection:
-        (run,) = runs_of(connection, kind="decide", subject=plans[CARD].digest)
-    again = replay_decision(services, run.run_id, MIN)
-    assert isinstance(again, Replayed)
-    assert again.same
-    assert again.decisions == plans[CARD].forecast.audience
 
 
 @ON_SQLITE
@@ -379,64 +195,6 @@ def test_the_capacity_of_a_shared_channel_earns_for_all_of_the_programme(bank: B
     assert (own.campaign, own.now) == (CARD, 30)
     assert all(one.contacts <= one.capacity for one in own.points)
     assert own.points[0].expected_profit == together(planned(services)[CARD]).expected_profit
-
-
-@ON_SQLITE
-def test_planning_that_dies_between_what_was_given_and_the_plans_leaves_nothing(
-    bank: Bank, loaded: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services = in_programme(bank, loaded)
-
-    def die(*_: object, **__: object) -> None:
-        raise RuntimeError("the power went")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("lingque.flow.planning.finish_run", die)
-        with pytest.raises(RuntimeError, match="the power went"):
-            plan_campaign(services, CAMPAIGN, AS_OF, LIN)
-    assert rows_of(services, "allotments") == []
-    with services.database.reading() as connection:
-        assert waves_of(connection, CAMPAIGN) == []
-    bank.clock.advance(1)
-    plans = planned(services)
-    given = rows_of(services, "allotments")
-    assert len(given) == len({row["customer_id"] for row in given})
-    assert len(given) == sum(plan.forecast.to_contact + plan.forecast.to_hold_out for plan in plans.values())
-
-
-@ON_SQLITE
-def test_what_was_given_goes_after_its_time_and_then_nothing_is_run_on_it(bank: Bank, loaded: Application) -> None:
-    services = in_programme(bank, loaded)
-    planned(services)
-    approved(services, CARD)
-    bank.clock.advance(181 * 86_400_000_000)
-    purged = run_retention(services, MIN)
-    assert not isinstance(purged, Refusal)
-    assert rows_of(services, "allotments") == []
-    refused = run_campaign(services, CARD, LIN)
-    assert isinstance(refused, Refusal)
-    assert refused.reason is Reason.CHANGED_SINCE_PLAN
-
-
-@ON_SQLITE
-def test_waves_that_come_again_are_planned_once_a_day_and_run_under_their_approvals(
-    bank: Bank, loaded: Application
-) -> None:
-    schedule = "outcome: opens_deposit_30d\nschedule: {every: week, first: 2026-06-01, until: 2026-07-01}"
-    bank.replace_in("campaigns", "outcome: opens_deposit_30d", schedule)
-    services = in_programme(bank, loaded, ("outcome: opens_deposit_30d", schedule))
-    first = {wave.campaign: wave for wave in run_due(services, AS_OF, LIN)}
-    assert len(first) == 3
-    assert all(isinstance(wave.outcome, Refusal) for wave in first.values())
-    for name in first:
-        approved(services, name)
-    second = {wave.campaign: wave for wave in run_due(services, AS_OF, LIN)}
-    assert not [wave.outcome for wave in second.values() if isinstance(wave.outcome, Refusal)]
-    third = {wave.campaign: wave for wave in run_due(services, AS_OF, LIN)}
-    assert bank.channel.transmissions == 50
-    assert {name: wave.plan.wave_id for name, wave in third.items() if wave.plan} == {
-        name: wave.plan.wave_id for name, wave in first.items() if wave.plan
-    }
 
 
 @ON_SQLITE

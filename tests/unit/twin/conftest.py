@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from delivered import Delivery, Rows, clean, morning
+from making import TINY
 
 from lingque.twin.bank import Twin
+from lingque.twin.making import make_bank
 from lingque.twin.parameters import TwinParameters
 from lingque.twin.responses import Contacted
 
@@ -54,3 +57,10 @@ def by_phone(twin: Twin) -> Contact:
         ]
 
     return contacts
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "bank"
+    make_bank(TINY, folder)
+    return folder
