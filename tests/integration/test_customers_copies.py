@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from customers_requests import ON_SQLITE, WHO, done, receive
 from sqlalchemy import select
 from tiny_bank import (
@@ -16,6 +17,7 @@ from tiny_bank import (
 )
 
 from lingque.bootstrap import Application
+from lingque.core.labels import Language
 from lingque.core.reasons import Reason
 from lingque.entry.rights_page import rights_page
 from lingque.flow.disclosing import package_for
@@ -88,3 +90,12 @@ def test_the_readable_copy_escapes_what_it_shows(used: Application) -> None:
         assert "<script" not in page
         assert "&lt;script&gt;" in page
         assert "10,000.00 CNY" in page
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kind", [RequestKind.ACCESS, RequestKind.PORTABILITY, RequestKind.EXPLANATION])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_readable_copy_leaves_nothing_out(kind: RequestKind, language: Language, used: Application) -> None:
+    package = done(package_for(used.services, receive(used, kind).request_id, MIN))
+    parts = [name for name, content in package.items() if not isinstance(content, str | int)]
+    assert rights_page(package, language).count("<h2>") == len(parts)

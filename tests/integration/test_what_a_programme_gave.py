@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from customers_requests import JAN, done, receive
 from programme_bank import CARD, NOTICE, ON_SQLITE, approved, contacted, in_programme, planned, ran
 from tiny_bank import (
     AS_OF,
     CAMPAIGN,
     CURRENT_CONSENT,
+    CUSTOMERS,
     HUA,
     LAWFUL,
     LIN,
@@ -25,12 +27,16 @@ from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Fates
 from lingque.engage.contracts import Plan
 from lingque.engage.service import newest_plan, waves_of
+from lingque.entry.rights_page import rights_page
 from lingque.flow.approving import approve_campaign, review_campaign
+from lingque.flow.disclosing import package_for
+from lingque.flow.erasing import carry_out_erasure
 from lingque.flow.planning import plan_campaign
 from lingque.flow.recurring import run_due
 from lingque.flow.replaying import Replayed, replay_decision
 from lingque.flow.retention import run_retention
 from lingque.flow.running import run_campaign
+from lingque.govern.rights.requests import RequestKind
 from lingque.store.runs import runs_of
 
 
@@ -150,3 +156,34 @@ def test_waves_that_come_again_are_planned_once_a_day_and_run_under_their_approv
     assert {name: wave.plan.wave_id for name, wave in third.items() if wave.plan} == {
         name: wave.plan.wave_id for name, wave in first.items() if wave.plan
     }
+
+
+@ON_SQLITE
+def test_who_was_given_is_told_of_it_and_after_an_erasure_is_given_to_nobody(bank: Bank, loaded: Application) -> None:
+    services = in_programme(bank, loaded)
+    plans = planned(services)
+    number_of = {party_of(loaded, customer_no(n)): n for n in range(CUSTOMERS)}
+    everything = rows_of(services, "allotments")
+    given = [row for row in everything if row["plan"] == plans[CARD].digest]
+    customer, n = next((row["customer_id"], number_of[row["customer_id"]]) for row in given)
+    told = [{"campaign": CARD, "offer": "gold_card", "channel": "email", "as_of": AS_OF.isoformat()}]
+    for kind in (RequestKind.ACCESS, RequestKind.EXPLANATION):
+        package = done(package_for(services, receive(loaded, kind, n).request_id, MIN))
+        assert package["given_to_campaigns"] == told
+        for language, heading in (("zh", "统筹方案分配的活动"), ("en", "Campaigns you were chosen for")):
+            page = rights_page(package, language)
+            assert CARD in page[page.index(heading) :]
+    nobody = number_of[min(number_of.keys() - {row["customer_id"] for row in everything})]
+    package = done(package_for(services, receive(loaded, RequestKind.EXPLANATION, nobody).request_id, MIN))
+    assert package["given_to_campaigns"] == []
+    package = done(package_for(services, receive(loaded, RequestKind.PORTABILITY, n).request_id, MIN))
+    assert "given_to_campaigns" not in package
+
+    closed = done(carry_out_erasure(services, receive(loaded, RequestKind.ERASURE, n).request_id, JAN))
+    assert closed.outcome["data_plane"]["allotments"] == 1
+    left = rows_of(services, "allotments")
+    assert customer not in {row["customer_id"] for row in left}
+    assert len([row for row in left if row["plan"] == plans[CARD].digest]) == len(given) - 1
+    ran(services, CARD)
+    assert customer not in contacted(services, CARD)
+    assert contacted(services, CARD) <= {row["customer_id"] for row in given}

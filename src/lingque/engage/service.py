@@ -103,6 +103,12 @@ def waves_of(connection: Connection, campaign: str) -> list[Plan]:
     return [_plan(connection, row) for row in rows]
 
 
+def campaigns_of(connection: Connection, digests: Collection[str]) -> dict[str, str]:
+    """Which campaign each of these plans is one of; a digest that no plan has is left out."""
+    rows = select(campaign_plans.c.digest, campaign_plans.c.campaign).where(campaign_plans.c.digest.in_(digests))
+    return {row.digest: row.campaign for row in connection.execute(rows)}
+
+
 def plan_of(connection: Connection, campaign: str, wave_id: int | None) -> Plan:
     """That wave of the campaign, or (None) its last plan. Raises `NotFoundError`."""
     if wave_id is None:

@@ -15,11 +15,18 @@ _HEADINGS = {
     "data": Label(zh="业务数据", en="Data on your business with us"),
     "tags": Label(zh="标签", en="Tags: what we derived from them"),
     "consents": Label(zh="同意记录", en="What you agreed to, and withdrew"),
+    "consents_that_wait": Label(zh="尚未生效的同意", en="What you agreed to and is not in force yet"),
+    "refused_automated_decisions": Label(zh="拒绝自动化决策的记录", en="Automated decisions you refused"),
+    "refused_tags": Label(zh="拒绝使用的标签", en="Tags you refused"),
     "lists": Label(zh="所在名单", en="Lists you are on"),
     "given_tags": Label(zh="由人员或文件给出的标签", en="Tags that people or files gave you"),
     "joined": Label(zh="合并的记录", en="Records of several systems that were found to be yours"),
     "messages": Label(zh="触达记录", en="Messages"),
+    "shown_on_screens": Label(zh="在屏幕上展示过的内容", en="What was shown to you on screens"),
+    "offers": Label(zh="与各项产品的往来", en="What happened between you and offers"),
+    "given_to_campaigns": Label(zh="统筹方案分配的活动", en="Campaigns you were chosen for where several share"),
     "decisions": Label(zh="自动化决策及理由", en="Automated decisions and their reasons"),
+    "decisions_on_request": Label(zh="即时作出的自动化决策", en="Automated decisions made while you were there"),
 }
 _PAGE = """<!doctype html>
 <html lang="{{ language }}"><head><meta charset="utf-8"><title>{{ title }}</title>

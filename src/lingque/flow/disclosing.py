@@ -15,7 +15,8 @@ from lingque.core.clock import Instant, datetime_of
 from lingque.core.errors import NotFoundError
 from lingque.core.money import Money
 from lingque.core.reasons import Reason, Refusal
-from lingque.decide.contracts import DECISION_TABLE
+from lingque.decide.contracts import ALLOTMENT_TABLE, DECISION_TABLE
+from lingque.engage.service import campaigns_of
 from lingque.flow.intake import catalog_of
 from lingque.flow.services import Services
 from lingque.flow.traces import traced
@@ -32,6 +33,9 @@ Package = dict[str, Any]
 _DECIDED = """
 SELECT campaign, offer, channel, arm, reasons, value_basis, response, as_of, decided_at
 FROM decisions WHERE customer_id IN ({ids}) ORDER BY decided_at, campaign, offer, channel
+"""
+_GIVEN = """
+SELECT plan, offer, channel, as_of FROM allotments WHERE customer_id IN ({ids}) ORDER BY as_of, plan, offer, channel
 """
 _INSTANTS = frozenset({"event_time", "known_at", "valid_from", "valid_to"})
 _ARMS = {"contact": "to be contacted", "hold_out": "held out, to measure the effect", "none": "not proposed"}
@@ -67,6 +71,7 @@ def package_for(services: Services, request_id: int, actor: Principal) -> Packag
                 package |= {heading: list(found) for heading, found in rows.disclose(connection, person).items()}
         if request.kind is not RequestKind.PORTABILITY:
             package["decisions"] = _decisions(services, connection, person)
+            package["given_to_campaigns"] = _given(services, connection, person)
         services.audit.record(
             connection,
             actor=actor.user,
@@ -139,12 +144,6 @@ def _tags(services: Services, connection: Connection, catalog: Catalog, person: 
 
 
 def _decisions(services: Services, connection: Connection, person: Person) -> list[Package]:
-    versions = published_versions(connection)
-    if DECISION_TABLE not in versions:
-        return []
-    with services.session() as session:
-        session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
-        rows = session.ask(_DECIDED.format(ids=_listed(person))).to_pylist()
     return [
         {
             "campaign": row["campaign"],
@@ -157,8 +156,36 @@ def _decisions(services: Services, connection: Connection, person: Person) -> li
             "chosen_by": row["value_basis"],
             "probability_of_a_response": row["response"],
         }
+        for row in _rows(services, connection, DECISION_TABLE, _DECIDED, person)
+    ]
+
+
+def _given(services: Services, connection: Connection, person: Person) -> list[Package]:
+    """What a programme kept the customer for, which is decided before the campaign runs and whether it runs or not."""
+    rows = _rows(services, connection, ALLOTMENT_TABLE, _GIVEN, person)
+    campaigns = campaigns_of(connection, {row["plan"] for row in rows})
+    return [
+        {
+            "campaign": campaigns[row["plan"]],
+            "offer": row["offer"],
+            "channel": row["channel"],
+            "as_of": row["as_of"].isoformat(),
+        }
         for row in rows
     ]
+
+
+def _rows(
+    services: Services, connection: Connection, table: str, statement: str, person: Person
+) -> list[dict[str, Any]]:
+    """Of a table of ours, which is there once something has been published in it."""
+    versions = published_versions(connection)
+    if table not in versions:
+        return []
+    with services.session() as session:
+        session.add_versions({table: versions[table]})
+        found: list[dict[str, Any]] = session.ask(statement.format(ids=_listed(person))).to_pylist()
+    return found
 
 
 def _reasons(numbers: Sequence[int]) -> list[Package]:
