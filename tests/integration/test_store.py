@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from tiny_bank import LAN, Bank, audit_of
 
 import lingque.store.idempotency
 from lingque.bootstrap import LOCK_FILE, Application, open_workspace
+from lingque.core.clock import Instant
 from lingque.core.errors import BusyError, ConfigurationError
 from lingque.flow import apply
 from lingque.govern.access import User, add_user
@@ -153,6 +154,38 @@ def test_a_view_stays_as_it_was_while_others_write(database: Database) -> None:
         assert connection.execute(count).scalar_one() == 0
     with database.reading() as connection:
         assert connection.execute(count).scalar_one() == 1
+
+
+def test_several_transactions_on_one_connection_are_each_all_or_nothing(database: Database) -> None:
+    """Each as it would be on one of its own: a view stays, a writer sees what others wrote, an error takes back."""
+
+    def known(connection: Connection) -> set[str]:
+        return {name for (name,) in rows_of(connection, "SELECT user_name FROM users")}
+
+    def write_and_fail(own: Connection, expected: set[str]) -> None:
+        with database.transaction(own) as connection:
+            assert known(connection) == expected
+            add_user(connection, new_user("ben"), at=Instant(0))
+            raise KeyError
+
+    with database.connected() as own:
+        with database.reading(own) as connection:
+            before = known(connection)
+            with database.transaction() as other:
+                add_user(other, new_user("eva"), at=Instant(0))
+            assert known(connection) == before
+        with pytest.raises(KeyError):
+            write_and_fail(own, before | {"eva"})
+        with pytest.raises(KeyError), database.reading(own):
+            raise KeyError
+        with database.reading(own) as connection:
+            assert known(connection) == before | {"eva"}
+            changed_by(connection, "DELETE FROM users WHERE user_name = :name", {"name": "eva"})
+        with database.transaction(own) as connection:
+            assert known(connection) == before | {"eva"}, "nothing written in a view is kept"
+            add_user(connection, new_user("mia"), at=Instant(0))
+    with database.reading() as connection:
+        assert known(connection) == before | {"eva", "mia"}
 
 
 def test_two_writers_at_once_both_succeed(database: Database) -> None:

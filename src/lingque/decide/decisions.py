@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +104,10 @@ class Decisions:
         chosen_value = self.chosen_value[customers]
         # equal values go to the candidate listed first
         better = some & ((chosen_value > value) | ((chosen_value == value) & (chosen < index[:, None])))
-        drawn = some & self.explored[customers]
-        otherwise = np.where(drawn, bit_of(Reason.DRAWN_INSTEAD), bit_of(Reason.NO_CAPACITY))
+        otherwise: Any = bit_of(Reason.NO_CAPACITY)
+        if self.context.exploration is not None:
+            drawn = some & self.explored[customers]
+            otherwise = np.where(drawn, bit_of(Reason.DRAWN_INSTEAD), otherwise)
         bits |= passed * np.where(better, bit_of(Reason.BETTER_OFFER), otherwise)
         if held.any():
             bits |= (mine & held) * bit_of(Reason.HELD_OUT)

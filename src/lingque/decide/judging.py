@@ -31,6 +31,7 @@ FEW = 64
 """Customers of whom all values are kept together: they are looked at several times, and are but kilobytes."""
 
 _EVERYBODY = slice(None)
+_NO_ROWS: Bits = np.zeros((0, 0), dtype=np.uint64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +134,19 @@ class Judgement:
 
     def _with_worth(self, which: Indices, customers: slice, value: Int64s | Float64s) -> Bits:
         menu = self.menu
-        bits: Bits = self.bits[Axis.OFFER][menu.offer_of[which], customers]
-        bits |= self.bits[Axis.ASK][menu.ask_of[which], customers]
-        bits |= self.bits[Axis.REACH][menu.reach_of[which], customers]
-        bits |= self.bits[Axis.CAP][menu.cap_of[which], customers]
-        if Axis.CANDIDATE in self.bits:
-            bits |= self.bits[Axis.CANDIDATE][which, customers]
-        bits |= (value <= 0) * bit_of(Reason.NO_VALUE)
+        bits: Bits = self.bits[Axis.OFFER][:, customers][menu.offer_of[which]]
+        for axis, place in (
+            (Axis.ASK, menu.ask_of),
+            (Axis.REACH, menu.reach_of),
+            (Axis.CAP, menu.cap_of),
+            (Axis.CANDIDATE, menu.every),
+        ):
+            rows = self.bits[axis][:, customers] if axis in self.bits else _NO_ROWS
+            if rows.any():  # mostly nothing speaks there against anybody of a few
+                bits |= rows[place[which]]
+        worthless = value <= 0
+        if worthless.any():
+            bits |= worthless * bit_of(Reason.NO_VALUE)
         return bits
 
 

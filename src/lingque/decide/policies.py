@@ -47,12 +47,16 @@ def permission(question: Question) -> Iterator[Against]:
 
 def reach(question: Question) -> Iterator[Against]:
     """No address for the channel."""
-    yield Reason.NOT_REACHABLE, ALL, ~question.requests.reachable[:, question.start : question.stop]
+    reachable = question.requests.reachable[:, question.start : question.stop]
+    if not reachable.all():
+        yield Reason.NOT_REACHABLE, ALL, ~reachable
 
 
 def pressure(question: Question) -> Iterator[Against]:
     """One more contact would exceed a cap."""
-    yield Reason.CONTACT_CAP, ALL, question.requests.capped[:, question.start : question.stop]
+    capped = question.requests.capped[:, question.start : question.stop]
+    if capped.any():
+        yield Reason.CONTACT_CAP, ALL, capped
 
 
 def validity(question: Question) -> Iterator[Against]:
@@ -64,9 +68,10 @@ def validity(question: Question) -> Iterator[Against]:
 
 def eligibility(question: Question) -> Iterator[Against]:
     """False is a refusal; unknown is one of its own, because somebody may want to fill the gap."""
-    answers = question.answers[question.menu.condition_of]
-    yield Reason.NOT_ELIGIBLE, ALL, answers == FALSE
-    yield Reason.ELIGIBILITY_UNKNOWN, ALL, answers == UNKNOWN
+    for answer, reason in ((FALSE, Reason.NOT_ELIGIBLE), (UNKNOWN, Reason.ELIGIBILITY_UNKNOWN)):
+        flags = question.answers == answer
+        if flags.any():
+            yield reason, ALL, flags[question.menu.condition_of]
 
 
 def suitability(question: Question) -> Iterator[Against]:

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -97,9 +98,15 @@ class Asking:
 
     def _answer(self, visits: Sequence[Visit], now: Instant) -> list[Answer | NotFoundError]:
         """Of visits of different customers."""
+        with ExitStack() as held:
+            return self._answer_on(held, visits, now)
+
+    def _answer_on(self, held: ExitStack, visits: Sequence[Visit], now: Instant) -> list[Answer | NotFoundError]:
         seated: list[list[Seat] | NotFoundError] = []
+        own: Connection | None = None
         try:
-            with self._services.database.reading() as connection:
+            own = held.enter_context(self._services.database.connected())
+            with self._services.database.reading(own) as connection:
                 self._bring_up_to_date(connection, now)
                 seated = self._all_seated(visits)
                 self._choose(connection, self._looked_at(_known(seated), now), now)
@@ -108,7 +115,7 @@ class Asking:
                 return [blank(visit, Part.DATABASE, now) for visit in visits]
             seated = seated or self._all_seated(visits)
             _fall_back(_waiting(_known(seated)), Part.DATABASE)
-        self._keep(_known(seated), now)
+        self._keep(own, _known(seated), now)
         return [one if isinstance(one, NotFoundError) else self._answered(one, now) for one in seated]
 
     def _all_seated(self, visits: Sequence[Visit]) -> list[list[Seat] | NotFoundError]:
@@ -126,13 +133,13 @@ class Asking:
         self._read_rows(_waiting(seats), now)
         return _waiting(seats)
 
-    def _keep(self, seats: Sequence[Seat], now: Instant) -> None:
-        """Reserve and write down what was chosen."""
+    def _keep(self, own: Connection | None, seats: Sequence[Seat], now: Instant) -> None:
+        """Reserve and write down what was chosen, on that connection."""
         self._in_time(seats)
         if not _waiting(seats):
             return
         try:
-            with self._services.database.transaction() as connection:
+            with self._services.database.transaction(own) as connection:
                 self._reserve_all(connection, _waiting(seats), now)
                 numbers = self._write_down(connection, _waiting(seats))
         except _DOWN:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from lingque.core.clock import Instant
 from lingque.core.errors import NotFoundError
-from lingque.govern.access import acting, principal_of, user_in
-from lingque.govern.contracts import Principal
-from lingque.govern.tables import api_keys, users
+from lingque.govern.access import User, acting, principal_of
+from lingque.govern.contracts import Principal, Role, Scope, ScopeKind
+from lingque.govern.tables import api_keys
+from lingque.store.straight import rows_of
 
 _KEY_PREFIX = "lq_"
 _ID_CHARACTERS = 12
-# made once: it is asked with every request, and making it costs more than the answer
+# asked with every request
 _HOLDER = (
-    select(users)
-    .join(api_keys, users.c.user_name == api_keys.c.user_name)
-    .where(
-        api_keys.c.key_digest == bindparam("digest"),
-        api_keys.c.revoked_at.is_(None),
-        api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > bindparam("now")),
-        users.c.disabled_at.is_(None),
-    )
+    "SELECT u.user_name, u.person, u.roles, u.scope_kind, u.scope_of"
+    " FROM users u JOIN api_keys k ON k.user_name = u.user_name"
+    " WHERE k.key_digest = :digest AND k.revoked_at IS NULL AND u.disabled_at IS NULL"
+    " AND (k.expires_at IS NULL OR k.expires_at > :now)"
 )
 
 
@@ -52,8 +50,19 @@ def new_api_key(connection: Connection, user: str, *, at: Instant, expires_at: I
 
 def principal_of_key(connection: Connection, key: str, *, at: Instant) -> Principal | None:
     """Whose key it is; None where it is nobody's, at an end or revoked, or its user is disabled."""
-    row = connection.execute(_HOLDER, {"digest": digest_of_secret(key), "now": at}).one_or_none()
-    return None if row is None else acting(connection, user_in(row))
+    found = rows_of(connection, _HOLDER, {"digest": digest_of_secret(key), "now": at})
+    return acting(connection, _user(*found[0])) if found else None
+
+
+def _user(name: str, person: str, roles: str | list[str], kind: str, of: str) -> User:
+    # PostgreSQL's driver reads JSON, SQLite's does not
+    listed = json.loads(roles) if isinstance(roles, str) else roles
+    return User(
+        name=name,
+        person=person,
+        roles=frozenset(Role(role) for role in listed),
+        scope=Scope(kind=ScopeKind(kind), of=of),
+    )
 
 
 def keys_of(connection: Connection, user: str) -> list[ApiKey]:

@@ -14,8 +14,10 @@ from small_bank import AS_OF
 from sqlalchemy import text
 
 from lingque.bootstrap import Application
+from lingque.core.hashing import canonical_json
 from lingque.core.ids import CustomerId
 from lingque.core.registries import Purpose
+from lingque.entry.cli.servers import EachLine
 from lingque.govern.contracts import OptOut
 
 PLANS = "/v1/campaigns/card_plus_spring/plans"
@@ -50,7 +52,8 @@ def test_every_answer_has_the_security_headers(api: Calling, path: str) -> None:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    return [json.loads(record.getMessage()) for record in caplog.records if record.levelno == logging.INFO]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    return [json.loads(line) for one in told for line in one.split("\n")]
 
 
 def test_one_log_line_per_request_with_the_template_and_the_user(
@@ -81,6 +84,29 @@ def test_one_log_line_per_request_with_the_template_and_the_user(
     assert all(isinstance(line["milliseconds"], float) for line in found)
     assert token not in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_who_asks_together_has_a_line_each(api: Calling, caplog: pytest.LogCaptureFixture) -> None:
+    async def together(*paths: str) -> None:
+        transport = httpx.ASGITransport(app=api.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+            await asyncio.gather(*(client.get(path) for path in paths))
+
+    with caplog.at_level(logging.INFO, logger="lingque.api"):
+        asyncio.run(together(*["/healthz"] * 20, *["/nothing"] * 10))
+    found = lines(caplog)
+    assert (
+        sorted((line["route"], line["status"]) for line in found) == [("(none)", 404)] * 10 + [("/healthz", 200)] * 20
+    )
+    for record in caplog.records:
+        assert all(canonical_json(json.loads(line)) == line for line in record.getMessage().split("\n"))
+
+
+def test_each_line_of_a_record_says_when_and_whose_it_is() -> None:
+    record = logging.LogRecord("lingque.api", logging.INFO, "", 0, "%s", ('{"a":1}\n{"a":2}',), None)
+    first, second = EachLine().format(record).split("\n")
+    assert first.removesuffix('{"a":1}') == second.removesuffix('{"a":2}')
+    assert first.endswith(' lingque.api {"a":1}')
 
 
 def test_a_body_above_the_limit_is_not_read(api: Calling) -> None:

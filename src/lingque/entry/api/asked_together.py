@@ -11,7 +11,8 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ MOST = 64
 KNOWN_FOR = 60.0
 """Seconds for which a caller who was known may be shown what everybody is, while the register does not answer."""
 _WHO = ("authorization", "cookie", "x-request-token")
+_Told = tuple[asyncio.Future["Outcome"], "Outcome | Exception"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class AskedTogether:
     authenticator: Authenticator
     _queue: deque[_Waiting] = field(default_factory=deque)
     _changing: threading.Lock = field(default_factory=threading.Lock)
+    _deciding: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "asked"))
     _at_work: asyncio.AbstractEventLoop | None = None
     """The loop that has the next group begin, or has it answered."""
     _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)
@@ -100,12 +103,12 @@ class AskedTogether:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            loop.run_in_executor(None, self._work)
-        except RuntimeError:  # it is coming to its end
+            self._deciding.submit(self._work, loop)
+        except RuntimeError:  # the process is coming to its end
             self._forget(loop)
             self._go_on()
 
-    def _work(self) -> None:
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread of its own: answer who waits, then leave the next to the loop, which first hands out the answers
         and takes in who came meanwhile: the more come together, the less each costs."""
         with self._changing:
@@ -113,26 +116,36 @@ class AskedTogether:
         try:
             outcomes = self._carry_out(batch)
         except Exception as error:
-            _tell(batch, [error] * len(batch))  # each of those who wait, and it goes on up
+            self._tell(loop, batch, [error] * len(batch))  # each of those who wait, and it goes on up there
             raise
-        else:
-            _tell(batch, outcomes)
-        finally:
+        self._tell(loop, batch, outcomes)
+
+    def _tell(
+        self, loop: asyncio.AbstractEventLoop, batch: Sequence[_Waiting], outcomes: Sequence[Outcome | Exception]
+    ) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Told]] = {loop: []}
+        for one, outcome in zip(batch, outcomes, strict=True):
+            by_loop.setdefault(one.loop, []).append((one.future, outcome))
+        mine = by_loop.pop(loop)
+        for other, told in by_loop.items():
+            _called(other, _set_all, told)
+        # woken up once it does both
+        if not _called(loop, self._handed_out, loop, mine):
             self._go_on()
 
+    def _handed_out(self, loop: asyncio.AbstractEventLoop, told: Sequence[_Told]) -> None:
+        _set_all(told)
+        # in the next turn those who waited write their answers, in the one after that these leave
+        loop.call_soon(loop.call_soon, self._go_on)
+
     def _go_on(self) -> None:
-        """Have the next group begin, on the loop of who waits longest."""
+        """Have the next group begin, for the loop of who waits longest."""
         while True:
             with self._changing:
                 loop = self._at_work = self._queue[0].loop if self._queue else None
-            if loop is None:
+            if loop is None or _called(loop, self._begin, loop):
                 return
-            try:
-                loop.call_soon_threadsafe(loop.call_soon, self._begin, loop)
-            except RuntimeError:  # closed
-                self._forget(loop)
-            else:
-                return
+            self._forget(loop)
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Nobody waits there any more."""
@@ -181,17 +194,16 @@ def _refusal(principal: Principal, visit: Visit) -> Refusal | None:
     return refused(principal, Action.READ_CUSTOMER) if refusal is None and visit.explain else refusal
 
 
-def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome | Exception]) -> None:
-    """Wake everybody, with one call per event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome | Exception]]] = {}
-    for one, outcome in zip(batch, outcomes, strict=True):
-        by_loop.setdefault(one.loop, []).append((one.future, outcome))
-    for loop, told in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_set_all, told)
+def _called(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: Any) -> bool:
+    """Will the loop call it? Not one that is closed."""
+    try:
+        loop.call_soon_threadsafe(call, *arguments)
+    except RuntimeError:
+        return False
+    return True
 
 
-def _set_all(told: Sequence[tuple[asyncio.Future[Any], Outcome | Exception]]) -> None:
+def _set_all(told: Sequence[_Told]) -> None:
     for future, outcome in told:
         if future.done():
             continue

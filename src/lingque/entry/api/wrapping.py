@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
+from collections import deque
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -29,10 +33,13 @@ class AccessLog:
     """One line per request, as JSON: method, route template, status, milliseconds, user.
 
     Never the path, the query or the body: paths carry opt-out tokens, bodies carry what colleagues write.
+    The lines of requests that end in the same turn of the event loop are one record: a record costs as much as a
+    tenth of an answer, and a line in it next to nothing.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._lines: deque[str] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,14 +58,23 @@ class AccessLog:
         try:
             await self._app(scope, receive, noted)
         finally:
-            line = {
-                "method": scope["method"],
-                "route": _template(scope),
-                "status": status,
-                "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
-                "user": _user(state),
-            }
-            LOG.info("%s", canonical_json(line))
+            milliseconds = round((time.perf_counter() - begun) * 1000, 1)
+            if LOG.isEnabledFor(logging.INFO):
+                head, tail = _around(scope["method"], _template(scope), status, _user(state))
+                self._note(f"{head}{milliseconds}{tail}")
+
+    def _note(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        """All there are: whoever notes one meanwhile, on a loop of another thread, finds others there or comes back."""
+        written = []
+        while self._lines:
+            written.append(self._lines.popleft())
+        if written:
+            LOG.info("%s", "\n".join(written))
 
 
 class SecurityHeaders:
@@ -133,6 +149,13 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+@lru_cache(maxsize=1024)
+def _around(method: str, route: str, status: int, user: str | None) -> tuple[str, str]:
+    """The line before and after its milliseconds, keys in the order of `canonical_json`."""
+    rest = canonical_json({"route": route, "status": status, "user": user})
+    return f'{{"method":{canonical_json(method)},"milliseconds":', f",{rest[1:]}"
 
 
 def _template(scope: Scope) -> str:

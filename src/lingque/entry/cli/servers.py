@@ -34,11 +34,14 @@ def serve(
     import uvicorn
 
     from lingque.entry.api.app import create_app
+    from lingque.entry.one_write import OneWrite
 
     with open_workspace(workspace) as application, sealed_as_time_goes_by(application.services):
         console.print(f"http://{host}:{port}/openapi.json", highlight=False)
         # our own access line names routes, never paths: tokens stand in paths
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+        shown = logging.StreamHandler()
+        shown.setFormatter(EachLine())
+        logging.basicConfig(level=logging.INFO, handlers=[shown])
         # what this format does not show is not looked up: a line costs half ('Optimization' in the logging how-to)
         logging._srcfile = None
         logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -49,10 +52,21 @@ def serve(
             app,
             host=host,
             port=port,
+            http=OneWrite,
             log_level="warning",
             access_log=False,
             server_header=False,
         )
+
+
+class EachLine(logging.Formatter):
+    """When, whose and what, line by line: a record may hold what several requests came to."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(name)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
+        return "\n".join(f"{record.asctime} {record.name} {line}" for line in record.message.split("\n"))
 
 
 def collect_seldom() -> None:
