@@ -78,7 +78,8 @@ def hours_taken(problem: Problem, customers: Int64s, entries: Any) -> tuple[Int6
 def hours_used(problem: Problem, customers: Int64s, entries: Any) -> Float64s:
     """(units,) what these entries take."""
     _, units, hours = hours_taken(problem, customers, entries)
-    used: Float64s = np.bincount(units, weights=hours, minlength=sum(len(crew.hours) for crew in problem.crews)) * 1.0
+    used = np.zeros(sum(len(crew.hours) for crew in problem.crews))
+    np.add.at(used, units, hours)
     return used
 
 

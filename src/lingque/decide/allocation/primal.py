@@ -20,7 +20,7 @@ from lingque.decide.allocation.certificate import chosen_entries, usage_of
 from lingque.decide.allocation.crews import hours_taken, hours_used, undecided_of_units, unit_limits, without_crews
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import Flags, Problem
+from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.program import Program, write_program
 from lingque.decide.allocation.undecided import undecided
 
@@ -181,7 +181,7 @@ def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) ->
     needs = problem.limits < 0
     spare = np.where(needs, problem.limits - used.sum(axis=1), 0.0)
     weight = problem.values[entries] - prices @ used
-    helps: Flags = (used[over > 0] > 0).any(axis=0)
+    helps = np.asarray((used[over > 0] > 0).any(axis=0))
     helps[list(takes)] = True
     dropped: list[int] = []
     for at in np.flatnonzero(helps)[np.argsort(weight[helps], kind="stable")]:
