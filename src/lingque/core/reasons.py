@@ -69,6 +69,7 @@ class Reason(IntEnum):
     BANK_POLICY = 227
     DRAWN_INSTEAD = 228
     NOT_ALLOTTED = 229
+    NO_HOURS = 230
 
     NOT_APPROVED = 301
     OWN_WORK = 302
@@ -186,6 +187,7 @@ REASON_LABELS: dict[Reason, Label] = {
     Reason.STUDENT: Label(zh="在校学生（或无法排除）不得营销贷款", en="a student, or not known to be none: no loans"),
     Reason.BANK_POLICY: Label(zh="不符合本行自定规则", en="refused by a policy of the bank's own"),
     Reason.DRAWN_INSTEAD: Label(zh="为学习效果随机选择了另一方案", en="chance chose another offer, to learn from it"),
+    Reason.NO_HOURS: Label(zh="负责人员的工时已用完", en="whoever would make the contact has no hours left"),
     Reason.NOT_ALLOTTED: Label(
         zh="统筹规划未分给本活动", en="not given to this campaign where several were planned together"
     ),

@@ -13,6 +13,7 @@ from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.choosing import Choices, best_of
 from lingque.decide.resources import Resource
 from lingque.decide.sharing import Shared, Side, share_out
+from lingque.decide.teams import Team, Worked
 from lingque.govern.contracts import Flags
 
 
@@ -28,6 +29,7 @@ class Arbitration:
     repaired: Flags
     price: Float64s
     certificate: Certificate
+    worked: tuple[Worked, ...] = ()
 
 
 def arbitrate(
@@ -38,6 +40,7 @@ def arbitrate(
     held_out: Flags,
     hold_out: float,
     salt: str,
+    teams: Sequence[Team] = (),
 ) -> Arbitration:
     """`values` (c, n): where a candidate may be chosen its value, of more than 0, else −∞. `held_out` (n,): who, if
     chosen, is not contacted; `hold_out` the share of them that was drawn for.
@@ -45,16 +48,17 @@ def arbitrate(
     Equal values go to the candidate listed first, and among customers to those drawn first by the salt.
     """
     side = Side(name="campaign", candidates=slice(0, len(values)), hold_out=hold_out, held_out=held_out)
-    shared = share_out(values, resources, customer_ids, [side], salt=salt)
+    shared = share_out(values, resources, customer_ids, [side], salt=salt, teams=teams)
     if not isinstance(shared, Shared):
         raise AllocationError(
             f"resources alone cannot contradict one another: {shared}", next_step="report this, it is a fault of ours"
         )
-    net = values - shared.price[:, None]
+    net = values - shared.price[:, None] - sum(one.cost(slice(None)) for one in shared.worked)
     chosen = shared.chosen[0]
     return Arbitration(
         chosen=chosen,
         repaired=chosen != best_of(np.where(net > 0, net, -np.inf)),
         price=shared.price,
         certificate=shared.certificate,
+        worked=shared.worked,
     )

@@ -158,13 +158,28 @@ class Exploration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hours:
+    """Working time of those who make contacts with their own customers, in minutes.
+
+    `of`: the text tag of a customer that says whose time it is; whom it says nothing of has nobody. `minutes` of one
+    contact, by channel. `each` of them has so many, but for those that `units` names.
+    """
+
+    of: str
+    minutes: Mapping[str, int]
+    each: int
+    units: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """The moment, what is left, and the experiment. `salt` names the draws: the same salt holds the same customers out.
 
     `capacity`: contacts that a channel can still make; one that it does not name can make any number. `left`: of
     offers; one that it does not name has all that its definition says. `prices`: by the name of a limit
     (`channel:sms`, `stock:OFFER`, `offer_budget:OFFER`), per unit; a planned decision finds its own. `allotted`: who
-    is considered, and for what, was settled beforehand, before anybody's draw was looked at (`allotting`).
+    is considered, and for what, was settled beforehand, before anybody's draw was looked at (`allotting`). `hours`
+    limit planned decisions.
     """
 
     moment: Instant
@@ -176,6 +191,7 @@ class Context:
     prices: Mapping[str, float] = field(default_factory=dict)
     exploration: Exploration | None = None
     allotted: bool = False
+    hours: Sequence[Hours] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from lingque.decide.menu import Menu
 from lingque.decide.question import Policy
 from lingque.decide.resources import Resource, affordable, priced, resources_of
 from lingque.decide.sharing import unlimited
+from lingque.decide.teams import Team, Worked, is_enough, team_of
 from lingque.govern.contracts import Flags
 
 
@@ -40,7 +41,8 @@ def settle(judgement: Judgement, context: Context) -> Decisions:
     """From what was judged to what is done: arbitration, chance, who is held out."""
     resources = resources_of(judgement.menu, context)
     if judgement.requests.clock == "planned":
-        return _planned(judgement, resources, context)
+        teams = [team_of(one, judgement.menu, judgement.requests.facts) for one in context.hours]
+        return _planned(judgement, resources, teams, context)
     return _alone(judgement, resources, context)
 
 
@@ -53,7 +55,7 @@ def _alone(judgement: Judgement, resources: Sequence[Resource], context: Context
     return _decisions(judgement, context, found, found.chosen, price, within)
 
 
-def _planned(judgement: Judgement, resources: Sequence[Resource], context: Context) -> Decisions:
+def _planned(judgement: Judgement, resources: Sequence[Resource], teams: Sequence[Team], context: Context) -> Decisions:
     """Together, where the best of each is more than there is."""
     menu, ids = judgement.menu, judgement.requests.customer_ids
     free = np.zeros(len(menu))
@@ -63,12 +65,17 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
     if context.allotted:
         counted &= draw(ids, salt=context.salt) >= context.hold_out
     some = found.chosen[counted]
-    if all(one.use[some].sum() <= one.amount for one in resources):
+    wanted = np.where(counted, found.chosen, NOTHING)
+    if all(one.use[some].sum() <= one.amount for one in resources) and is_enough(teams, wanted):
         decisions = _decisions(judgement, context, found, found.chosen, free, within)
         worth = float(decisions.chosen_value[decisions.contacted].sum())
         got = decisions.chosen[decisions.contacted]
         used = [float(one.use[got].sum()) for one in resources]
-        return replace(decisions, certificate=unlimited(worth, resources, used))
+        at = np.flatnonzero(decisions.contacted)
+        worked = tuple(
+            Worked(team=one, used=one.worked(at, got), price=np.zeros(len(one.units))) for one in teams
+        )  # fmt: skip
+        return replace(decisions, certificate=unlimited(worth, resources, used), worked=worked)
     values = np.concatenate([judgement.allowed_values(customers) for customers in judgement.blocks()], axis=1)
     if context.exploration is not None:
         # who was drawn something gets that or nothing: only so does its probability stay known
@@ -80,9 +87,10 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
         held_out=draw(ids, salt=context.salt) < context.hold_out,
         hold_out=context.hold_out,
         salt=f"{context.salt}/{context.today}",
+        teams=teams,
     )
     decisions = _decisions(judgement, context, found, shared.chosen, shared.price, within)
-    return replace(decisions, repaired=shared.repaired, certificate=shared.certificate)
+    return replace(decisions, repaired=shared.repaired, certificate=shared.certificate, worked=shared.worked)
 
 
 def _decisions(

@@ -17,6 +17,7 @@ from lingque.decide.contracts import NOTHING, Context, Requests, Step, Worth
 from lingque.decide.judging import Judgement
 from lingque.decide.menu import Candidate, Indices, Menu
 from lingque.decide.reason_bits import WITH_BITS, Bits, bit_of, mask_of
+from lingque.decide.teams import Worked
 from lingque.govern.contracts import Flags
 
 _LATER = frozenset(
@@ -33,6 +34,7 @@ _LATER = frozenset(
         Reason.BUDGET_SPENT,
         Reason.BETTER_OFFER,
         Reason.NO_CAPACITY,
+        Reason.NO_HOURS,
         Reason.HELD_OUT,
         Reason.DRAWN_INSTEAD,
         Reason.NOT_ALLOTTED,
@@ -60,9 +62,9 @@ class Decisions:
     so that its effect can be measured; `drawn` is the number in [0, 1) that decided so. `propensity`: how probable the
     choice was, chance on purpose included, before anybody was held out; `explored`: chance chose another than the best.
     `repaired`: what a planned decision gave is not what the customer would have got alone at the same prices.
-    `price` (c,) of one contact with each candidate, in minor units; `within` (c,): enough was left for one when it was
-    decided. `certificate` of a planned decision: how good it is
-    for those who may be contacted.
+    `price` (c,) of one contact with each candidate, in minor units, without the time of whoever makes it (`worked`,
+    `cost_of`); `within` (c,): enough was left for one when it was decided. `certificate` of a planned decision: how
+    good it is for those who may be contacted.
     """
 
     requests: Requests
@@ -78,6 +80,14 @@ class Decisions:
     price: Float64s
     within: Flags
     certificate: Certificate | None
+    worked: tuple[Worked, ...] = ()
+
+    def cost_of(self, index: int) -> Float64s:
+        """(n,) the price of one contact with a candidate, the time that it takes included."""
+        cost = np.full(len(self.chosen), self.price[index])
+        for one in self.worked:
+            cost += one.team.use[index] * one.price[one.team.unit_of]
+        return cost
 
     @property
     def contacted(self) -> Flags:
@@ -105,6 +115,9 @@ class Decisions:
         # equal values go to the candidate listed first
         better = some & ((chosen_value > value) | ((chosen_value == value) & (chosen < index[:, None])))
         otherwise: Any = bit_of(Reason.NO_CAPACITY)
+        if self.worked:
+            short = np.logical_or.reduce([one.short(customers)[index] for one in self.worked])
+            otherwise = np.where(short & (value > self.price[index][:, None]), bit_of(Reason.NO_HOURS), otherwise)
         if self.context.exploration is not None:
             drawn = some & self.explored[customers]
             otherwise = np.where(drawn, bit_of(Reason.DRAWN_INSTEAD), otherwise)

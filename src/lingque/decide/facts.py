@@ -59,6 +59,11 @@ class Facts(Protocol):
         Raises `WarehouseError` for a tag that is not there, or that holds texts."""
         ...
 
+    def texts(self, name: str) -> Sequence[str | None]:
+        """(n,) a tag's value as a text, None where it is not known. Raises `WarehouseError` for a tag that is not
+        there."""
+        ...
+
     def answers(self, conditions: Sequence[Condition], as_of: date) -> Answers:
         """(k, n). Raises `WarehouseError` for a tag that is not there."""
         ...
@@ -95,6 +100,12 @@ class TagTable:
                 raise _not_a_number(name)
             result[number] = pc.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy()
         return result
+
+    def texts(self, name: str) -> Sequence[str | None]:
+        if name not in self.table.column_names:
+            _no_tag(name, sorted(self.table.column_names))
+        found: list[str | None] = self.table.column(name).cast(pa.string()).to_pylist()
+        return found
 
     def answers(self, conditions: Sequence[Condition], as_of: date) -> Answers:
         result: Answers = np.full((len(conditions), len(self)), UNKNOWN, dtype=np.int8)
@@ -141,6 +152,11 @@ class TagRows:
         except ValueError:
             _blame_text(self.rows, names)
         return np.array(listed, dtype=np.float64).reshape(len(names), len(self.rows))
+
+    def texts(self, name: str) -> Sequence[str | None]:
+        if self.rows and name not in self.rows[0]:
+            _no_tag(name, sorted(self.rows[0]))
+        return [None if row[name] is None else str(row[name]) for row in self.rows]
 
     def answers(self, conditions: Sequence[Condition], as_of: date) -> Answers:
         try:

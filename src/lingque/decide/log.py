@@ -61,7 +61,7 @@ def log_of(decisions: Decisions, *, plan: str, campaign: str, buckets: int, phas
                     "losses": pa.array(worth.losses, pa.int64()),
                     "fatigue": pa.array(worth.fatigue, pa.int64()),
                     "value": pa.array(worth.value, pa.int64()),
-                    "price": pa.array(np.full(rows, decisions.price[index]), pa.float64()),
+                    "price": pa.array(decisions.cost_of(index), pa.float64()),
                     "repaired": pa.array(mine & decisions.repaired, pa.bool_()),
                     "as_of": pa.array([decisions.requests.as_of] * rows, pa.date32()),
                     "decided_at": pa.array(np.full(rows, decisions.context.moment), pa.int64()),

@@ -59,6 +59,7 @@ WITH_BITS: tuple[Reason, ...] = (
     Reason.HELD_OUT,
     Reason.DRAWN_INSTEAD,
     Reason.NOT_ALLOTTED,
+    Reason.NO_HOURS,
 )
 """Bit 0 is the first one's."""
 

@@ -24,7 +24,7 @@ from lingque.core.clock import Instant
 from lingque.core.errors import WarehouseError, nearest
 from lingque.core.hashing import Int64s
 from lingque.core.reasons import Reason
-from lingque.decide.contracts import Context, Exploration, Left, Requests
+from lingque.decide.contracts import Context, Exploration, Hours, Left, Requests
 from lingque.decide.decision import settle
 from lingque.decide.decisions import Decisions
 from lingque.decide.facts import Facts
@@ -34,7 +34,16 @@ from lingque.decide.question import Axis
 from lingque.decide.reason_bits import Bits, bit_of
 from lingque.decide.value import scores_of
 
-LATER = frozenset({Reason.BETTER_OFFER, Reason.DRAWN_INSTEAD, Reason.NO_CAPACITY, Reason.HELD_OUT, Reason.NO_VALUE})
+LATER = frozenset(
+    {
+        Reason.BETTER_OFFER,
+        Reason.DRAWN_INSTEAD,
+        Reason.NO_CAPACITY,
+        Reason.NO_HOURS,
+        Reason.HELD_OUT,
+        Reason.NO_VALUE,
+    }
+)
 """Reasons that are found anew; the others are taken as logged."""
 
 Record = dict[str, Any]
@@ -63,6 +72,7 @@ def context_record(decisions: Decisions) -> Record:
         "prices": dict(context.prices),
         "exploration": None if exploration is None else asdict(exploration),
         "allotted": context.allotted,
+        "hours": [asdict(one) for one in context.hours],
         "code": code_version(),
         "machine": platform.machine(),
     }
@@ -204,7 +214,9 @@ def _context(record: Record) -> Context:
         left={name: Left(stock=stock, budget=budget) for name, (stock, budget) in record["left"].items()},
         prices=record["prices"],
         exploration=None if exploration is None else Exploration(**exploration),
-        allotted=record.get("allotted", False),  # older ones were written without
+        # older ones were written without
+        allotted=record.get("allotted", False),
+        hours=tuple(Hours(**one) for one in record.get("hours", ())),
     )
 
 

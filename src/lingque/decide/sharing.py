@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.decide.allocation.certificate import Certificate, LimitReport
+from lingque.decide.allocation.crews import Crew, spans
 from lingque.decide.allocation.infeasible import Conflict, Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.menu import Menu as Kinds
@@ -34,9 +35,10 @@ from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import Choices, best_of
 from lingque.decide.contracts import NOTHING
 from lingque.decide.resources import Resource
+from lingque.decide.taking import Indices, Taking
+from lingque.decide.teams import Team, Worked
 from lingque.govern.contracts import Flags
 
-Indices = NDArray[np.intp]
 FIRST = "service first"
 """What the minimum is called that keeps the first rank's contacts; no campaign has a name with a space."""
 _EFFORT = Effort(gap=1e-6)
@@ -63,11 +65,13 @@ class Shared:
 
     The certificate speaks of those who may be contacted: what they get is worth its objective, and nothing within the
     resources is worth more than its bound. Of a minimum, and of what comes first, it counts as demanded no more than
-    was reached: chance in who is held out may leave a few short."""
+    was reached: chance in who is held out may leave a few short. `price` leaves out the time of the teams, whose price
+    depends on the customer: `worked` says what it is."""
 
     chosen: Choices
     price: Float64s
     certificate: Certificate
+    worked: tuple[Worked, ...] = ()
 
 
 def share_out(
@@ -78,6 +82,7 @@ def share_out(
     *,
     salt: str,
     most: NDArray[np.uint8] | None = None,
+    teams: Sequence[Team] = (),
 ) -> Shared | Infeasible:
     """`values` (c, n): where a candidate may be chosen its value, of more than 0, else −∞. A resource of
     `Limit.MINIMUM` is a demand. `most` (n,) contacts of a customer in all; one, if None.
@@ -91,6 +96,7 @@ def share_out(
         resources=tuple(resources),
         sides=tuple(replace(one, held_out=one.held_out[turn]) for one in sides),
         most=np.ones(len(turn), dtype=np.uint8) if most is None else most[turn],
+        teams=tuple(replace(one, unit_of=one.unit_of[turn]) for one in teams),
     )
     found = contest.allocated()
     if isinstance(found, Infeasible):
@@ -98,16 +104,23 @@ def share_out(
     in_turn = contest.in_turn(*found)
     chosen = np.full(in_turn.shape, NOTHING, dtype=np.int32)
     chosen[:, turn] = in_turn
-    return Shared(chosen=chosen, price=found[1].price, certificate=contest.certificate(in_turn, found[1]))
+    worked = contest.worked(in_turn, found[1])
+    return Shared(
+        chosen=chosen,
+        price=found[1].price,
+        certificate=contest.certificate(in_turn, found[1]),
+        worked=tuple(replace(one, team=team) for one, team in zip(worked, teams, strict=True)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Prices:
     """Of the resources (r,), 0 or more; of one contact with each candidate (c,); of one more contact of those who come
-    first, what it costs the others."""
+    first, what it costs the others; of a minute of each team's units."""
 
     of_resources: Float64s
     price: Float64s
+    of_time: tuple[Float64s, ...]
     first: float = 0.0
 
 
@@ -115,9 +128,15 @@ class _Contest:
     """What is shared out, customers in the order in which ties are broken."""
 
     def __init__(
-        self, *, values: Float64s, resources: tuple[Resource, ...], sides: tuple[Side, ...], most: NDArray[np.uint8]
+        self,
+        *,
+        values: Float64s,
+        resources: tuple[Resource, ...],
+        sides: tuple[Side, ...],
+        most: NDArray[np.uint8],
+        teams: tuple[Team, ...],
     ) -> None:
-        self.values, self.resources, self.sides, self.most = values, resources, sides, most
+        self.values, self.resources, self.sides, self.most, self.teams = values, resources, sides, most, teams
         self.use = np.array([one.use for one in resources], dtype=np.float64).reshape(len(resources), len(values))
         self.amount = np.array([one.amount for one in resources], dtype=np.float64)
         self.demands = np.array([one.limit is Limit.MINIMUM for one in resources], dtype=np.bool_)
@@ -136,11 +155,15 @@ class _Contest:
         """Each side's candidate for each customer in the best allocation within the room, and the prices."""
         weight, room = self.weight, self.amount / self.contacted
         room = np.where(self.demands, np.ceil(room - 1e-9), np.floor(room + 1e-9))
-        free = _Prices(of_resources=np.zeros(len(self.resources)), price=np.zeros(len(self.values)))
+        free = _Prices(
+            of_resources=np.zeros(len(self.resources)),
+            price=np.zeros(len(self.values)),
+            of_time=tuple(np.zeros(len(one.units)) for one in self.teams),
+        )
         if not self.first.any() or self.first.all():
             wish = self._best(self.values * weight[:, None])
             used = self.use @ (weight * np.bincount(wish[wish != NOTHING], minlength=len(self.values)))
-            if (self.sign * used <= self.sign * room).all():
+            if (self.sign * used <= self.sign * room).all() and self._in_time(wish):
                 return wish, free
         problem = self._problem(room)
         ranks = [side.name for side in self.sides if side.first]
@@ -155,12 +178,21 @@ class _Contest:
             return replace(found, conflicts=tuple(self._told(one) for one in found.conflicts))
         # in the order of the resources; what a rank was given comes after them
         prices = found.certificate.prices[: len(self.resources)]
+        of_time = tuple(found.certificate.unit_prices[span] for span in spans(problem))
         first = found.certificate.price_of.get(f"{Limit.MINIMUM.value}:{FIRST}", 0.0)
         wish = self._chosen(problem, found)
         self._settle_ties(wish)
         # a price is of a unit really used, what comes first is counted in customers considered
         price = (self.sign * prices) @ self.use - first * self.first / weight
-        return wish, _Prices(of_resources=prices, price=price, first=first)
+        return wish, _Prices(of_resources=prices, price=price, of_time=of_time, first=first)
+
+    def _in_time(self, wish: Choices) -> bool:
+        customers, candidates = _pairs(wish)
+        for team in self.teams:
+            weighted = replace(team, use=team.use * self.weight)
+            if (weighted.worked(customers, candidates) > team.amount / self.contacted).any():
+                return False
+        return True
 
     def _told(self, conflict: Conflict) -> Conflict:
         """In contacts really made; a demand gives way by no more than all of it, which whole customers may count as."""
@@ -190,6 +222,12 @@ class _Contest:
         weighted = (self.values * self.weight[:, None]).T
         use = np.zeros((len(self.resources), kinds.kinds))
         use[:, kind_of] = self.use * self.weight
+        crews = []
+        for team in self.teams:
+            takes = np.zeros(kinds.kinds)
+            takes[kind_of] = team.use * self.weight
+            hours = np.floor(team.amount / self.contacted + 1e-9)
+            crews.append(Crew(name=f"hours:{team.subject}", unit_of=team.unit_of, use=takes, hours=hours))
         return Problem(
             menu=kinds,
             starts=np.concatenate(([0], np.cumsum(worth.sum(axis=1)))).astype(np.int64),
@@ -200,6 +238,7 @@ class _Contest:
                 Row(limit=one.limit, subject=one.subject, use=used, amount=float(amount))
                 for one, used, amount in zip(self.resources, use, room, strict=True)
             ),
+            crews=tuple(crews),
         )
 
     def _chosen(self, problem: Problem, found: Allocation) -> Choices:
@@ -211,14 +250,17 @@ class _Contest:
         return wish
 
     def _settle_ties(self, wish: Choices) -> None:
-        """Of a side's candidates that use the same the best one, of equal ones the first."""
-        alike: dict[tuple[int, bytes], list[int]] = {}
+        """Of a side's candidates that use no more of anything the best one, of equal ones the first."""
+        use = np.concatenate((self.use, *(team.use[None, :] for team in self.teams)))
+        demanded = np.concatenate((self.demands, np.zeros(len(self.teams), dtype=np.bool_)))
+        given = wish.copy()
         for index in range(len(self.values)):
-            alike.setdefault((int(self.side_of[index]), self.use[:, index].tobytes()), []).append(index)
-        for (side, _), members in alike.items():
-            mine = wish[side]
-            there = np.isin(mine, members)
-            mine[there] = np.array(members, dtype=np.int32)[np.argmax(self.values[members][:, there], axis=0)]
+            mine = use[:, [index]]
+            no_more = np.where(demanded[:, None], use == mine, use <= mine).all(axis=0)
+            members = np.flatnonzero(no_more & (self.side_of == self.side_of[index]))
+            there = given[self.side_of[index]] == index
+            best = np.argmax(self.values[members][:, there], axis=0)
+            wish[self.side_of[index], there] = members[best]
 
     def _best(self, net: Float64s) -> Choices:
         """(sides, n) what is worth most to each customer alone: the best of each group, and of these the best few."""
@@ -237,21 +279,30 @@ class _Contest:
 
     def in_turn(self, wish: Choices, prices: _Prices) -> Choices:
         """What customers take of their wishes, then of what is left."""
-        taking = _Taking(self)
-        net = self.values - prices.price[:, None]
+        taking = Taking(
+            use=self.use[~self.demands],
+            amount=self.amount[~self.demands],
+            teams=self.teams,
+            side_of=self.side_of,
+            group_of=self.group_of,
+            held_out=self.held_out,
+            most=self.most,
+        )
+        net = self.net(prices)
         customers, candidates = _pairs(wish)
         order = _order(net, customers, candidates)
         customers, candidates = customers[order], candidates[order]
-        fits = np.ones(len(customers), dtype=np.bool_)
+        fits = taking.in_time(customers, candidates)
         for row, end in enumerate(taking.ends(customers, candidates)):
             fits[end:] &= taking.use[row, candidates[end:]] == 0
         taking.take(customers[fits], candidates[fits])
         # In each round everybody who may have more proposes the best that still fits, and all are taken up to the first
         # for whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
+        # Of a unit's time each unit's own are taken so, and nobody waits for another unit's.
         # A demand that has been met is worth nothing more.
         while True:
             met = prices.of_resources * (self.demands & (self.use @ taking.contacted >= self.amount))
-            net = self.values - (prices.price + met @ self.use)[:, None]
+            net = self.net(prices) - (met @ self.use)[:, None]
             open_net = np.where(taking.closed(), -np.inf, net)
             proposed = best_of(open_net)
             customers = np.flatnonzero(proposed != NOTHING)
@@ -261,7 +312,24 @@ class _Contest:
             order = _order(net, customers, candidates)
             customers, candidates = customers[order], candidates[order]
             end = min(taking.ends(customers, candidates), default=len(order))
-            taking.take(customers[:end], candidates[:end])
+            fits = taking.in_time(customers, candidates)
+            fits[end:] = False
+            taking.take(customers[fits], candidates[fits])
+
+    def net(self, prices: _Prices) -> Float64s:
+        """(c, n) values less the prices of what a contact uses."""
+        net: Float64s = self.values - prices.price[:, None]
+        for team, of_time in zip(self.teams, prices.of_time, strict=True):
+            net = net - team.use[:, None] * of_time[team.unit_of]
+        return net
+
+    def worked(self, chosen: Choices, prices: _Prices) -> tuple[Worked, ...]:
+        """The teams' time, of those contacted."""
+        pairs = _pairs(np.where(self.held_out, NOTHING, chosen))
+        return tuple(
+            Worked(team=team, used=team.worked(*pairs), price=of_time)
+            for team, of_time in zip(self.teams, prices.of_time, strict=True)
+        )
 
     def certificate(self, chosen: Choices, prices: _Prices) -> Certificate:
         """Of those who may be contacted; weak duality at the prices of everybody's allocation."""
@@ -271,9 +339,10 @@ class _Contest:
         used = self.use @ count
         amount = np.where(self.demands, np.minimum(self.amount, used), self.amount)
         served = float(count[self.first].sum())
-        net = np.where(self.held_out[self.side_of], -np.inf, self.values - prices.price[:, None])
+        net = np.where(self.held_out[self.side_of], -np.inf, self.net(prices))
         demanded = prices.first * float(count @ (self.first / self.weight))
         bound = float(self._most(net) + (self.sign * prices.of_resources) @ amount - demanded)
+        bound += sum(float(of_time @ team.amount) for team, of_time in zip(self.teams, prices.of_time, strict=True))
         reports = _reports(self.resources, used.tolist(), prices.of_resources.tolist())
         if prices.first:
             reports += (
@@ -293,50 +362,6 @@ class _Contest:
         best = -np.sort(-best, axis=0)
         within = np.arange(len(members))[:, None] < self.most
         return float(best[within].sum())
-
-
-class _Taking:
-    """Who has what so far, and what is left of what is limited."""
-
-    def __init__(self, contest: _Contest) -> None:
-        self._contest = contest
-        limited = ~contest.demands
-        self.use, self._left = contest.use[limited], contest.amount[limited].copy()
-        self.chosen = np.full(contest.held_out.shape, NOTHING, dtype=np.int32)
-        self.contacted = np.zeros(len(contest.values))
-        """(c,) contacts with each candidate."""
-        self._count = np.zeros(len(contest.most), dtype=np.int64)
-        self._grouped = np.zeros((int(contest.group_of.max(initial=0)) + 1, len(contest.most)), dtype=np.bool_)
-
-    def ends(self, customers: Indices, candidates: Choices) -> list[int]:
-        """Per resource, how many may come in order until too little is left for the next, whatever that one's draw."""
-        held = self._held(customers, candidates)
-        found: list[int] = []
-        for row, amount in zip(self.use, self._left, strict=True):
-            wanted = row[candidates]
-            used = np.where(held, 0.0, wanted)
-            short = np.flatnonzero((np.cumsum(used) - used + wanted > amount) & (wanted > 0))
-            found.append(int(short[0]) if len(short) else len(candidates))
-        return found
-
-    def take(self, customers: Indices, candidates: Choices) -> None:
-        self.chosen[self._contest.side_of[candidates], customers] = candidates
-        np.add.at(self._count, customers, 1)
-        self._grouped[self._contest.group_of[candidates], customers] = True
-        contacted = np.bincount(candidates[~self._held(customers, candidates)], minlength=len(self.contacted))
-        self.contacted += contacted
-        self._left -= self.use @ contacted
-
-    def closed(self) -> Flags:
-        """(c, n)"""
-        used_up: Flags = np.logical_or.reduce(self.use > self._left[:, None], axis=0, initial=False)
-        full = self._count >= self._contest.most
-        closed: Flags = used_up[:, None] | full[None, :] | self._grouped[self._contest.group_of]
-        return closed
-
-    def _held(self, customers: Indices, candidates: Choices) -> Flags:
-        held: Flags = self._contest.held_out[self._contest.side_of[candidates], customers]
-        return held
 
 
 def _of(which: Indices, best: Choices) -> Choices:

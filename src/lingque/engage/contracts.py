@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lingque.core.clock import Instant
 from lingque.core.registries import DataClass, Purpose
-from lingque.decide.contracts import Exploration
+from lingque.decide.contracts import Exploration, Hours
 
 State = Literal[
     "simulated",
@@ -63,8 +63,8 @@ class ChannelPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Decide:
-    """The decision function over these offers (name, closure) and channels, with a share held out by this salt, and
-    chance on purpose where `exploration` says so."""
+    """The decision function over these offers (name, closure) and channels, within the `hours` of those who make the
+    contacts, with a share held out by this salt, and chance on purpose where `exploration` says so."""
 
     offers: tuple[tuple[str, str], ...]
     channels: tuple[ChannelPlan, ...]
@@ -72,6 +72,7 @@ class Decide:
     hold_out: float
     salt: str
     exploration: Exploration | None = None
+    hours: tuple[Hours, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,30 @@ class OfferLimit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShortUnit:
+    """Somebody with too little time: minutes at hand and used, and what an hour more would earn (minor units)."""
+
+    unit: str
+    minutes: int
+    used: int
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoursLimit:
+    """Working time by the tag `of`, of one campaign or (`campaign` empty) of all planned together: of so many `units`
+    the minutes at hand and used; `short` are those of whom an hour more would earn most, of `short_units` in all."""
+
+    of: str
+    units: int
+    minutes: int
+    used: int
+    short_units: int
+    short: tuple[ShortUnit, ...]
+    campaign: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SharedLimit:
     """A limit of campaigns planned together: its amount, what they use of it, and what one unit more (of a minimum: one
     contact less) would earn them. Money in minor units.
@@ -169,6 +194,7 @@ class Together:
     profit_alone: int
     lost: dict[str, int]
     minimum: int = 0
+    hours: tuple[HoursLimit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +225,7 @@ class Forecast:
     best_possible: int | None = None
     limits: tuple[ChannelLimit, ...] = ()
     offer_limits: tuple[OfferLimit, ...] = ()
+    hours: tuple[HoursLimit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from lingque.engage.contracts import (
     Decide,
     Evaluate,
     Forecast,
+    HoursLimit,
     Plan,
     RunPilot,
     SelectAudience,
@@ -62,9 +63,9 @@ def _line(stage: Stage, plan: Plan, catalog: Catalog, language: Language) -> tup
             )
             return Label(zh="决策", en="decide"), Label(
                 zh=f"产品：{offers}；渠道：{_channels(stage, language)}；随机留出 {stage.hold_out:.0%} 作对照组"
-                f"{_exploration(stage).zh}",
+                f"{_hours(stage).zh}{_exploration(stage).zh}",
                 en=f"offers: {offers}; channels: {_channels(stage, language)}; {stage.hold_out:.0%} held out at random"
-                f"{_exploration(stage).en}",
+                f"{_hours(stage).en}{_exploration(stage).en}",
             )
         case ShareOut():
             names = [name for name, _ in stage.campaigns if name != plan.campaign]
@@ -146,7 +147,25 @@ def _allocation(forecast: Forecast, language: Language) -> str:
                 f"{'of the currency' if spent else 'piece'} would earn about {unit}",
             )
         )
+    lines += [hours_line(one, forecast.currency) for one in forecast.hours]
     return Label(zh="；".join(line.zh for line in lines), en="; ".join(line.en for line in lines)).in_language(language)
+
+
+def hours_line(limit: HoursLimit, currency: str) -> Label:
+    """Whose hours there are, how many of them are used, and of whom an hour more would earn most."""
+    at_hand, used = f"{limit.minutes / 60:,.1f}", f"{limit.used / 60:,.1f}"
+    worst = limit.short[0] if limit.short else None
+    price = "" if worst is None else str(Money(minor=worst.price, currency=currency))
+    zh = f"，{limit.short_units:,} 位工时不足，{worst.unit} 再增一小时约值 {price}" if worst else "，工时均有余"
+    en = (
+        f", {limit.short_units:,} of them short: an hour more of {worst.unit} would earn about {price}"
+        if worst
+        else ", nobody short"
+    )
+    return Label(
+        zh=f"工时（按 {limit.of}，{limit.units:,} 位）：可用 {at_hand} 小时，已用 {used} 小时{zh}",
+        en=f"hours by {limit.of} ({limit.units:,}): {at_hand} at hand, {used} used{en}",
+    )
 
 
 def _allocation_together(together: Together, currency: str) -> Label:
@@ -158,6 +177,20 @@ def _allocation_together(together: Together, currency: str) -> Label:
         zh=f"各活动合计预期利润 {worth}，任何方案不超过 {best}；本方案差距至多 {gap:.2%}",
         en=f"all of them are expected to earn {worth}; no choice earns more than {best}, this one is within {gap:.2%}"
         " of it",
+    )
+
+
+def _hours(stage: Decide) -> Label:
+    """Whose time contacts take."""
+    if not stage.hours:
+        return Label(zh="", en="")
+    told = [
+        (one.of, ", ".join(f"{channel} {minutes}" for channel, minutes in one.minutes.items()), f"{one.each / 60:g}")
+        for one in stage.hours
+    ]
+    return Label(
+        zh="".join(f"；工时按 {of}：每位 {each} 小时，每次触达（分钟）{minutes}" for of, minutes, each in told),
+        en="".join(f"; hours by {of}: {each} of each, minutes of a contact {minutes}" for of, minutes, each in told),
     )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
-from lingque.catalog.definitions.campaigns import ChannelUse, Explore
+from lingque.catalog.definitions.campaigns import CampaignDefinition, ChannelUse, Explore
+from lingque.catalog.definitions.campaigns import Hours as HoursDefinition
 from lingque.catalog.lineage import join, lineage_of_offer
 from lingque.catalog.model import Catalog
 from lingque.core.hashing import digest_of
 from lingque.core.money import Money
 from lingque.core.registries import DataClass, Purpose
-from lingque.decide.contracts import Exploration
+from lingque.decide.contracts import Exploration, Hours
 from lingque.engage.contracts import (
     AskLeave,
     ChannelPlan,
@@ -31,7 +33,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (SelectAudience, AskLeave, Decide, ShareOut, RunPilot, WriteContacts, Evaluate)
 }
 
-_UNSAID: dict[str, Any] = {"organisation": "", "exploration": None}
+_UNSAID: dict[str, Any] = {"organisation": "", "exploration": None, "hours": []}
 """Fields that stages were once written without: where they say nothing, digests stay what they were."""
 
 Z_95 = 1.959964
@@ -58,6 +60,7 @@ def stages_of(catalog: Catalog, name: str, *, as_of: date, snapshot: str) -> tup
             # all year the same: who is held out of one wave and contacted by the next shows nothing
             salt=f"{name}/{as_of.year}",
             exploration=_exploration(campaign.exploration),
+            hours=hours_of(campaign.hours, campaign),
         ),
         *_share(catalog, name),
         *([RunPilot(share=campaign.pilot.share, salt=f"{name}/{as_of.isoformat()}/pilot")] if campaign.pilot else []),
@@ -82,6 +85,20 @@ def _exploration(defined: Explore | None) -> Exploration | None:
     if defined is None:
         return None
     return Exploration(epsilon=defined.epsilon, thompson=defined.thompson, draws=defined.draws)
+
+
+def hours_of(stated: Mapping[str, HoursDefinition], campaign: CampaignDefinition) -> tuple[Hours, ...]:
+    """Time in minutes, as the campaign's contacts take it."""
+    timed: dict[str, int] = {name: use.minutes for name, use in campaign.channels.items() if use.minutes is not None}
+    return tuple(
+        Hours(
+            of=tag,
+            minutes={name: time for name, time in timed.items() if name in one.channels or not one.channels},
+            each=int(one.each * 60),
+            units={unit: int(hours * 60) for unit, hours in one.units.items()},
+        )
+        for tag, one in stated.items()
+    )
 
 
 def _channel_plan(channel: str, use: ChannelUse, currency: str) -> ChannelPlan:
@@ -162,6 +179,7 @@ def _stage(entry: dict[str, Any]) -> Stage:
         entry["channels"] = tuple(ChannelPlan(**channel) for channel in entry["channels"])
         explored = entry.get("exploration")
         entry["exploration"] = None if explored is None else Exploration(**explored)
+        entry["hours"] = tuple(Hours(**one) for one in entry.get("hours", ()))
     stage: Stage = kind(**entry)
     return stage
 

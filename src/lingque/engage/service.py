@@ -18,9 +18,11 @@ from lingque.engage.contracts import (
     ChannelLimit,
     Contact,
     Forecast,
+    HoursLimit,
     OfferLimit,
     Plan,
     SharedLimit,
+    ShortUnit,
     Stage,
     State,
     Together,
@@ -252,12 +254,20 @@ def _forecast(content: dict[str, Any]) -> Forecast:
     limits: dict[str, Any] = {
         "limits": tuple(ChannelLimit(**limit) for limit in content.get("limits", ())),
         "offer_limits": tuple(OfferLimit(**limit) for limit in content.get("offer_limits", ())),
+        "hours": _hours(content),
     }
     shared = content.get("together")
     if shared is not None:
         found = tuple(SharedLimit(**limit) for limit in shared["limits"])
-        limits["together"] = Together(**{**shared, "limits": found})
+        limits["together"] = Together(**{**shared, "limits": found, "hours": _hours(shared)})
     return Forecast(**{**content, **tuples, **limits, "waterfall": waterfall})
+
+
+def _hours(content: dict[str, Any]) -> tuple[HoursLimit, ...]:
+    return tuple(
+        HoursLimit(**{**one, "short": tuple(ShortUnit(**unit) for unit in one["short"])})
+        for one in content.get("hours", ())
+    )
 
 
 def _write_state(connection: Connection, wave_id: int, state: State, by: str, at: Instant, comment: str) -> None:

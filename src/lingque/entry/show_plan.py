@@ -196,6 +196,16 @@ def _limits(shared: Together, forecast: Forecast, catalog: Catalog, language: La
         if limit.limit == "minimum":
             price = Label(zh=f"少一次：{price}", en=f"one less: {price}").in_language(language)
         made.add_row(_name_of_limit(limit, catalog, language).in_language(language), amount, used, price)
+    for hours in shared.hours:
+        campaign = catalog.campaigns.get(hours.campaign)
+        mine = hours.campaign if campaign is None else campaign.label.label().in_language(language)
+        name = Label(
+            zh=f"工时，按 {hours.of}（{f'「{mine}」' if mine else '合计'}；{hours.short_units:,} 位不足）",
+            en=f"hours by {hours.of}, {f'“{mine}”' if mine else 'all together'}; {hours.short_units:,} short",
+        )
+        most = hours.short[0] if hours.short else None
+        price = _money(most.price if most else 0, forecast) + (f" ({most.unit})" if most else "")
+        made.add_row(name.in_language(language), f"{hours.minutes / 60:,.1f}", f"{hours.used / 60:,.1f}", price)
     return made
 
 

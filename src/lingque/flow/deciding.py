@@ -14,7 +14,7 @@ from lingque.core.clock import Instant
 from lingque.core.hashing import draw
 from lingque.decide.allotting import allot
 from lingque.decide.choosing import Choices
-from lingque.decide.contracts import NOTHING, Context, Phase, Requests
+from lingque.decide.contracts import NOTHING, Context, Hours, Phase, Requests
 from lingque.decide.decision import settle
 from lingque.decide.decisions import Decisions
 from lingque.decide.facts import TagTable
@@ -155,13 +155,14 @@ def consider(
         hold_out=read.choice.hold_out,
         salt=read.choice.salt,
         capacity={
-            # what was given to a campaign is within its capacities as a whole
+            # what was given to a campaign is within its capacities, and its hours, as a whole
             use.channel: use.capacity if read.share else _capacity_of_phase(use.capacity, read.pilot, phase)
             for use in read.choice.channels
             if use.capacity is not None
         },
         left=what_is_left(connection, offered(menu)),
         exploration=read.choice.exploration,
+        hours=[one if read.share else _hours_of_phase(one, read.pilot, phase) for one in read.choice.hours],
     )
     return Considered(
         judgement=judge(requests, menu, context, own=services.policies),
@@ -205,3 +206,12 @@ def _capacity_of_phase(capacity: int, pilot: RunPilot | None, phase: Phase) -> i
         return capacity
     first = int(capacity * pilot.share)
     return first if phase == "pilot" else capacity - first
+
+
+def _hours_of_phase(hours: Hours, pilot: RunPilot | None, phase: Phase) -> Hours:
+    """Everybody's time is shared like a channel's capacity."""
+    return replace(
+        hours,
+        each=_capacity_of_phase(hours.each, pilot, phase),
+        units={name: _capacity_of_phase(minutes, pilot, phase) for name, minutes in hours.units.items()},
+    )

@@ -10,10 +10,14 @@ import numpy as np
 from lingque.catalog.model import Catalog
 from lingque.core.reasons import Reason, Refusal
 from lingque.decide.allocation.limits import Limit
-from lingque.engage.contracts import ChannelLimit, Decide, Forecast, OfferLimit
+from lingque.decide.teams import NOBODY, Worked
+from lingque.engage.contracts import ChannelLimit, Decide, Forecast, HoursLimit, OfferLimit, ShortUnit
 from lingque.engage.planning import Z_95, detectable_effect
 from lingque.flow.deciding import Decided
 from lingque.profile.contracts import SnapshotReport
+
+MOST_SHORT = 20
+"""Units without enough time that a plan names."""
 
 
 def forecast_of(decided: Decided, choice: Decide, others: dict[str, int]) -> Forecast:
@@ -75,13 +79,41 @@ def forecast_of(decided: Decided, choice: Decide, others: dict[str, int]) -> For
             for limit in (certificate.limits if certificate is not None else ())
             if limit.limit is not Limit.CHANNEL
         ),
+        hours=tuple(hours_limit(one) for one in decisions.worked),
+    )
+
+
+def hours_limit(worked: Worked) -> HoursLimit:
+    """What a plan tells of the time of those who make its contacts."""
+    team = worked.team
+    campaign, _, of = team.subject.rpartition("/")
+    short = np.flatnonzero(worked.price > 0)
+    most = short[np.argsort(-worked.price[short], kind="stable")][:MOST_SHORT]
+    return HoursLimit(
+        of=of,
+        campaign=campaign,
+        units=sum(name != NOBODY for name in team.units),
+        minutes=round(team.amount.sum()),
+        used=round(worked.used.sum()),
+        short_units=len(short),
+        short=tuple(
+            ShortUnit(
+                unit=team.units[at],
+                minutes=round(team.amount[at]),
+                used=round(worked.used[at]),
+                price=round(60 * worked.price[at]),
+            )
+            for at in most.tolist()
+        ),
     )
 
 
 def stale(catalog: Catalog, name: str, snapshot: SnapshotReport) -> Refusal | None:
     """Does the snapshot hold the tags that the campaign needs, as they are defined now?"""
     campaign = catalog.campaign(name)
-    needed = {campaign.segment}
+    needed = {campaign.segment, *campaign.hours}
+    programme = catalog.programme_of(name)
+    needed |= set() if programme is None else set(programme.hours)
     for use in campaign.channels.values():
         needed |= {use.fatigue.tag} if use.fatigue is not None and use.fatigue.tag is not None else set()
     for offer in campaign.offers:

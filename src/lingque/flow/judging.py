@@ -33,7 +33,7 @@ SELECT d.* FROM decisions d JOIN (
 ON d.plan = c.plan AND d.customer_id = c.customer_id AND d.decided_at = c.decided_at
 WHERE d.plan NOT IN (
     SELECT plan FROM decisions
-    WHERE campaign = $name AND (list_contains(reasons, $ran_out) OR list_contains(reasons, $not_allotted)))
+    WHERE campaign = $name AND list_has_any(reasons, [$ran_out, $no_hours, $not_allotted]))
 """
 
 
@@ -105,7 +105,12 @@ def _rows(services: Services, connection: Connection, name: str) -> pa.Table:
     versions = published_versions(connection)
     rows = None
     if DECISION_TABLE in versions:
-        asked = {"name": name, "ran_out": int(Reason.NO_CAPACITY), "not_allotted": int(Reason.NOT_ALLOTTED)}
+        asked = {
+            "name": name,
+            "ran_out": int(Reason.NO_CAPACITY),
+            "no_hours": int(Reason.NO_HOURS),
+            "not_allotted": int(Reason.NOT_ALLOTTED),
+        }
         with services.session() as session:
             session.add_versions({DECISION_TABLE: versions[DECISION_TABLE]})
             rows = session.ask(_CONTACTED, asked)

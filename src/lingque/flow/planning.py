@@ -99,7 +99,9 @@ def outlooks_of(
     for one, part in parts.items():
         outlook = _outlook(catalog, one, stages[one], part.decided)
         # its own certificate says nothing: all that it may choose was chosen already
-        forecast = replace(outlook.forecast, together=part.together, best_possible=None, limits=(), offer_limits=())
+        forecast = replace(
+            outlook.forecast, together=part.together, best_possible=None, limits=(), offer_limits=(), hours=()
+        )
         found[one] = replace(outlook, forecast=forecast, given=part.given)
     return found
 

@@ -6,7 +6,7 @@ approved, run and stopped by itself, and what is common to them is used by none 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,11 +30,14 @@ from lingque.decide.allocation.certificate import LimitReport
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit
 from lingque.decide.choosing import Choices
-from lingque.decide.contracts import ALLOTMENT_TABLE, DECISION_ORDER, NOTHING
+from lingque.decide.contracts import ALLOTMENT_TABLE, DECISION_ORDER, NOTHING, Hours
 from lingque.decide.resources import Resource, resources_of
 from lingque.decide.sharing import FIRST, Shared, Side, share_out
+from lingque.decide.teams import NOBODY, Team, team_of
 from lingque.engage.contracts import SharedLimit, Stage, Together
+from lingque.engage.planning import hours_of
 from lingque.flow.deciding import Considered, Decided, consider
+from lingque.flow.forecasting import hours_limit
 from lingque.flow.services import Services
 from lingque.govern.contracts import Flags
 from lingque.store.runs import published_versions
@@ -69,7 +72,8 @@ def share_among(
     considered = {
         name: consider(services, connection, catalog, of_one, moment=moment) for name, of_one in stages.items()
     }
-    contest = _Contest(programme=programme, considered=considered)
+    hours = {name: hours_of(programme.hours, catalog.campaign(name)) for name in considered}
+    contest = _Contest(programme=programme, considered=considered, hours=hours)
     shared = contest.shared()
     if isinstance(shared, Infeasible):
         return Refusal(reason=Reason.LIMITS_CONTRADICT, detail=f"'{programme.programme}': {shared}")
@@ -89,6 +93,7 @@ def share_among(
             profit_alone=int(alone.chosen_value[alone.contacted].sum()),
             lost=contest.lost(name, shared, alone.contacted),
             minimum=programme.campaigns[name].minimum,
+            hours=tuple(hours_limit(one) for one in shared.worked),
         )
         parts[name] = Part(decided=decided, together=together, given=_rows(one, chosen))
     return parts
@@ -125,8 +130,14 @@ def allotment_of(services: Services, connection: Connection, digest: str) -> pa.
 class _Contest:
     """All candidates of all campaigns, for everybody in one of their audiences."""
 
-    def __init__(self, *, programme: ProgrammeDefinition, considered: Mapping[str, Considered]) -> None:
-        self._programme, self._considered = programme, considered
+    def __init__(
+        self,
+        *,
+        programme: ProgrammeDefinition,
+        considered: Mapping[str, Considered],
+        hours: Mapping[str, Sequence[Hours]],
+    ) -> None:
+        self._programme, self._considered, self._hours = programme, considered, hours
         self._ids: Int64s = np.unique(
             np.concatenate([one.judgement.requests.customer_ids for one in considered.values()])
         )
@@ -157,6 +168,7 @@ class _Contest:
             [self._side(name) for name in self._considered],
             salt=f"{programme.programme}/{today}",
             most=self._most(values),
+            teams=self._teams(),
         )
 
     def given_to(self, name: str, shared: Shared) -> Choices:
@@ -223,6 +235,36 @@ class _Contest:
         if programme.budget is not None:
             add(Limit.BUDGET, "", self._minor(programme.budget), everything)
         return list(found.values())
+
+    def _teams(self) -> list[Team]:
+        """Each campaign's own hours, and those that all share; contacts of one campaign may take longer."""
+        own = [
+            self._team(f"{name}/{hours.of}", {name: hours})
+            for name, one in self._considered.items()
+            for hours in one.context.hours
+        ]
+        shared = [
+            self._team(of, {name: hours[at] for name, hours in self._hours.items()})
+            for at, of in enumerate(self._programme.hours)
+        ]
+        return own + shared
+
+    def _team(self, subject: str, hours: Mapping[str, Hours]) -> Team:
+        """Of everybody, from what each campaign knows of its own audience."""
+        parts = {
+            name: team_of(one, self._considered[name].judgement.menu, self._considered[name].judgement.requests.facts)
+            for name, one in hours.items()
+        }
+        units = sorted({unit for part in parts.values() for unit in part.units} | {NOBODY})
+        place = {unit: number for number, unit in enumerate(units)}
+        unit_of = np.full(len(self._ids), place[NOBODY], dtype=np.int64)
+        use, amount = np.zeros(self._candidates), np.zeros(len(units))
+        for name, part in parts.items():
+            mine = np.array([place[unit] for unit in part.units], dtype=np.int64)
+            unit_of[self._at(name)] = mine[part.unit_of]
+            amount[mine] = part.amount
+            use += self._spread(self._places[name], part.use)
+        return Team(subject=subject, units=tuple(units), unit_of=unit_of, use=use, amount=amount)
 
     def _minor(self, amount: Decimal) -> int:
         return Money.parse(str(amount), self._currency).minor

@@ -90,6 +90,15 @@ def _room(case: Case) -> Label:
     )
 
 
+def _time(case: Case) -> Label:
+    price, more = _money(case, round(case.price)), _money(case, round(max(case.price - case.value, 0)))
+    return Label(
+        zh=f"负责人员更多的工时；目前每次触达（含所需工时）的影子价格为 {price}（还差 {more}）",
+        en=f"more hours of whoever would make it: with its time a contact has to be worth more than {price} ({more} are"
+        " missing)",
+    )
+
+
 def _better(case: Case) -> Label | None:
     if case.chosen_net is None:
         return None
@@ -173,6 +182,7 @@ _OF_ANY: dict[Reason, Callable[[Case], Label | None]] = {
     Reason.NOT_REACHABLE: _reachable,
     Reason.NO_VALUE: _worth,
     Reason.NO_CAPACITY: _room,
+    Reason.NO_HOURS: _time,
     Reason.BETTER_OFFER: _better,
     Reason.CONTACT_CAP: _cap,
 }

@@ -94,6 +94,8 @@ def _under_campaign(definition: CampaignDefinition) -> Iterator[Use]:
     for field in ("segment", "outcome", "route_by"):
         yield from _tag(field, getattr(definition, field))
     yield from _tags("also_measure", *definition.also_measure)
+    for name in definition.hours:
+        yield Use(of=("tag", name), field=("hours", name))
     for channel, use in definition.channels.items():
         if use.fatigue is not None and use.fatigue.tag is not None:
             yield Use(of=("tag", use.fatigue.tag), field=("channels", channel, "fatigue", "tag"))

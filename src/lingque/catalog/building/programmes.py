@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lingque.catalog.building.draft import Draft
-from lingque.catalog.building.proposals import check_amount
+from lingque.catalog.building.proposals import check_amount, check_hours
 from lingque.catalog.definitions import CampaignDefinition, OfferDefinition, ProgrammeDefinition
 from lingque.catalog.yaml_files import Located
 from lingque.core.errors import nearest
@@ -30,6 +30,7 @@ def check_programmes(draft: Draft) -> None:
         members = {one: defined[one] for one in programme.campaigns if one in defined}
         _check_members(draft, entry, members)
         _check_limits(draft, entry, programme, members)
+        check_hours(draft, entry, programme.hours, list(members.values()))
 
 
 def _check_members(draft: Draft, entry: Located, members: dict[str, CampaignDefinition]) -> None:

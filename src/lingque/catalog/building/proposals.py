@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from lingque.catalog.building.draft import Draft, is_label, is_true_or_false
 from lingque.catalog.definitions import CampaignDefinition, OfferDefinition
+from lingque.catalog.definitions.campaigns import Hours
 from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import Offer, Tag
 from lingque.catalog.yaml_files import Located
@@ -124,7 +125,30 @@ def check_campaigns(draft: Draft) -> None:
                 entry, "route_by", name=campaign.route_by, wanted="text tag of what is known on the day",
                 fits=known_on_the_day(Kind.TEXT),
             )  # fmt: skip
+        check_hours(draft, entry, campaign.hours, [campaign])
         _check_offers(draft, entry, campaign)
+
+
+def check_hours(
+    draft: Draft, entry: Located, hours: Mapping[str, Hours], campaigns: Sequence[CampaignDefinition]
+) -> None:
+    """A tag says whose they are, and some contact takes time."""
+    timed = {channel for one in campaigns for channel, use in one.channels.items() if use.minutes is not None}
+    for name, one in hours.items():
+        draft.need_tag(
+            entry, "hours", name, name=name, wanted="text tag of what is known on the day",
+            fits=known_on_the_day(Kind.TEXT),
+        )  # fmt: skip
+        if not timed:
+            draft.problem(
+                entry, "hours", name, found="no contact takes any time", allowed="give a channel its 'minutes'"
+            )
+        for number, channel in enumerate(one.channels):
+            if timed and channel not in timed:
+                draft.problem(
+                    entry, "hours", name, "channels", number, found=f"a contact by {channel} takes no 'minutes'",
+                    allowed=nearest(channel, sorted(timed)),
+                )  # fmt: skip
 
 
 def _check_offers(draft: Draft, entry: Located, campaign: CampaignDefinition) -> None:

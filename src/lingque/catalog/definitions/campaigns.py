@@ -45,10 +45,30 @@ class ChannelUse(Definition):
 
     contact_cost: Decimal = Field(default=Decimal(0), ge=0, description="of one contact, in the offers' currency")
     capacity: int | None = Field(default=None, ge=0, description="contacts it can make in one wave")
+    minutes: int | None = Field(
+        default=None, ge=1, description="that a contact takes of the time of whoever makes it; see 'hours'"
+    )
     response_factor: float = Field(
         default=1.0, gt=0, description="how much stronger than the offer's 'response' a contact on this channel works"
     )
     fatigue: Fatigue | None = None
+
+
+class Hours(Definition):
+    """Working time of those who make contacts with their own customers, in one wave."""
+
+    each: Decimal = Field(ge=0, description="hours of each of them")
+    units: dict[str, Decimal] = Field(default={}, description="hours of some of them instead, by the tag's value")
+    channels: tuple[ChannelName, ...] = Field(
+        default=(), description="whose contacts take this time; none named: all whose contacts take 'minutes'"
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for unit, hours in self.units.items():
+            if hours < 0:
+                raise ValueError(f"units.{unit} is {hours}; hours are 0 or more")
+        return self
 
 
 class Pilot(Definition):
@@ -102,6 +122,9 @@ class CampaignDefinition(Definition):
     channels: dict[ChannelName, ChannelUse] = Field(min_length=1)
     language: Language = "zh"
     route_by: Name | None = Field(default=None, description="a tag that says to whom a contact made by people goes")
+    hours: dict[Name, Hours] = Field(
+        default={}, description="by a text tag of the customer that says whose time a contact takes"
+    )
     task_days: int = Field(default=14, ge=1, description="days in which a contact made by people is to be done")
     hold_out: float = Field(
         default=0.2, ge=0, lt=1, description="share never contacted, to measure the effect; 0 takes two approvers"
@@ -136,6 +159,9 @@ class ProgrammeDefinition(Definition):
     )
     channels: dict[ChannelName, int] = Field(
         default={}, description="contacts that a channel can make for all of them together"
+    )
+    hours: dict[Name, Hours] = Field(
+        default={}, description="that all of them share, by a text tag that says whose time a contact takes"
     )
     budget: Decimal | None = Field(default=None, ge=0, description="of all of them together")
 

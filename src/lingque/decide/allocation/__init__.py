@@ -8,6 +8,8 @@ anew by `verifier`, which shares no code with the solver.
     local         one customer at given prices, exactly
     passes        all customers at given prices
     dual          the prices
+    crews         hours of units that work for their own customers
+    hour_prices   the prices where those are short
     primal        from prices to a choice that keeps the limits
     exact         small problems, by branch and bound
     solver        all of these

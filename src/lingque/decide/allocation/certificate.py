@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,8 +41,9 @@ class LimitReport:
 class Certificate:
     """`objective` is what the choice is worth; no choice within the limits is worth more than `bound`.
 
-    The bound follows from the prices alone (weak duality). `staff_prices` (branches,) per contact. `optimal`: branch
-    and bound proved besides that no choice is better, even if the bound of the prices leaves a gap.
+    The bound follows from the prices alone (weak duality). `staff_prices` (branches,) per contact;
+    `unit_prices` (units,) of all crews, one after the other, per unit of their time. `optimal`: branch and bound proved
+    besides that no choice is better, even if the bound of the prices leaves a gap.
     """
 
     objective: float
@@ -50,6 +51,7 @@ class Certificate:
     limits: tuple[LimitReport, ...]
     staff_prices: Float64s
     optimal: bool = False
+    unit_prices: Float64s = field(default_factory=lambda: np.empty(0))
 
     @property
     def gap(self) -> float:
@@ -110,4 +112,5 @@ def certify(problem: Problem, choice: Choice, prices: Float64s, passed: Pass, *,
         ),
         staff_prices=passed.staff_prices,
         optimal=optimal,
+        unit_prices=passed.unit_prices,
     )

@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 
 from lingque.decide.allocation.certificate import Certificate, certify
+from lingque.decide.allocation.crews import unit_limits
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice, run_pass
 from lingque.decide.allocation.primal import keeps_limits, put
@@ -54,18 +55,19 @@ def solve_exactly(problem: Problem, *, gap: float = 1e-9, seconds: float | None 
     choice = put(problem, nothing, nobody, program.customers[solved.taken], program.entries[solved.taken])
     if not keeps_limits(problem, choice):
         return Without.AN_END
-    passed = run_pass(problem, relaxed.prices)
+    passed = run_pass(problem, relaxed.prices, unit_prices=relaxed.unit_prices)
     return Exact(choice=choice, certificate=certify(problem, choice, relaxed.prices, passed, optimal=solved.proved))
 
 
 def whole_program(problem: Problem, *, elastic: bool) -> Program:
     """Everybody's part, within the whole of every limit."""
+    left = np.concatenate((problem.limits, unit_limits(problem)))
     return write_program(
         problem,
         np.repeat(np.arange(problem.customers), np.diff(problem.starts)),
         np.arange(problem.entries),
-        left=problem.limits,
+        left=left,
         rooms_left=np.empty(0) if problem.staff is None else problem.staff.rooms,
-        penalty=np.zeros(len(problem.rows)),
+        penalty=np.zeros(len(left)),
         elastic=elastic,
     )

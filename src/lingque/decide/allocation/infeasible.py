@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lingque.core.errors import AllocationError
+from lingque.core.hashing import Float64s
+from lingque.decide.allocation.crews import spans, unit_limits
 from lingque.decide.allocation.exact import NODES, whole_program
 from lingque.decide.allocation.problem import Problem
 
@@ -59,7 +61,7 @@ def conflicts_of(problem: Problem, *, seed: int = 0) -> Infeasible:
         scaled = tuple(replace(one, amount=one.amount / share, give=one.give / share) for one in part.conflicts)
         return Infeasible(conflicts=scaled, estimated=True)
     program = whole_program(problem, elastic=True)
-    amounts = np.maximum(np.abs(problem.limits), 1.0)
+    amounts = np.maximum(np.abs(np.concatenate((problem.limits, unit_limits(problem)))), 1.0)
     program = replace(program, gain=np.zeros(len(program.gain)), penalty=1.0 / amounts)
     relaxed = program.relax()
     if relaxed is None:
@@ -73,7 +75,19 @@ def conflicts_of(problem: Problem, *, seed: int = 0) -> Infeasible:
     return Infeasible(
         conflicts=tuple(
             Conflict(name=row.name, amount=row.amount, give=float(missing) if missing > NOTHING_SHORT * amount else 0.0)
-            for row, missing, price, amount in zip(problem.rows, short, relaxed.prices, amounts, strict=True)
+            for row, missing, price, amount in zip(problem.rows, short, relaxed.prices, amounts, strict=False)
             if missing > NOTHING_SHORT * amount or price > 1e-9 / amount
         )
+        + _of_crews(problem, short[len(problem.rows) :], relaxed.unit_prices, amounts[len(problem.rows) :])
     )
+
+
+def _of_crews(problem: Problem, short: Float64s, prices: Float64s, amounts: Float64s) -> tuple[Conflict, ...]:
+    """A crew as a whole: the hours of its units in conflict, and by how much these would have to give together."""
+    found = []
+    for crew, span in zip(problem.crews, spans(problem), strict=True):
+        in_it = (short[span] > NOTHING_SHORT * amounts[span]) | (prices[span] > 1e-9 / amounts[span])
+        if in_it.any():
+            give = np.where(short[span] > NOTHING_SHORT * amounts[span], short[span], 0.0)
+            found.append(Conflict(name=crew.name, amount=float(crew.hours[in_it].sum()), give=float(give.sum())))
+    return tuple(found)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.crews import unit_limits, without_crews
 from lingque.decide.allocation.for_all import choose_for_all
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.problem import Problem
@@ -36,9 +37,9 @@ GROUP = 256
 class Pass:
     """What the prices lead to. `bound`: no choice within the limits is worth more (Lagrangian duality; Geoffrion 1974).
 
-    `usage` (rows,) of what the prices choose, as ≤; `staff_prices` (branches,) per contact. Where asked for, `choice`,
-    and `gains` (n, levels): what the first contact of the staff is worth to each customer more than the best without,
-    then the second.
+    `usage` (rows,) of what the prices choose, as ≤; `staff_prices` (branches,) per contact, `unit_prices` (units,) of
+    the crews as they were given. Where asked for, `choice`, and `gains` (n, levels): what the first contact of the
+    staff is worth to each customer more than the best without, then the second.
     """
 
     bound: float
@@ -46,6 +47,7 @@ class Pass:
     staff_prices: Float64s
     choice: Choice | None = None
     gains: Float64s | None = None
+    unit_prices: Float64s = field(default_factory=lambda: np.empty(0))
 
     @property
     def chosen(self) -> Choice:
@@ -55,11 +57,24 @@ class Pass:
         return self.choice
 
 
-def run_pass(problem: Problem, prices: Float64s, *, choose: bool = False, gains: bool = False) -> Pass:
-    """Every customer at these prices (rows,), of 0 or more per unit of each row as ≤.
+def run_pass(
+    problem: Problem,
+    prices: Float64s,
+    *,
+    unit_prices: Float64s | None = None,
+    choose: bool = False,
+    gains: bool = False,
+) -> Pass:
+    """Every customer at these prices (rows,), of 0 or more per unit of each row as ≤, and `unit_prices` of the crews'
+    time (0, if None).
 
     `gains`: asks for them as well.
     """
+    if problem.crews:
+        limits = unit_limits(problem)
+        paid = np.zeros(len(limits)) if unit_prices is None else unit_prices
+        passed = run_pass(without_crews(problem, paid), prices, choose=choose, gains=gains)
+        return replace(passed, bound=passed.bound + float(paid @ limits), unit_prices=paid)
     menu, staff = problem.menu, problem.staff
     price = prices @ problem.use if len(prices) else np.zeros(menu.kinds)
     cost_price = prices @ problem.use_of_cost if len(prices) else np.zeros(menu.kinds)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import chosen_entries, usage_of
+from lingque.decide.allocation.crews import hours_taken, hours_used, undecided_of_units, unit_limits, without_crews
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice
 from lingque.decide.allocation.problem import Problem
@@ -45,25 +46,29 @@ def core_of(
     *,
     width: int,
     branch_width: int,
+    unit_prices: Float64s,
+    unit_width: int,
     also: Int64s | None = None,
 ) -> Core:
     """For each kind the `width` customers who take it up, and those who give it up, at the least loss.
 
-    On the staffed channel `branch_width` more of each branch. Those in `also` are undecided in any case.
+    On the staffed channel `branch_width` more of each branch, and `unit_width` of each unit of a crew. Those in
+    `also` are undecided in any case.
     """
-    staff = problem.staff
+    staff, seen = problem.staff, without_crews(problem, unit_prices)
     taken, whose = chosen_entries(problem, choice)
     used = usage_of(problem, taken)
     branch_starts = np.empty(0, dtype=np.int64) if staff is None else staff.starts
     pairs = undecided(
-        problem.values, problem.kinds, _costs(problem), problem.starts, problem.most, choice,
+        seen.values, problem.kinds, _costs(problem), problem.starts, problem.most, choice,
         prices @ problem.use, prices @ problem.use_of_cost, problem.menu.channel_of, problem.menu.class_of,
         problem.menu.caps, NOWHERE if staff is None else problem.menu.channel(staff.channel), branch_starts,
         staff_prices, _widths(problem, prices, used, width), branch_width,
     )  # fmt: skip
     needing = _in_need(problem, pairs[:, 0])
     wholly = needing if also is None else np.union1d(also, needing)
-    pairs = np.concatenate((pairs, _everything_of(problem, wholly)))
+    of_units = undecided_of_units(seen, problem.crews, choice, prices, unit_width)
+    pairs = np.concatenate((pairs, of_units, _everything_of(problem, wholly)))
     customers, entries = pairs[:, 0], pairs[:, 1]
     undecided_too = np.zeros(problem.customers, dtype=np.bool_)
     undecided_too[customers] = True
@@ -85,9 +90,9 @@ def core_of(
         problem,
         both[:, 0],
         both[:, 1],
-        left=left,
+        left=np.concatenate((left, unit_limits(problem) - hours_used(problem, whose[~mine], taken[~mine]))),
         rooms_left=rooms_left,
-        penalty=_penalty(problem, prices, both[:, 1]),
+        penalty=_penalty(problem, prices, unit_prices, both),
         elastic=True,
     )
     worth = float(np.abs(problem.values[taken[mine]]).sum(dtype=np.float64))
@@ -129,12 +134,18 @@ def _widths(problem: Problem, prices: Float64s, used: Float64s, width: int) -> I
     return widths
 
 
-def _penalty(problem: Problem, prices: Float64s, entries: Int64s) -> Float64s:
-    """Per unit by which a row is broken: more than anything that could be won by it."""
+def _penalty(problem: Problem, prices: Float64s, unit_prices: Float64s, pairs: Int64s) -> Float64s:
+    """Per unit by which a row, or a unit's hours, is broken: more than anything that could be won by it."""
+    customers, entries = pairs[:, 0], pairs[:, 1]
     most = float(np.abs(problem.values[entries]).max(initial=1e-30))
     use = np.abs(problem.use) + np.abs(problem.use_of_cost)
     least = np.where(use > 0, use, np.inf).min(axis=1, initial=np.inf)
-    return np.maximum(20.0 * prices, 4.0 * most / np.where(np.isfinite(least), least, 1.0))
+    of_rows = np.maximum(20.0 * prices, 4.0 * most / np.where(np.isfinite(least), least, 1.0))
+    _, units, hours = hours_taken(problem, customers, entries)
+    shortest = np.full(len(unit_prices), np.inf)
+    np.minimum.at(shortest, units, hours)
+    of_units = np.maximum(20.0 * unit_prices, 4.0 * most / np.where(np.isfinite(shortest), shortest, 1.0))
+    return np.concatenate((of_rows, of_units))
 
 
 def with_core(problem: Problem, choice: Choice, core: Core, taken: NDArray[np.bool_]) -> Choice:
@@ -154,6 +165,13 @@ def put(problem: Problem, choice: Choice, cleared: Int64s, customers: Int64s, en
 def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) -> Choice:
     """Contacts taken back, least worth at the prices first, until no upper limit is passed."""
     entries, customers = chosen_entries(problem, choice)
+    pairs, units, hours = hours_taken(problem, customers, entries)
+    beyond = hours_used(problem, customers, entries) - unit_limits(problem)
+    beyond[beyond <= 1e-9 * np.maximum(beyond + unit_limits(problem), 1.0)] = 0.0
+    takes: dict[int, list[tuple[int, float]]] = {}
+    for pair, unit, time in zip(pairs.tolist(), units.tolist(), hours.tolist(), strict=True):
+        if beyond[unit] > 0:
+            takes.setdefault(pair, []).append((unit, time))
     kinds = problem.kinds[entries]
     costs = np.zeros(len(entries)) if problem.costs is None else problem.costs[entries]
     used = problem.use[:, kinds] + problem.use_of_cost[:, kinds] * costs
@@ -163,16 +181,20 @@ def drop_what_is_too_much(problem: Problem, prices: Float64s, choice: Choice) ->
     needs = problem.limits < 0
     spare = np.where(needs, problem.limits - used.sum(axis=1), 0.0)
     weight = problem.values[entries] - prices @ used
-    helps = (used[over > 0] > 0).any(axis=0)
+    helps = np.asarray((used[over > 0] > 0).any(axis=0))
+    helps[list(takes)] = True
     dropped: list[int] = []
     for at in np.flatnonzero(helps)[np.argsort(weight[helps], kind="stable")]:
-        if not (over > 0).any():
+        if not (over > 0).any() and not (beyond > 0).any():
             break
         kept_minimum = (spare + used[:, at])[needs] >= 0
-        if ((used[:, at] > 0) & (over > 0)).any() and (kept_minimum.all() or (used[needs, at] == 0).all()):
+        short = any(beyond[unit] > 0 for unit, _ in takes.get(int(at), ()))
+        if (short or ((used[:, at] > 0) & (over > 0)).any()) and (kept_minimum.all() or (used[needs, at] == 0).all()):
             over = over - np.where(upper, used[:, at], 0.0)
             over[over <= slack_allowed(problem)] = 0.0
             spare = spare + np.where(needs, used[:, at], 0.0)
+            for unit, time in takes.get(int(at), ()):
+                beyond[unit] -= time
             dropped.append(int(at))
     keep = np.ones(len(entries), dtype=np.bool_)
     keep[dropped] = False
@@ -198,8 +220,10 @@ def slack_allowed(problem: Problem) -> Float64s:
 
 
 def keeps_limits(problem: Problem, choice: Choice) -> bool:
-    """Whether the global rows hold."""
-    entries, _ = chosen_entries(problem, choice)
+    """Whether the global rows and the hours of the crews hold."""
+    entries, customers = chosen_entries(problem, choice)
+    if (hours_used(problem, customers, entries) > unit_limits(problem) * (1 + 1e-9) + 1e-9).any():
+        return False
     return bool((usage_of(problem, entries) <= problem.limits + slack_allowed(problem)).all())
 
 

@@ -1,7 +1,8 @@
 """The problem: maximise Σ value · x over contacts x ∈ {0, 1}, within what each customer and all of them together bear.
 
 *Local* limits hold for one customer: at most so many contacts, one per offer and per group of offers that exclude one
-another, so many per channel. *Global* limits are rows over all customers, and the hours of the staff of each branch.
+another, so many per channel. *Global* limits are rows over all customers, and the hours of those who make contacts with
+their own customers only: `Staff`, or more widely `crews.Crew`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import Row
 from lingque.decide.allocation.menu import Menu
 
@@ -92,6 +94,7 @@ class Problem:
     most: NDArray[np.uint8]
     rows: tuple[Row, ...] = ()
     staff: Staff | None = None
+    crews: tuple[Crew, ...] = ()
     cost_of_kind: Float64s | None = None
     costs: Float32s | None = None
     has: Flags | None = None
@@ -102,6 +105,8 @@ class Problem:
         _check_rows(self)
         if self.staff is not None:
             _check_staff(self, self.staff)
+        for crew in self.crews:
+            _check_crew(self, crew)
 
     @property
     def customers(self) -> int:
@@ -191,6 +196,10 @@ class Problem:
             has=None if self.has is None else self.has[customers],
             rows=tuple(replace(row, amount=row.amount * share, shared=row.shared or share != 1) for row in self.rows),
             staff=staff,
+            crews=tuple(
+                replace(crew, unit_of=crew.unit_of[customers], hours=crew.limits * share, shared=True)
+                for crew in self.crews
+            ),
         )
 
 
@@ -296,3 +305,24 @@ def _check_staff(problem: Problem, staff: Staff) -> None:
         raise AllocationError(
             f"a contact takes {staff.hours_per_contact} hours", next_step="give more than 0, or leave the staff out"
         )
+
+
+def _check_crew(problem: Problem, crew: Crew) -> None:
+    units = len(crew.hours)
+    if len(crew.unit_of) != problem.customers or len(crew.use) != problem.menu.kinds:
+        raise AllocationError(
+            f"'{crew.name}' speaks of {len(crew.unit_of)} customers and {len(crew.use)} kinds, of"
+            f" {problem.customers} and {problem.menu.kinds}",
+            next_step="give each customer a unit, and each kind the time that it takes",
+        )
+    if problem.customers and not 0 <= crew.unit_of.min() <= crew.unit_of.max() < units:
+        raise AllocationError(
+            f"a customer of '{crew.name}' belongs to none of the {units} units",
+            next_step="give those who are nobody's a unit without hours",
+        )
+    if not (np.isfinite(crew.use).all() and (crew.use >= 0).all()):
+        raise AllocationError(f"a contact takes less than no time of '{crew.name}'", next_step="give 0 or more")
+    bad = ~(np.isfinite(crew.hours) & (crew.hours >= 0))
+    if bad.any():
+        unit = int(np.argmax(bad))
+        raise AllocationError(f"unit {unit} of '{crew.name}' has {crew.hours[unit]} hours", next_step="give 0 or more")

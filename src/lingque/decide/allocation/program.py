@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.crews import hours_taken
 from lingque.decide.allocation.problem import Problem
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ class Whole:
 
 @dataclass(frozen=True, kw_only=True)
 class Relaxed:
-    """The linear program solved: prices of the rows, what each row is short of, and the share of each variable."""
+    """The linear program solved: prices of the rows and of the crews' units, what each of them is short of, rows first,
+    and the share of each variable."""
 
     prices: Float64s
+    unit_prices: Float64s
     short: Float64s
     shares: Float64s
 
@@ -54,10 +57,11 @@ class Relaxed:
 class Program:
     """Maximise gain · x over the variables (customer, entry), then one shortage per row at a penalty.
 
-    The first rows of `matrix` are the problem's, scaled by `scale`; then the branches that they concern; then the
-    customers' own limits.
+    The first rows of `matrix` are the problem's (`rows` of them) and those of the crews' units, scaled by `scale`; then
+    the branches that they concern; then the customers' own limits.
     """
 
+    rows: int
     customers: Int64s
     entries: Int64s
     gain: Float64s
@@ -72,16 +76,18 @@ class Program:
         from scipy.optimize import linprog
 
         if not len(self._cost):
-            return Relaxed(prices=np.empty(0), short=np.empty(0), shares=np.empty(0))
+            return Relaxed(prices=np.empty(0), unit_prices=np.empty(0), short=np.empty(0), shares=np.empty(0))
         bounds = np.column_stack((np.zeros(len(self._cost)), self._most))
         options = {} if seconds is None else {"time_limit": max(seconds, 0.1)}
         solved = linprog(self._cost, A_ub=self.matrix, b_ub=self.upper, bounds=bounds, method="highs", options=options)
         if solved.x is None or solved.status != 0:
             return None
         duals = -np.asarray(solved.ineqlin.marginals)
-        rows, variables = len(self.scale), len(self.gain)
+        limits, variables = len(self.scale), len(self.gain)
+        prices = np.maximum(duals[:limits], 0.0) / self.scale
         return Relaxed(
-            prices=np.maximum(duals[:rows], 0.0) / self.scale,
+            prices=prices[: self.rows],
+            unit_prices=prices[self.rows :],
             short=np.asarray(solved.x)[variables:] * self.scale,
             shares=np.asarray(solved.x)[:variables],
         )
@@ -148,7 +154,8 @@ def write_program(
 ) -> Program:
     """Over these (customer, entry) pairs, within what is left of every row as ≤ and of every branch's rooms.
 
-    Where it is `elastic` a row may be short at its penalty per unit.
+    `left` and `penalty` are of the rows, then of the crews' units. Where it is `elastic` these may be short at their
+    penalty per unit.
     """
     from scipy.sparse import coo_array, csr_array
 
@@ -156,12 +163,15 @@ def write_program(
     kinds = problem.kinds[entries].astype(np.int64)
     costs = np.zeros(len(entries)) if problem.costs is None else problem.costs[entries].astype(np.float64)
     used = problem.use[:, kinds] + problem.use_of_cost[:, kinds] * costs
-    scale = np.maximum(np.abs(used).max(axis=1, initial=0.0), 1e-300)
+    pairs, units, hours = hours_taken(problem, customers, entries)
+    scale = np.concatenate((np.abs(used).max(axis=1, initial=0.0), np.zeros(len(left) - len(used))))
+    np.maximum.at(scale, len(used) + units, hours)
     scale = np.where(scale > 1e-299, scale, 1.0)
     row, column = np.nonzero(used)
     blocks = [(row, column, used[row, column] / scale[row])]
+    blocks.append((len(used) + units, pairs, hours / scale[len(used) + units]))
     upper = [left / scale]
-    height = len(problem.rows)
+    height = len(left)
 
     if problem.staff is not None:
         staffed = np.flatnonzero(menu.channel_of[kinds] == menu.channel(problem.staff.channel))
@@ -190,10 +200,11 @@ def write_program(
         blocks.append((np.searchsorted(whose, customers[gives]) + height, gives, -np.ones(len(gives))))
         upper.append(np.zeros(len(whose)))
         height += len(whose)
-    rows = np.arange(len(problem.rows))
+    rows = np.arange(len(left))
     blocks.append((rows, len(entries) + rows, -np.ones(len(rows))))
     row, column, number = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     return Program(
+        rows=len(problem.rows),
         customers=customers,
         entries=entries,
         gain=problem.values[entries].astype(np.float64),

@@ -11,9 +11,12 @@ import numpy as np
 
 from lingque.core.hashing import Float64s
 from lingque.decide.allocation.certificate import Certificate, certify, value_of
+from lingque.decide.allocation.crews import unit_limits
 from lingque.decide.allocation.dual import find_prices
 from lingque.decide.allocation.exact import Exact, Without, solve_exactly
+from lingque.decide.allocation.hour_prices import find_hour_prices
 from lingque.decide.allocation.infeasible import Infeasible, conflicts_of
+from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice, Pass, run_pass
 from lingque.decide.allocation.primal import core_of, drop_what_is_too_much, keeps_limits, with_core
 from lingque.decide.allocation.problem import Problem
@@ -25,6 +28,9 @@ WIDTHS = (4, 8, 16, 32)
 """How many undecided customers per kind the whole number program takes, from one attempt to the next."""
 NARROWER = (4, 1)
 """Times: mostly the linear program divides a handful, and the few nearest to them are enough to settle it."""
+WORTHWHILE = 0.8
+"""Of the gap must be left at most after a wider attempt where hours are short, or it was the last: contacts that take
+different times seldom fill all hours, and no attempt shows that by itself."""
 NODES = 100
 """Of branch and bound over the undecided; a wider core is the better way to use time."""
 LINEAR = 3
@@ -107,6 +113,7 @@ class _Search:
         self._problem, self._effort, self._progress = problem, effort, progress
         self._elapsed, self._began = elapsed, began
         self._prices = np.zeros(len(problem.rows))
+        self._unit_prices = np.zeros(len(unit_limits(problem)))
         self._passed: Pass | None = None
         self._choice: Choice | None = None
         self._objective: float | None = None
@@ -115,11 +122,17 @@ class _Search:
         problem = self._problem
         if known is not None:
             self._take(known)
-        found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch)
-        self._price(found.rows, found.passed)
+        if problem.crews:
+            self._take(np.full((problem.customers, problem.most_of_all), NOWHERE, dtype=np.int16))
+            find_hour_prices(problem, self._effort.gap, self._effort.seed, self._watch)
+        else:
+            found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch)
+            self._price(found.rows, found.passed)
         for width in WIDTHS:
+            before = self._gap
             self._attempt(width)
-            if self._is_good_enough() or self._is_late():
+            hopeless = bool(problem.crews) and np.inf > self._gap > WORTHWHILE * before
+            if self._is_good_enough() or self._is_late() or hopeless:
                 break
         if self._choice is None or self._passed is None:
             return None
@@ -134,16 +147,18 @@ class _Search:
         """Better prices and nearly whole contacts by the linear program of the many undecided; the few whom it divides,
         and those nearest to them, by branch and bound."""
         problem = self._problem
-        passed = run_pass(problem, self._prices, choose=True)
-        prices, staff_prices, choice = self._prices, passed.staff_prices, passed.chosen
+        prices, unit_prices = self._prices, self._unit_prices
+        passed = run_pass(problem, prices, unit_prices=unit_prices, choose=True)
+        staff_prices, choice = passed.staff_prices, passed.chosen
         wide = core_of(
-            problem, prices, staff_prices, choice, width=LINEAR * width, branch_width=LINEAR * max(width // 8, 2)
-        )
+            problem, prices, staff_prices, choice, width=LINEAR * width, branch_width=LINEAR * max(width // 8, 2),
+            unit_prices=unit_prices, unit_width=width,
+        )  # fmt: skip
         relaxed = wide.program.relax(seconds=self._seconds_left())
         divided = None
         if relaxed is not None:
-            prices = relaxed.prices
-            priced = run_pass(problem, prices)
+            prices, unit_prices = relaxed.prices, relaxed.unit_prices
+            priced = run_pass(problem, prices, unit_prices=unit_prices)
             self._price(prices, priced)
             staff_prices = priced.staff_prices
             choice = with_core(problem, choice, wide, relaxed.shares > 1 - WHOLE)
@@ -155,8 +170,9 @@ class _Search:
             return
         for few in NARROWER:
             core = core_of(
-                problem, prices, staff_prices, choice, width=max(width // few, 1), branch_width=1, also=divided
-            )
+                problem, prices, staff_prices, choice, width=max(width // few, 1), branch_width=1,
+                unit_prices=unit_prices, unit_width=max(width // few, 1), also=divided,
+            )  # fmt: skip
             # a fifth of the effort's gap may be left in their part
             bound = np.inf if self._passed is None else abs(self._passed.bound)
             gap = float(min(0.2 * self._effort.gap * bound / max(core.worth, 1e-300), 1e-2))
@@ -178,12 +194,16 @@ class _Search:
 
     def _price(self, prices: Float64s, passed: Pass) -> None:
         if self._passed is None or passed.bound < self._passed.bound:
-            self._prices, self._passed = prices, passed
+            self._prices, self._unit_prices, self._passed = prices, passed.unit_prices, passed
+
+    @property
+    def _gap(self) -> float:
+        if self._objective is None or self._passed is None:
+            return np.inf
+        return self._passed.bound - self._objective
 
     def _is_good_enough(self) -> bool:
-        if self._objective is None or self._passed is None:
-            return False
-        return self._passed.bound - self._objective <= self._effort.gap * abs(self._passed.bound)
+        return self._passed is not None and self._gap <= self._effort.gap * abs(self._passed.bound)
 
     def _seconds_left(self) -> float | None:
         seconds = self._effort.seconds

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.allocation.compiled import kernel
+from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice
 from lingque.decide.allocation.problem import Problem
@@ -43,7 +44,7 @@ class Verdict:
 
 
 def verify(problem: Problem, choice: Choice, certificate: Certificate) -> Verdict:
-    """Checks every limit of every customer, every row, every branch, the objective and the bound."""
+    """Checks every limit of every customer, every row, branch and crew, the objective and the bound."""
     faults = list(_shape_faults(problem, choice))
     if faults:
         return Verdict(objective=float("nan"), bound=float("nan"), faults=tuple(faults))
@@ -127,7 +128,47 @@ def _global_faults(problem: Problem, customers: Int64s, entries: Int64s, certifi
             faults.append(f"branch {int(np.argmax(over_hours))} works more hours than it has")
         if not (certificate.staff_prices >= 0).all() or len(certificate.staff_prices) != len(hours):
             faults.append("the branches' prices are not one number of 0 or more each")
+    faults += _crew_faults(problem, customers, kinds, certificate)
     return faults
+
+
+def _crew_faults(problem: Problem, customers: Int64s, kinds: Int64s, certificate: Certificate) -> list[str]:
+    faults = []
+    for crew in problem.crews:
+        worked = np.zeros(len(crew.hours))
+        np.add.at(worked, crew.unit_of[customers], crew.use[kinds])
+        over = worked > crew.hours * (1 + ROUNDING) + ROUNDING
+        if over.any():
+            faults.append(f"unit {int(np.argmax(over))} of '{crew.name}' works more hours than it has")
+    units = sum(len(crew.hours) for crew in problem.crews)
+    if len(certificate.unit_prices) != units or not (certificate.unit_prices >= 0).all():
+        faults.append("the crews' prices are not one number of 0 or more for each unit")
+    return faults
+
+
+def _paid_for_hours(problem: Problem, certificate: Certificate) -> tuple[Any, float]:
+    """What entries are worth less the price of the time that they take, and what the hours come to."""
+    if not problem.crews:
+        return problem.values, 0.0
+    values, paid, first = problem.values.astype(np.float64), 0.0, 0
+    whose = np.repeat(np.arange(problem.customers), np.diff(problem.starts))
+    for crew in problem.crews:
+        prices = certificate.unit_prices[first : first + len(crew.hours)]
+        values -= prices[crew.unit_of[whose]] * crew.use[problem.kinds]
+        paid += float(prices @ _in_whole_times(crew))
+        first += len(crew.hours)
+    return values, paid
+
+
+def _in_whole_times(crew: Crew) -> Float64s:
+    """Of each unit's hours what contacts can fill, where all of them take a multiple of the same."""
+    times = sorted({float(time) for time in crew.use if time > 0})
+    step = times[0] if len(times) == 1 else 0.0
+    if len(times) > 1 and all(time.is_integer() for time in times):
+        step = float(math.gcd(*(int(time) for time in times)))
+    if crew.shared or not step:
+        return crew.hours
+    return np.array([math.floor(hours / step * (1 + 1e-12)) * step for hours in crew.hours.tolist()])
 
 
 def _bound(problem: Problem, certificate: Certificate) -> float:
@@ -152,12 +193,13 @@ def _bound(problem: Problem, certificate: Certificate) -> float:
         # nobody is called by half: the whole contacts that the hours allow are a limit as well
         paid += float(certificate.staff_prices @ np.floor(staff.hours / staff.hours_per_contact * (1 + 1e-12)))
     costs = np.empty(0, dtype=np.float32) if problem.costs is None else problem.costs
+    values, for_hours = _paid_for_hours(problem, certificate)
     most = _most_worth(
-        problem.starts, problem.kinds, problem.values, costs, problem.most, price, per_cost, extra, staffed,
+        problem.starts, problem.kinds, values, costs, problem.most, price, per_cost, extra, staffed,
         menu.class_of, menu.channel_of, menu.caps, menu.offer_of, menu.need_pairs,
         np.zeros((problem.customers, len(menu.needs)), dtype=np.bool_) if problem.has is None else problem.has,
     )  # fmt: skip
-    return paid + float(most)
+    return paid + for_hours + float(most)
 
 
 def _in_whole_contacts(problem: Problem, row: Row) -> float:

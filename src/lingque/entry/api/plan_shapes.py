@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Literal, assert_never
@@ -16,6 +17,7 @@ from lingque.engage.contracts import (
     Decide,
     Evaluate,
     Forecast,
+    HoursLimit,
     Plan,
     RunPilot,
     SelectAudience,
@@ -128,6 +130,27 @@ class SharedLimitAnswer(BaseModel):
     price: float = Field(description="what one unit more would earn; of a minimum, one contact less")
 
 
+class ShortUnitAnswer(BaseModel):
+    """Somebody with too little time."""
+
+    unit: str
+    minutes: int
+    used: int
+    price: int = Field(description="what an hour more would earn, in minor units")
+
+
+class HoursLimitAnswer(BaseModel):
+    """Working time of those who make contacts, of one campaign or (`campaign` empty) of all planned together."""
+
+    of: str = Field(description="the tag that says whose time it is")
+    campaign: str
+    units: int
+    minutes: int
+    used: int
+    short_units: int = Field(description="how many of them have too little")
+    short: list[ShortUnitAnswer] = Field(description="those of whom an hour more would earn most")
+
+
 class TogetherAnswer(BaseModel):
     """What all campaigns planned together are expected to earn, and what that means for this one."""
 
@@ -139,6 +162,7 @@ class TogetherAnswer(BaseModel):
     profit_alone: Amount
     lost: dict[str, int] = Field(description="of those: whom it does not get, by the campaign that does; empty: none")
     minimum: int = Field(description="contacts demanded for it")
+    hours: list[HoursLimitAnswer] = Field(description="working time of those who make contacts")
 
 
 class ForecastAnswer(BaseModel):
@@ -159,6 +183,7 @@ class ForecastAnswer(BaseModel):
         description="smallest difference in response that would be found 4 times out of 5"
     )
     together: TogetherAnswer | None = Field(default=None, description="where it was planned with others")
+    hours: list[HoursLimitAnswer] = Field(description="working time of those who make contacts")
 
 
 class ExplainedStage(BaseModel):
@@ -247,6 +272,7 @@ def _forecast(forecast: Forecast) -> ForecastAnswer:
         expected_profit=Amount(minor=forecast.expected_profit, currency=forecast.currency),
         cost=Amount(minor=forecast.cost, currency=forecast.currency),
         detectable_effect=forecast.detectable_effect,
+        hours=_hours(forecast.hours),
         together=None if forecast.together is None else _together(forecast.together, forecast.currency),
     )
 
@@ -261,7 +287,12 @@ def _together(together: Together, currency: str) -> TogetherAnswer:
         profit_alone=Amount(minor=together.profit_alone, currency=currency),
         lost=together.lost,
         minimum=together.minimum,
+        hours=_hours(together.hours),
     )
+
+
+def _hours(limits: Sequence[HoursLimit]) -> list[HoursLimitAnswer]:
+    return [HoursLimitAnswer(**asdict(limit)) for limit in limits]
 
 
 def _explained(plan: Plan, catalog: Catalog) -> list[ExplainedStage]:

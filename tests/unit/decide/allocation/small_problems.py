@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import (
     Row,
     channel_capacity,
@@ -101,6 +102,25 @@ def _staff(draw: st.DrawFn, menu: Menu, customers: int) -> Staff | None:
     )
 
 
+@st.composite
+def crews(draw: st.DrawFn, problem: Problem) -> tuple[Crew, ...]:
+    """One or two, each with two units, whose contacts take different times."""
+    found = []
+    for name in ("managers", "branches")[: draw(st.integers(1, 2))]:
+        time = st.sampled_from([0.0, 2.0, 3.0, 4.0])
+        found.append(
+            Crew(
+                name=name,
+                unit_of=np.array(
+                    draw(st.lists(st.integers(0, 1), min_size=problem.customers, max_size=problem.customers))
+                ),
+                use=np.array(draw(st.lists(time, min_size=problem.menu.kinds, max_size=problem.menu.kinds))),
+                hours=np.array(draw(st.lists(st.integers(0, 9).map(float), min_size=2, max_size=2))),
+            )
+        )
+    return tuple(found)
+
+
 def sets_of(problem: Problem, customer: int) -> Iterator[tuple[int, ...]]:
     """Every set of entries that a customer may get."""
     menu = problem.menu
@@ -132,6 +152,20 @@ def keeps_all(problem: Problem, chosen: Sequence[tuple[int, ...]]) -> bool:
             used += float(row.use[kind]) * (float(cost) if row.spends else 1.0)
         if row.sign * used > row.sign * row.amount + 1e-9:
             return False
+    return _keeps_crews(problem, chosen) and _keeps_staff(problem, chosen)
+
+
+def _keeps_crews(problem: Problem, chosen: Sequence[tuple[int, ...]]) -> bool:
+    for crew in problem.crews:
+        worked = np.zeros(len(crew.hours))
+        for customer, some in enumerate(chosen):
+            worked[crew.unit_of[customer]] += sum(float(crew.use[problem.kinds[entry]]) for entry in some)
+        if (worked > crew.hours + 1e-9).any():
+            return False
+    return True
+
+
+def _keeps_staff(problem: Problem, chosen: Sequence[tuple[int, ...]]) -> bool:
     staff = problem.staff
     if staff is None:
         return True
@@ -158,6 +192,21 @@ def best_by_trying(problem: Problem) -> float | None:
 def chosen_of(problem: Problem, choice: Choice) -> list[tuple[int, ...]]:
     """A choice as one tuple of entries per customer."""
     return [tuple(int(problem.starts[customer] + at) for at in row if at >= 0) for customer, row in enumerate(choice)]
+
+
+def with_managers(problem: Problem, *, managers: int, minutes: Sequence[float], seed: int = 0) -> Problem:
+    """The crowd without its staff: calls by managers to whom customers belong by chance, `minutes` each, by the number
+    of the offer; each manager has hours for a few calls."""
+    random = np.random.default_rng(seed)
+    calls = problem.menu.channel_of == problem.menu.channel("rm")
+    unit = random.integers(0, managers, problem.customers)
+    crew = Crew(
+        name="managers",
+        unit_of=unit,
+        use=np.where(calls, np.array(minutes)[problem.menu.offer_of % len(minutes)], 0.0),
+        hours=np.bincount(unit, minlength=managers) * 20 * random.uniform(0.02, 0.08, managers),
+    )
+    return replace(problem, staff=None, crews=(crew,))
 
 
 def crowd(
