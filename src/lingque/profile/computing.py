@@ -24,7 +24,7 @@ from lingque.profile.contracts import Note, Scorer
 from lingque.profile.kernel.segments import Links
 from lingque.profile.manual import Given
 from lingque.profile.tag_sql import PointInTime, layered_sql
-from lingque.warehouse.engine import Session
+from lingque.warehouse.engine import Session, Spool
 
 ROWS_AT_ONCE = 50_000
 """Of derived tags: some 40 MB with a hundred tags."""
@@ -51,6 +51,8 @@ class Computation:
     aggregation: Aggregation
     scorer: Scorer | None
     notes: list[Note] = field(default_factory=list)
+    _above: list[Layer] = field(default_factory=list, init=False)
+    _aside: Spool | None = field(default=None, init=False)
 
     @property
     def at(self) -> PointInTime:
@@ -58,10 +60,14 @@ class Computation:
 
     def run(self, tags: Sequence[Tag], inputs: Inputs) -> pa.Table:
         """`customer_id` and the tags, which stand after their inputs. Raises `NotFoundError`, `WarehouseError`."""
-        return pa.concat_tables(self.batches(tags, inputs))
+        rows = pa.concat_tables(self.batches(tags, inputs))
+        for name, column in zip((late := self.late()).column_names, late.columns, strict=True):
+            rows = rows.append_column(name, column)
+        return rows.select(["customer_id", *(tag.name for tag in tags)])
 
     def batches(self, tags: Sequence[Tag], inputs: Inputs) -> Iterator[pa.Table]:
-        """The same in several tables, in the order of buckets and customers."""
+        """The same in several tables, in the order of buckets and customers, but for the tags that need all customers
+        together: `late` has them, once all tables were taken."""
         linked = Links.of(
             inputs.links.column("party_id").to_numpy(),
             inputs.links.column("customer_id").to_numpy(),
@@ -70,33 +76,35 @@ class Computation:
         self._prepare(tags, inputs)
         aggregates = [tag for tag in tags if isinstance(tag, AggregateTag)]
         population = partial(self._population, linked, keep=any(one.contract.kind == "party" for one in aggregates))
-        (_, derived), *above = _layers(tags)
-        batches = (
-            self._derived(_with_stated(batch, tags, inputs), derived)
+        (_, derived), *self._above = _layers(tags)
+        made = {tag.name for tag in self._late_tags()}
+        now = [tag for tag in tags if tag.name not in made]
+        columns = ["customer_id", *(tag.name for tag in now)]
+        found = (
+            _finite(self._derived(_with_stated(batch, tags, inputs), derived).select(columns), now)
             for batch in _gathered(self.aggregation.batches(aggregates, inputs.versions, linked, population))
         )
-        columns = ["customer_id", *(tag.name for tag in tags)]
-        for batch in self._with_layers(batches, above) if above else batches:
-            yield _finite(batch.select(columns), tags)
+        if not self._above:
+            yield from found
+            return
+        needed = dict.fromkeys(name for tag in self._late_tags() for name in sorted(tag.inputs) if name not in made)
+        self._aside = self.session.spool()
+        yield from self._aside.over(found, ["customer_id", *needed])
 
-    def _with_layers(self, batches: Iterator[pa.Table], layers: Sequence[Layer]) -> Iterator[pa.Table]:
-        """What needs all customers together is worked out on the columns it needs; the others wait on disk."""
-        spool = self.session.spool(batches)
-        above: list[ModelTag | DerivedTag] = [tag for layer in layers for tags in layer for tag in tags]
-        made = [tag.name for tag in above]
-        needed = dict.fromkeys(name for tag in above for name in sorted(tag.inputs) if name not in made)
-        rows = spool.columns(["customer_id", *needed])
-        for scores, derived in layers:
+    def late(self) -> pa.Table:
+        """The tags that need all customers together, from the columns they need."""
+        if self._aside is None:
+            return pa.table({})
+        rows = self._aside.table()
+        for scores, derived in self._above:
             rows = self._with_scores(rows, scores)
             for tag in derived:  # each by itself: of everybody, what is asked and answered at once fills the memory
                 rows = self._derived(rows, [tag])
-        first = 0
-        for batch in spool.batches():
-            beside = rows.slice(first, batch.num_rows)
-            first += batch.num_rows
-            for name in made:
-                batch = batch.append_column(name, beside.column(name))
-            yield batch
+        tags = self._late_tags()
+        return _finite(rows.select([tag.name for tag in tags]), tags)
+
+    def _late_tags(self) -> list[ModelTag | DerivedTag]:
+        return [tag for layer in self._above for tags in layer for tag in tags]
 
     def _prepare(self, tags: Sequence[Tag], inputs: Inputs) -> None:
         """Name what is read."""

@@ -26,24 +26,43 @@ class Counts:
     """Adds up over batches. `before`: the distributions to compare with, by tag; their edges are used again."""
 
     def __init__(self, tags: Sequence[Tag], before: Mapping[str, Distribution]) -> None:
-        self.customers = 0
         self._tags = tags
         self._before = before
         self._known = dict.fromkeys((tag.name for tag in tags), 0)
         self._true = dict.fromkeys((tag.name for tag in tags if tag.type.kind is Kind.BOOLEAN), 0)
         self._sample: list[pa.Table] = []
+        self._sizes: list[int] = []
+
+    @property
+    def customers(self) -> int:
+        return sum(self._sizes)
 
     def over(self, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The batches, counted as they pass."""
         for rows in batches:
-            self.customers += rows.num_rows
-            for tag in self._tags:
-                values = rows.column(tag.name)
-                self._known[tag.name] += len(values) - values.null_count
-                if tag.name in self._true:
-                    self._true[tag.name] += int(pc.sum(values).as_py() or 0)
-            self._sample.append(_thinned(rows, SAMPLED))
+            self._sizes.append(rows.num_rows)
+            self._sample.append(self._counted(rows))
             yield rows
+
+    def late(self, rows: pa.Table) -> pa.Table:
+        """More columns of the same rows, likewise."""
+        first = 0
+        for number, size in enumerate(self._sizes if rows.num_columns else ()):
+            sample = self._counted(rows.slice(first, size))
+            first += size
+            for name, column in zip(sample.column_names, sample.columns, strict=True):
+                self._sample[number] = self._sample[number].append_column(name, column)
+        return rows
+
+    def _counted(self, rows: pa.Table) -> pa.Table:
+        """Some of the rows."""
+        for name in rows.column_names:
+            if name in self._known:
+                values = rows.column(name)
+                self._known[name] += len(values) - values.null_count
+                if name in self._true:
+                    self._true[name] += int(pc.sum(values).as_py() or 0)
+        return _thinned(rows, SAMPLED)
 
     def coverage(self) -> dict[str, Coverage]:
         return {name: Coverage(known=known, true=self._true.get(name)) for name, known in self._known.items()}

@@ -136,8 +136,12 @@ class Profile:
         counts = Counts(tags, earlier)
         with self._session() as session:
             computation = self._computation(session, catalog, at)
-            batches = computation.batches(tags, inputs)
-            file = session.write_batches(self._placed(counts.over(batches), as_of))
+            file = session.write_batches(
+                self._placed(counts.over(computation.batches(tags, inputs)), as_of),
+                lambda: counts.late(computation.late()),
+                names=["customer_id", *(tag.name for tag in tags), "bucket", "as_of"],
+                order=target.order,
+            )
             version = self._tables.commit(target, file, run_id=run, published=visible)
         distributions = counts.distributions()
         drift = {

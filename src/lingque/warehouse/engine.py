@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from lingque.core.errors import WarehouseError
 from lingque.warehouse.bank_files import CsvForm, csv_columns, literal, load_csv, load_parquet, too_large, view_csv
+from lingque.warehouse.late_columns import write_with_late_columns
 from lingque.warehouse.parquet import write_parquet
 from lingque.warehouse.tables import DeltaTables, SortedFile
 
@@ -115,25 +116,24 @@ class Session:
             raise _not_written(path, _told_by(error)) from error
         return SortedFile(path=path)
 
-    def write_batches(self, batches: Iterable[pa.Table]) -> SortedFile:
-        """Tables of equal columns, which come in order, as one Parquet file that belongs to the session."""
+    def write_batches(
+        self,
+        batches: Iterable[pa.Table],
+        late: Callable[[], pa.Table],
+        *,
+        names: Sequence[str],
+        order: Sequence[str],
+    ) -> SortedFile:
+        """Tables of equal columns, which come in order, and those that `late` gives of the same rows after the last of
+        them, as one Parquet file that belongs to the session. Its columns are `names`."""
         path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
         with _full_disk_named(path):
-            write_parquet(path, batches)
+            write_with_late_columns(path, batches, late, names=names, statistics=order)
         return SortedFile(path=path)
 
-    def spool(self, batches: Iterable[pa.Table]) -> Spool:
-        """Put tables of equal columns aside; they go when the session ends."""
-        path = self._scratch / f"spooled-{next(_NUMBERS)}.arrow"
-        writer: pa.RecordBatchFileWriter | None = None
-        with _full_disk_named(path), pa.OSFile(str(path), "wb") as target:
-            for batch in batches:
-                if writer is None:
-                    writer = pa.ipc.new_file(target, batch.schema)
-                writer.write_table(batch)
-            if writer is not None:
-                writer.close()
-        return Spool(path)
+    def spool(self) -> Spool:
+        """A place to put tables aside, which goes when the session ends."""
+        return Spool(self._scratch / f"spooled-{next(_NUMBERS)}.arrow")
 
     def add_csv(self, name: str, files: Mapping[str, Path], form: CsvForm) -> None:
         """Load CSV files in UTF-8 by the names to call them, every value as text, with `_file` and `_row` (from 1, the
@@ -197,24 +197,27 @@ class Session:
 
 
 class Spool:
-    """Tables that were put aside, as one table that is read a piece or some columns at a time. What is read is the file
-    itself, mapped into memory, and nothing is copied."""
+    """Columns that were put aside. What is read is the file itself, mapped into memory, and nothing is copied."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def columns(self, names: Sequence[str]) -> pa.Table:
-        """These columns of all rows."""
-        return pa.concat_tables([batch.select(list(names)).combine_chunks() for batch in self.batches()])
+    def over(self, batches: Iterable[pa.Table], names: Sequence[str]) -> Iterator[pa.Table]:
+        """The batches, of which there is at least one; as they pass, these columns of theirs are put aside."""
+        writer: pa.RecordBatchFileWriter | None = None
+        with _full_disk_named(self._path), pa.OSFile(str(self._path), "wb") as target:
+            for batch in batches:
+                chosen = batch.select(list(names))
+                if writer is None:
+                    writer = pa.ipc.new_file(target, chosen.schema)
+                writer.write_table(chosen)
+                yield batch
+            if writer is not None:
+                writer.close()
 
-    def batches(self) -> Iterator[pa.Table]:
-        """The rows in their order, a piece at a time."""
-        count = self._opened().num_record_batches
-        for number in range(count):  # each by a mapping of its own, which goes with it
-            yield pa.Table.from_batches([self._opened().get_batch(number)])
-
-    def _opened(self) -> pa.RecordBatchFileReader:
-        return pa.ipc.open_file(pa.memory_map(str(self._path)))
+    def table(self) -> pa.Table:
+        """What was put aside, once all batches have passed."""
+        return pa.ipc.open_file(pa.memory_map(str(self._path))).read_all()
 
 
 @contextmanager
