@@ -141,11 +141,13 @@ def test_the_tour_can_be_walked(bank: Path, shell: Shell, tmp_path: Path) -> Non
     assert demo == " ".join(["lingque", *DEMO])  # what made this bank
     assert len(tour) > 10
     shutil.copytree(bank, tmp_path / "my-bank")
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     printed = walk(shell.at(tmp_path), tour)
     assert "ROLE_NOT_ALLOWED" in printed
     assert "OUTCOME_NOT_YET_KNOWN" in printed
     assert "TOO_FEW_EXAMPLES" in printed
     assert "NOT_REVIEWED" in printed
+    assert "programme autumn" in printed
     assert (tmp_path / "my-bank" / "page.html").is_file()
     assert (tmp_path / "my-bank" / "definitions-in-force" / "definitions" / "caps.yaml").is_file()
 
