@@ -76,7 +76,7 @@ def test_the_truth_stands_beside_conversion_and_profit(told: str) -> None:
 
 
 def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -> None:
-    lines = [line for line in told.splitlines() if re.search(r"2026-05-31", line)]
+    lines = [line for line in told.splitlines() if re.search(r"2026-05-31\s+\d", line)]
     sources = {line.split()[0] for line in lines}
     assert {
         "core_customers",
@@ -90,6 +90,8 @@ def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -
             int(number.replace(",", "")) for number in re.findall(r"[\d,]+", line.split("2026-05-31", 1)[1])[:4]
         )
         assert read == accepted + repeated + quarantined
+        reasons = re.search(rf"^{line.split()[0]} 2026-05-31  (.*?: [A-Z_]+ × \d+)", told, re.MULTILINE)
+        assert (reasons is not None) == (quarantined > 0)
 
 
 def test_a_row_is_corrected_and_a_day_sent_again_replaces_it(told: str) -> None:
