@@ -114,6 +114,7 @@ def _measured(folder: Path, customers: int) -> dict[str, Any]:
         gc.collect()
         gc.freeze()  # as `lingque serve` does
         wall, cpu = _asked(services, [int(grown.ids[number]) for number in chosen])
+        gc.unfreeze()
         copies = list((folder / "data").rglob("*.rows"))
         return {
             "size": {"rows": rows},

@@ -76,7 +76,7 @@ def test_the_truth_stands_beside_conversion_and_profit(told: str) -> None:
 
 
 def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -> None:
-    lines = [line for line in told.splitlines() if re.search(r"2026-05-31", line)]
+    lines = [line for line in told.splitlines() if re.search(r"2026-05-31\s+\d", line)]
     sources = {line.split()[0] for line in lines}
     assert {
         "core_customers",
@@ -90,6 +90,8 @@ def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -
             int(number.replace(",", "")) for number in re.findall(r"[\d,]+", line.split("2026-05-31", 1)[1])[:4]
         )
         assert read == accepted + repeated + quarantined
+        reasons = re.search(rf"^{line.split()[0]} 2026-05-31  (.*?: [A-Z_]+ × \d+)", told, re.MULTILINE)
+        assert (reasons is not None) == (quarantined > 0)
 
 
 def test_a_row_is_corrected_and_a_day_sent_again_replaces_it(told: str) -> None:
@@ -141,11 +143,13 @@ def test_the_tour_can_be_walked(bank: Path, shell: Shell, tmp_path: Path) -> Non
     assert demo == " ".join(["lingque", *DEMO])  # what made this bank
     assert len(tour) > 10
     shutil.copytree(bank, tmp_path / "my-bank")
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     printed = walk(shell.at(tmp_path), tour)
     assert "ROLE_NOT_ALLOWED" in printed
     assert "OUTCOME_NOT_YET_KNOWN" in printed
     assert "TOO_FEW_EXAMPLES" in printed
     assert "NOT_REVIEWED" in printed
+    assert "programme autumn" in printed
     assert (tmp_path / "my-bank" / "page.html").is_file()
     assert (tmp_path / "my-bank" / "definitions-in-force" / "definitions" / "caps.yaml").is_file()
 

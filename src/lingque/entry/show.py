@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -39,29 +39,24 @@ def changes(entries: Sequence[Change], language: Language) -> Table:
     return made
 
 
-def ingest_table(language: Language) -> Table:
-    made = _ingest_columns(language)
-    for column in made.columns[:2]:
-        column.no_wrap = True  # names and dates are what one looks for
-    return made
-
-
-def _ingest_columns(language: Language) -> Table:
-    if language == "zh":
-        return table(
-            "数据源", "数据日期", "读入", "接受", "重复", "隔离", "原因", right=("读入", "接受", "重复", "隔离")
-        )
-    numbers = ("read", "accepted", "repeated", "quarantined")
-    return table("source", "data date", *numbers, "reasons", right=numbers)
-
-
-def add_ingest(made: Table, report: IngestReport) -> None:
-    """One line per delivery; a tick where it had been loaded before, a hand where it is held."""
-    held = [f"✋ {Reason.QUALITY_BELOW_GATE.name} {report.score:.2f}"] if report.held else []
-    reasons = ", ".join([*held, *(f"{reason} × {count}" for reason, count in report.reasons.items())])
-    numbers = (report.read, report.accepted, report.repeated, report.quarantined)
-    name = f"{report.source} ✓" if report.already_done else report.source
-    made.add_row(name, report.data_date.isoformat(), *(f"{number:,}" for number in numbers), reasons)
+def ingested(reports: Iterable[IngestReport], language: Language) -> Group:
+    """One line per delivery, with a tick where it had been loaded before; below, why rows are in quarantine, and a hand
+    where the delivery is held."""
+    numbers = ("读入", "接受", "重复", "隔离") if language == "zh" else ("read", "accepted", "repeated", "bad rows")
+    made = table(*(("数据源", "数据日期") if language == "zh" else ("source", "data date")), *numbers, right=numbers)
+    reasons = []
+    for column in made.columns:
+        column.no_wrap = True
+    for report in reports:
+        name = f"{report.source} ✓" if report.already_done else report.source
+        counts = (report.read, report.accepted, report.repeated, report.quarantined)
+        made.add_row(name, report.data_date.isoformat(), *(f"{count:,}" for count in counts))
+        told = [f"{reason} × {count}" for reason, count in report.reasons.items()]
+        if report.held:
+            told.insert(0, f"✋ {Reason.QUALITY_BELOW_GATE.name} {report.score:.2f}")
+        if told:
+            reasons.append(Text(f"{report.source} {report.data_date}  {', '.join(told)}"))
+    return Group(made, *reasons)
 
 
 def tags(catalog: Catalog, language: Language) -> Table:

@@ -248,16 +248,24 @@ class RowEngine:
     """Answers statements over one Arrow table, `rows`, in the order of its rows. Used from several threads at once."""
 
     def __init__(self, *, threads: int = 1) -> None:
-        self._connection = duckdb.connect(config={"threads": threads, "enable_external_access": "false"})
+        self._threads = threads
+        self._opened: duckdb.DuckDBPyConnection | None = None
         self._lock = Lock()
 
     def ask(self, sql: str, rows: pa.Table) -> pa.Table:
         with self._lock:
-            self._connection.register("rows", rows)
+            connection = self._connection()
+            connection.register("rows", rows)
             try:
-                return self._connection.sql(sql).to_arrow_table()
+                return connection.sql(sql).to_arrow_table()
             finally:
-                self._connection.unregister("rows")
+                connection.unregister("rows")
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """Opened by the first who asks: it takes 20 ms, and most who open a workspace ask nothing here."""
+        if self._opened is None:
+            self._opened = duckdb.connect(config={"threads": self._threads, "enable_external_access": "false"})
+        return self._opened
 
 
 _NUMBERS = count()

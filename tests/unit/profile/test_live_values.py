@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_runs import ANSWERS, walked
-from test_kernel_values import COMMON, COMPILED, OF_TIME, row_of
+from test_kernel_values import COMPILED, LIVE, row_of
 
 from lingque.catalog.build import build_catalog
 from lingque.catalog.definitions import TagDefinition
@@ -29,9 +29,6 @@ from lingque.profile.live import LiveTags, layouts_of, live_plans
 from lingque.profile.online import OnlineFile
 from made_up_tags import CALENDAR, COLUMNS, LABEL, MOMENT, POPULATION, Facts, alike, contract, customer_of, facts_of
 
-# the language refuses live tags over everything there ever was
-BOUNDED = [one for one in (*COMMON, *OF_TIME) if not one["window"].startswith(("next", "since", "ever"))]
-DEFINITIONS = [one for one in BOUNDED if "'none'" not in one["value"]]
 KERNELS = Kernels(cache=COMPILED, answers=ANSWERS)
 DAY = 86_400_000_000
 NUMBERS = itertools.count()
@@ -48,7 +45,7 @@ def catalog_of(*definitions: dict[str, str]) -> Catalog:
     return build_catalog([Located(definition=one, file="tags.yaml") for one in (contract("event"), *made)])
 
 
-CATALOG = catalog_of(*DEFINITIONS)
+CATALOG = catalog_of(*LIVE)
 
 
 class Store(FactStore):
@@ -82,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_live_values_are_those_of_the_morning_s_snapshot(facts: Facts, data: st.DataObject, folder: Path) -> None:
     """Events come in any order; a file comes twice, or is corrected, or goes; two files become one."""
     arriving = data.draw(st.permutations(facts))
-    tags = [CATALOG.tag(f"tag_{number}") for number in range(len(DEFINITIONS))]
+    tags = [CATALOG.tag(f"tag_{number}") for number in range(len(LIVE))]
     expected = walked(tags, facts, COMPILED)  # type: ignore[arg-type]
     store = Store(folder, CATALOG)
     cut = data.draw(st.integers(0, len(arriving)))

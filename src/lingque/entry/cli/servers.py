@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import threading
@@ -73,6 +74,7 @@ def collect_seldom() -> None:
     """For a process that has loaded what it needs and now answers."""
     # what is there stays; to look through it for rubbish takes fifty milliseconds in the midst of an answer
     gc.freeze()
+    atexit.register(gc.unfreeze)  # what stays frozen at the end, the engine's binding tells of as leaked
     # a group of answers makes ten thousand objects, which go with it: looking through them finds none
     gc.set_threshold(50_000, 20, 20)
 

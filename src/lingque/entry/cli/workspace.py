@@ -20,6 +20,7 @@ from lingque.entry.cli.application import (
     progress_bar,
 )
 from lingque.flow.intake import catalog_of, incomplete, ingest, waiting
+from lingque.ingest.contracts import IngestReport
 
 
 def init(folder: Annotated[Path, typer.Argument(help="The folder to make a workspace of.")] = HERE) -> None:
@@ -49,15 +50,15 @@ def ingest_command(user: UserOption, workspace: WorkspaceOption = HERE) -> None:
     """
     with opened(workspace, user) as session, session.application.writing() as services:
         total = len(waiting(services, catalog_of(services)))
-        table = show.ingest_table(session.language)
+        reports: list[IngestReport] = []
         with progress_bar() as progress:
             task = progress.add_task("ingest", total=total)
             for report in ingest(services, session.actor):
                 if isinstance(report, Refusal):
                     end_refused(report, session.language)
-                show.add_ingest(table, report)
+                reports.append(report)
                 progress.update(task, advance=1, description=report.source)
-        console.print(table)
+        console.print(show.ingested(reports, session.language))
         if waits := incomplete(services):
             console.print(show_data.waiting(waits, session.language))
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from rich.table import Table
 from sqlalchemy import select
 
 from lingque.bootstrap import Application
@@ -89,28 +88,21 @@ def _files(services: Services, vault: Notes, staff: Staff, world: World, tell: T
         en="load CSV, fixed width in GB18030, JSON Lines and Parquet; check control files",
     ):
         first = _ingest(services, staff.otto)
-    tell.show(_table(first, tell))
+    tell.show(show.ingested(first, tell.language))
     with tell.step(zh="隔离区里更正一行金额，重放当天", en="correct one amount in quarantine, replay that day"):
         _correct_an_amount(services, vault, staff.otto)
         again = _ingest(services, staff.otto)
-    tell.show(_table([report for report in again if not report.already_done], tell))
+    tell.show(show.ingested([report for report in again if not report.already_done], tell.language))
     world.twin.write_resent(world.landing)
     with tell.step(
         zh="上游重送当天流水：只替换那一天", en="the day's transactions are sent again: exactly that day is replaced"
     ):
         again = _ingest(services, staff.otto)
-    tell.show(_table([report for report in again if not report.already_done], tell))
+    tell.show(show.ingested([report for report in again if not report.already_done], tell.language))
 
 
 def _ingest(services: Services, actor: Principal) -> list[IngestReport]:
     return [_done(loaded) for loaded in ingest(services, actor)]
-
-
-def _table(reports: list[IngestReport], tell: Teller) -> Table:
-    table = show.ingest_table(tell.language)
-    for report in reports:
-        show.add_ingest(table, report)
-    return table
 
 
 def _correct_an_amount(services: Services, vault: Notes, actor: Principal) -> None:
