@@ -18,9 +18,12 @@ _BAR = 24
 
 def curve(entry: CapacityCurve, language: Language) -> RenderableType:
     """A row per capacity; the one that the campaign states is yellow."""
-    head = Label(
-        zh="容量|触达|预期利润|再多触达一人可得|",
-        en="capacity|contacts|expected profit|one contact more earns|",
+    head = (
+        Label(zh="工时|触达|预期利润|最紧者再增一小时可得|", en="hours|contacts|expected profit|one hour more earns|")
+        if entry.hours
+        else Label(
+            zh="容量|触达|预期利润|再多触达一人可得|", en="capacity|contacts|expected profit|one contact more earns|"
+        )
     )
     columns = head.in_language(language).split("|")
     made = table(*columns, right=columns[:4], title=_title(entry, language))
@@ -51,24 +54,35 @@ def picture(entry: CapacityCurve, language: Language) -> str:
 
 
 def _title(entry: CapacityCurve, language: Language) -> str:
-    channel = CHANNEL_LABELS[entry.channel].in_language(language)
-    said = Label(
-        zh=f"{channel}容量与预期利润（{entry.currency}）",
-        en=f"capacity of {channel}, and expected profit in {entry.currency}",
-    )
+    if entry.hours:
+        said = Label(
+            zh=f"工时（按 {entry.hours}）与预期利润（{entry.currency}）",
+            en=f"hours by {entry.hours}, and expected profit in {entry.currency}",
+        )
+    else:
+        channel = CHANNEL_LABELS[entry.channel].in_language(language)
+        said = Label(
+            zh=f"{channel}容量与预期利润（{entry.currency}）",
+            en=f"capacity of {channel}, and expected profit in {entry.currency}",
+        )
     return f"{entry.campaign}  ·  {entry.as_of}  ·  {said.in_language(language)}"
 
 
 def _label(entry: CapacityCurve, point: CapacityPoint, language: Language) -> str:
     now = Label(zh="（当前）", en=" (as it is)").in_language(language) if point.capacity == entry.now else ""
+    what = Label(zh="工时" if entry.hours else "容量", en="hours" if entry.hours else "capacity")
     said = Label(
-        zh=f"容量 {point.capacity:,}{now}：触达 {point.contacts:,} 人",
-        en=f"capacity {point.capacity:,}{now}: {point.contacts:,} contacts",
+        zh=f"{what.zh} {point.capacity:,}{now}：触达 {point.contacts:,} 人",
+        en=f"{what.en} {point.capacity:,}{now}: {point.contacts:,} contacts",
     ).in_language(language)
     if point.price is None:
         return said
     price = _money(point.price, entry)
-    return said + Label(zh=f"，再多一人可得 {price}", en=f", one more earns {price}").in_language(language)
+    more = Label(
+        zh=f"，再多{'一小时' if entry.hours else '一人'}可得 {price}",
+        en=f", one {'hour ' if entry.hours else ''}more earns {price}",
+    )
+    return said + more.in_language(language)
 
 
 def _money(minor: int, entry: CapacityCurve) -> str:

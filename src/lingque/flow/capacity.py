@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from lingque.core.errors import NotFoundError, nearest
 from lingque.core.reasons import Refusal
@@ -37,7 +38,7 @@ class CapacityPoint:
 class CapacityCurve:
     """Expected profit against a channel's capacity, of which `now` is what the campaign states; None: no limit, and the
     shares are those of what it would use. Of a campaign that is planned with others the profit is that of all, and a
-    channel that they share is the programme's."""
+    channel that they share is the programme's. `hours`: the curve is over everybody's time by that tag, in hours."""
 
     campaign: str
     as_of: date
@@ -45,6 +46,7 @@ class CapacityCurve:
     currency: str
     now: int | None
     points: tuple[CapacityPoint, ...]
+    hours: str = ""
 
 
 def capacity_curve(
@@ -88,6 +90,58 @@ def capacity_curve(
             _point("" if shared else name, one, channel, forecast)
             for one, forecast in zip(capacities, found, strict=True)
         ),
+    )
+
+
+def hours_curve(
+    services: Services, name: str, as_of: date, tag: str, actor: Principal, *, shares: Sequence[float] = SHARES
+) -> CapacityCurve | Refusal:
+    """The same of the hours by a tag: everybody's, in shares of what they have. `capacity` is in hours of all of them,
+    `price` what an hour more of whoever is shortest would earn.
+
+    Raises `NotFoundError` where there is no such campaign, or neither it nor its programme states such hours.
+    """
+    catalog = catalog_of(services)
+    campaign, programme = catalog.campaign(name), catalog.programme_of(name)
+    of, field, stated = name, f"campaign.{name}.hours.{tag}", campaign.hours.get(tag)
+    if programme is not None and tag in programme.hours:
+        of, field, stated = programme.programme, f"programme.{programme.programme}.hours.{tag}", programme.hours[tag]
+    if stated is None:
+        known = [*campaign.hours, *(programme.hours if programme is not None else ())]
+        raise NotFoundError(f"the campaign '{name}' states no hours by '{tag}'", next_step=nearest(tag, known))
+    # a share of a minute is none: as the plan counts
+    changes = [
+        {
+            field: {
+                "each": str(stated.each * Decimal(str(share))),
+                "units": {unit: str(hours * Decimal(str(share))) for unit, hours in stated.units.items()},
+                "channels": list(stated.channels),
+            }
+        }
+        for share in shares
+    ]
+    found = outlooks(services, name, as_of, changes, actor)
+    if isinstance(found, Refusal):
+        return found
+    mine = "" if of != name else name
+    points = tuple(_hours_point(tag, mine, forecast) for forecast in found)
+    now = next((point.capacity for share, point in zip(shares, points, strict=True) if share == 1), None)
+    return CapacityCurve(
+        campaign=of, as_of=as_of, channel="", hours=tag, currency=found[0].currency, now=now, points=points
+    )
+
+
+def _hours_point(tag: str, campaign: str, forecast: Forecast) -> CapacityPoint:
+    limits, contacts, profit = forecast.hours, forecast.to_contact, forecast.expected_profit
+    if forecast.together is not None:
+        limits, profit = forecast.together.hours, forecast.together.expected_profit
+        limits = tuple(one for one in limits if one.campaign == campaign)
+    (limit,) = (one for one in limits if one.of == tag)
+    return CapacityPoint(
+        capacity=round(limit.minutes / 60),
+        contacts=contacts,
+        expected_profit=profit,
+        price=limit.short[0].price if limit.short else 0,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import chosen_entries, usage_of
 from lingque.decide.allocation.dual import newton
@@ -37,10 +38,12 @@ class PriceController:
     """Decides arrivals within `problem`'s limits; its customers are those of the past from whom it starts.
 
     `expected`: how many customers the limits are for. `prices` (rows,) as ≤ and `staff_prices` (branches,) are the ones
-    in force.
+    in force. Raises `AllocationError` for a problem with crews.
     """
 
     def __init__(self, problem: Problem, *, expected: int, prices: Float64s, staff_prices: Float64s) -> None:
+        if problem.crews:
+            raise AllocationError("a stream knows no crews", next_step="state the hours as staff of one channel")
         self.prices, self.staff_prices = prices, staff_prices
         self._limits = problem.limits.copy()
         self._left = problem.limits.copy()

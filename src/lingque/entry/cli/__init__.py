@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import UnsupportedOperation
 from typing import Annotated
 
 import typer
@@ -42,11 +47,36 @@ def _root(
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 an error, 2 wrong usage, 3 refused (with its reason)."""
+    with _stdout_of_our_own():
+        try:
+            app()
+        except LingqueError as error:
+            Console(stderr=True).print(f"[bold red]✗[/] {_plain(str(error))}", highlight=False)
+            sys.exit(EXIT_ERROR)
+
+
+@contextmanager
+def _stdout_of_our_own() -> Iterator[None]:
+    """What compiled libraries print past Python goes to stderr: a program that reads our output would trip over it.
+
+    HiGHS does so in branch and bound, whatever it is told. Once for the whole command, since there is one descriptor
+    for all threads.
+    """
+    ours, before = os.dup(1), sys.stdout
+    os.dup2(2, 1)
+    with suppress(UnsupportedOperation):  # a test's, of no file
+        if before.fileno() == 1:
+            at_once = 1 if before.isatty() else -1
+            sys.stdout = open(os.dup(ours), "w", at_once, encoding=before.encoding, errors=before.errors)  # noqa: SIM115 (closed below)
     try:
-        app()
-    except LingqueError as error:
-        Console(stderr=True).print(f"[bold red]✗[/] {_plain(str(error))}", highlight=False)
-        sys.exit(EXIT_ERROR)
+        yield
+    finally:
+        if sys.stdout is not before:
+            sys.stdout.close()
+            sys.stdout = before
+        ctypes.CDLL(None).fflush(None)  # C keeps lines back until it ends
+        os.dup2(ours, 1)
+        os.close(ours)
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from lingque.entry import show_capacity, show_plan
 from lingque.entry.cli.application import HERE, UserOption, WorkspaceOption, accepted, console, opened
 from lingque.entry.cli.campaign import NameArgument, campaign_app
 from lingque.entry.cli.tags import DayOption
-from lingque.flow.capacity import capacity_curve
+from lingque.flow.capacity import capacity_curve, hours_curve
 from lingque.flow.what_if import read_change, what_if
 
 
@@ -44,22 +44,33 @@ def capacity_command(
     name: NameArgument,
     as_of: DayOption,
     user: UserOption,
-    channel: Annotated[str, typer.Option(help="Whose capacity: a channel of the campaign.")],
+    channel: Annotated[str | None, typer.Option(help="Whose capacity: a channel of the campaign.")] = None,
+    hours: Annotated[str | None, typer.Option(help="Or whose hours: the tag by which they are stated.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write the picture into this file.")] = None,
     workspace: WorkspaceOption = HERE,
 ) -> None:
-    """Show what a channel's capacity earns: the plan as it would be with less of it and with more. Writes nothing.
+    """Show what a channel's capacity earns, or the hours of those who make contacts: the plan as it would be with less
+    of it and with more. Writes nothing.
 
     Of a campaign in a programme it is what all its campaigns earn; a channel that they share is the programme's.
 
     Examples:
 
         lingque campaign capacity spring_loans --as-of 1994-03-30 --channel rm_call --svg calls.svg --as eva
+        lingque campaign capacity spring_loans --as-of 1994-03-30 --hours relationship_manager --as eva
     """
+    if (channel is None) == (hours is None):
+        raise typer.BadParameter("say '--channel' or '--hours', one of them")
     with opened(workspace, user) as session:
         services = session.application.services
         with console.status(name):
-            found = accepted(capacity_curve(services, name, as_of.date(), channel, session.actor), session.language)
+            day, actor = as_of.date(), session.actor
+            curve = (
+                hours_curve(services, name, day, hours, actor)
+                if hours is not None
+                else capacity_curve(services, name, day, channel or "", actor)
+            )
+            found = accepted(curve, session.language)
         console.print(show_capacity.curve(found, session.language))
         if svg is not None:
             svg.write_text(show_capacity.picture(found, session.language), encoding="utf-8")

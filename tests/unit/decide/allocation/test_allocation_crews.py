@@ -15,6 +15,7 @@ from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import minimum_volume
 from lingque.decide.allocation.menu import Menu
+from lingque.decide.allocation.online import PriceController
 from lingque.decide.allocation.problem import Problem
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.verifier import verify
@@ -110,3 +111,9 @@ def test_a_crew_that_makes_no_sense_is_refused(change: dict[str, object], told: 
     crew = Crew(name="managers", unit_of=np.array([0, 1]), use=CALLS, hours=np.array([1.0, 1.0]))
     with pytest.raises(AllocationError, match=told):
         problem_of(MENU, [{1: 5.0}, {0: 1.0}], crews=(replace(crew, **change),))  # type: ignore[arg-type]
+
+
+def test_a_stream_says_that_it_knows_no_crews() -> None:
+    problem = with_managers(crowd(50, 1), managers=2, minutes=(20.0,))
+    with pytest.raises(AllocationError, match="knows no crews"):
+        PriceController(problem, expected=10, prices=np.zeros(len(problem.rows)), staff_prices=np.empty(0))
