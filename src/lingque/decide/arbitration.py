@@ -11,6 +11,7 @@ from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.choosing import Choices, best_of
+from lingque.decide.judging import BLOCK
 from lingque.decide.resources import Resource
 from lingque.decide.sharing import Shared, Side, share_out
 from lingque.govern.contracts import Flags
@@ -50,11 +51,14 @@ def arbitrate(
         raise AllocationError(
             f"resources alone cannot contradict one another: {shared}", next_step="report this, it is a fault of ours"
         )
-    net = values - shared.price[:, None]
     chosen = shared.chosen[0]
+    alone = np.empty(len(chosen), dtype=np.int32)
+    for start in range(0, len(chosen), BLOCK):
+        net = values[:, start : start + BLOCK] - shared.price[:, None]
+        alone[start : start + BLOCK] = best_of(np.where(net > 0, net, -np.inf))
     return Arbitration(
         chosen=chosen,
-        repaired=chosen != best_of(np.where(net > 0, net, -np.inf)),
+        repaired=chosen != alone,
         price=shared.price,
         certificate=shared.certificate,
     )

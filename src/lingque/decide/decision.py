@@ -69,7 +69,9 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], context: Conte
         got = decisions.chosen[decisions.contacted]
         used = [float(one.use[got].sum()) for one in resources]
         return replace(decisions, certificate=unlimited(worth, resources, used))
-    values = np.concatenate([judgement.allowed_values(customers) for customers in judgement.blocks()], axis=1)
+    values = np.empty((len(menu), len(ids)))
+    for customers in judgement.blocks():
+        values[:, customers] = judgement.allowed_values(customers)
     if context.exploration is not None:
         # who was drawn something gets that or nothing: only so does its probability stay known
         values[np.arange(len(menu))[:, None] != found.chosen] = -np.inf

@@ -33,6 +33,7 @@ from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import Choices, best_of
 from lingque.decide.contracts import NOTHING
+from lingque.decide.judging import BLOCK
 from lingque.decide.resources import Resource
 from lingque.govern.contracts import Flags
 
@@ -138,7 +139,8 @@ class _Contest:
         room = np.where(self.demands, np.ceil(room - 1e-9), np.floor(room + 1e-9))
         free = _Prices(of_resources=np.zeros(len(self.resources)), price=np.zeros(len(self.values)))
         if not self.first.any() or self.first.all():
-            wish = self._best(self.values * weight[:, None])
+            # of one campaign all weights are 1, and the values are as large as all the rest together
+            wish = self._best(self.values if (weight == 1).all() else self.values * weight[:, None])
             used = self.use @ (weight * np.bincount(wish[wish != NOTHING], minlength=len(self.values)))
             if (self.sign * used <= self.sign * room).all():
                 return wish, free
@@ -187,14 +189,14 @@ class _Contest:
         of_kind[kind_of] = np.arange(len(self.values), dtype=np.int32)
         self._of_kind = of_kind
         worth = self.values.T > 0
-        weighted = (self.values * self.weight[:, None]).T
+        candidates = np.nonzero(worth)[1]
         use = np.zeros((len(self.resources), kinds.kinds))
         use[:, kind_of] = self.use * self.weight
         return Problem(
             menu=kinds,
             starts=np.concatenate(([0], np.cumsum(worth.sum(axis=1)))).astype(np.int64),
-            kinds=smallest_kinds(kind_of[np.nonzero(worth)[1]], kinds),
-            values=weighted[worth].astype(np.float32),
+            kinds=smallest_kinds(kind_of[candidates], kinds),
+            values=(self.values.T[worth] * self.weight[candidates]).astype(np.float32),
             most=self.most,
             rows=tuple(
                 Row(limit=one.limit, subject=one.subject, use=used, amount=float(amount))
@@ -225,7 +227,8 @@ class _Contest:
         wish = np.full(self.held_out.shape, NOTHING, dtype=np.int32)
         groups = np.unique(self.group_of)
         members = [np.flatnonzero(self.group_of == group) for group in groups]
-        best = np.array([_of(which, best_of(net[which])) for which in members], dtype=np.int32)
+        parts = [net if len(which) == len(net) else net[which] for which in members]
+        best = np.array([_of(which, best_of(part)) for which, part in zip(members, parts, strict=True)], dtype=np.int32)
         everybody = np.arange(net.shape[1])
         worth = np.where(best != NOTHING, net[best, everybody], -np.inf)
         order = np.argsort(-worth, axis=0, kind="stable")
@@ -238,9 +241,8 @@ class _Contest:
     def in_turn(self, wish: Choices, prices: _Prices) -> Choices:
         """What customers take of their wishes, then of what is left."""
         taking = _Taking(self)
-        net = self.values - prices.price[:, None]
         customers, candidates = _pairs(wish)
-        order = _order(net, customers, candidates)
+        order = _order(self.values[candidates, customers] - prices.price[candidates])
         customers, candidates = customers[order], candidates[order]
         fits = np.ones(len(customers), dtype=np.bool_)
         for row, end in enumerate(taking.ends(customers, candidates)):
@@ -248,18 +250,19 @@ class _Contest:
         taking.take(customers[fits], candidates[fits])
         # In each round everybody who may have more proposes the best that still fits, and all are taken up to the first
         # for whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
-        # A demand that has been met is worth nothing more.
+        # A demand that has been met is worth nothing more. What is used up, mostly nearly all, is not looked at again.
         while True:
             met = prices.of_resources * (self.demands & (self.use @ taking.contacted >= self.amount))
-            net = self.values - (prices.price + met @ self.use)[:, None]
-            open_net = np.where(taking.closed(), -np.inf, net)
-            proposed = best_of(open_net)
-            customers = np.flatnonzero(proposed != NOTHING)
-            candidates = proposed[customers]
-            if not len(customers):
+            open_candidates, open_customers, closed = taking.open()
+            net = self.values[np.ix_(open_candidates, open_customers)]
+            net -= (prices.price + met @ self.use)[open_candidates, None]
+            net[closed] = -np.inf
+            proposed = best_of(net)
+            some = np.flatnonzero(proposed != NOTHING)
+            if not len(some):
                 return taking.chosen
-            order = _order(net, customers, candidates)
-            customers, candidates = customers[order], candidates[order]
+            some = some[_order(net[proposed[some], some])]
+            customers, candidates = open_customers[some], open_candidates[proposed[some]].astype(np.int32)
             end = min(taking.ends(customers, candidates), default=len(order))
             taking.take(customers[:end], candidates[:end])
 
@@ -271,9 +274,8 @@ class _Contest:
         used = self.use @ count
         amount = np.where(self.demands, np.minimum(self.amount, used), self.amount)
         served = float(count[self.first].sum())
-        net = np.where(self.held_out[self.side_of], -np.inf, self.values - prices.price[:, None])
         demanded = prices.first * float(count @ (self.first / self.weight))
-        bound = float(self._most(net) + (self.sign * prices.of_resources) @ amount - demanded)
+        bound = float(self._most(prices.price) + (self.sign * prices.of_resources) @ amount - demanded)
         reports = _reports(self.resources, used.tolist(), prices.of_resources.tolist())
         if prices.first:
             reports += (
@@ -286,10 +288,14 @@ class _Contest:
             staff_prices=np.empty(0),
         )
 
-    def _most(self, net: Float64s) -> float:
-        """What everybody's best contacts are worth together."""
+    def _most(self, price: Float64s) -> float:
+        """What the best contacts of all who may be contacted are worth together, less the prices."""
         members = [np.flatnonzero(self.group_of == group) for group in np.unique(self.group_of)]
-        best = np.array([net[which].max(axis=0, initial=0.0) for which in members])
+        best = np.empty((len(members), len(self.most)))
+        for start in range(0, len(self.most), BLOCK):
+            part = slice(start, start + BLOCK)
+            net = np.where(self.held_out[:, part][self.side_of], -np.inf, self.values[:, part] - price[:, None])
+            best[:, part] = [net[which].max(axis=0, initial=0.0) for which in members]
         best = -np.sort(-best, axis=0)
         within = np.arange(len(members))[:, None] < self.most
         return float(best[within].sum())
@@ -327,12 +333,12 @@ class _Taking:
         self.contacted += contacted
         self._left -= self.use @ contacted
 
-    def closed(self) -> Flags:
-        """(c, n)"""
+    def open(self) -> tuple[Indices, Indices, Flags]:
+        """The candidates (c',) of which enough is left, the customers (n',) who may have more, and (c', n') which of
+        these pairs are closed all the same: a customer has one of the candidate's group."""
         used_up: Flags = np.logical_or.reduce(self.use > self._left[:, None], axis=0, initial=False)
-        full = self._count >= self._contest.most
-        closed: Flags = used_up[:, None] | full[None, :] | self._grouped[self._contest.group_of]
-        return closed
+        candidates, customers = np.flatnonzero(~used_up), np.flatnonzero(self._count < self._contest.most)
+        return candidates, customers, self._grouped[np.ix_(self._contest.group_of[candidates], customers)]
 
     def _held(self, customers: Indices, candidates: Choices) -> Flags:
         held: Flags = self._contest.held_out[self._contest.side_of[candidates], customers]
@@ -351,9 +357,9 @@ def _pairs(chosen: Choices) -> tuple[Indices, Choices]:
     return customers, chosen[sides, customers]
 
 
-def _order(net: Float64s, customers: Indices, candidates: Choices) -> Indices:
+def _order(net: Float64s) -> Indices:
     """By how much each is worth."""
-    order: Indices = np.argsort(-net[candidates, customers], kind="stable")
+    order: Indices = np.argsort(-net, kind="stable")
     return order
 
 
