@@ -11,6 +11,7 @@ from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.choosing import Choices, best_of
+from lingque.decide.judging import BLOCK
 from lingque.decide.resources import Resource
 from lingque.decide.sharing import Shared, Side, share_out
 from lingque.decide.teams import Team, Worked
@@ -53,11 +54,15 @@ def arbitrate(
         raise AllocationError(
             f"resources alone cannot contradict one another: {shared}", next_step="report this, it is a fault of ours"
         )
-    net = values - shared.price[:, None] - sum(one.cost(slice(None)) for one in shared.worked)
     chosen = shared.chosen[0]
+    alone = np.empty(len(chosen), dtype=np.int32)
+    for start in range(0, len(chosen), BLOCK):
+        block = slice(start, start + BLOCK)
+        net = values[:, block] - shared.price[:, None] - sum(one.cost(block) for one in shared.worked)
+        alone[block] = best_of(np.where(net > 0, net, -np.inf))
     return Arbitration(
         chosen=chosen,
-        repaired=chosen != best_of(np.where(net > 0, net, -np.inf)),
+        repaired=chosen != alone,
         price=shared.price,
         certificate=shared.certificate,
         worked=shared.worked,

@@ -76,7 +76,9 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], teams: Sequenc
             Worked(team=one, used=one.worked(at, got), price=np.zeros(len(one.units))) for one in teams
         )  # fmt: skip
         return replace(decisions, certificate=unlimited(worth, resources, used), worked=worked)
-    values = np.concatenate([judgement.allowed_values(customers) for customers in judgement.blocks()], axis=1)
+    values = np.empty((len(menu), len(ids)))
+    for customers in judgement.blocks():
+        values[:, customers] = judgement.allowed_values(customers)
     if context.exploration is not None:
         # who was drawn something gets that or nothing: only so does its probability stay known
         values[np.arange(len(menu))[:, None] != found.chosen] = -np.inf

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import Choices, best_of
 from lingque.decide.contracts import NOTHING
+from lingque.decide.judging import BLOCK
 from lingque.decide.resources import Resource
 from lingque.decide.taking import Indices, Taking
 from lingque.decide.teams import Team, Worked
@@ -161,7 +163,8 @@ class _Contest:
             of_time=tuple(np.zeros(len(one.units)) for one in self.teams),
         )
         if not self.first.any() or self.first.all():
-            wish = self._best(self.values * weight[:, None])
+            # of one campaign all weights are 1, and the values are as large as all the rest together
+            wish = self._best(self.values if (weight == 1).all() else self.values * weight[:, None])
             used = self.use @ (weight * np.bincount(wish[wish != NOTHING], minlength=len(self.values)))
             if (self.sign * used <= self.sign * room).all() and self._in_time(wish):
                 return wish, free
@@ -219,7 +222,7 @@ class _Contest:
         of_kind[kind_of] = np.arange(len(self.values), dtype=np.int32)
         self._of_kind = of_kind
         worth = self.values.T > 0
-        weighted = (self.values * self.weight[:, None]).T
+        candidates = np.nonzero(worth)[1]
         use = np.zeros((len(self.resources), kinds.kinds))
         use[:, kind_of] = self.use * self.weight
         crews = []
@@ -231,8 +234,8 @@ class _Contest:
         return Problem(
             menu=kinds,
             starts=np.concatenate(([0], np.cumsum(worth.sum(axis=1)))).astype(np.int64),
-            kinds=smallest_kinds(kind_of[np.nonzero(worth)[1]], kinds),
-            values=weighted[worth].astype(np.float32),
+            kinds=smallest_kinds(kind_of[candidates], kinds),
+            values=(self.values.T[worth] * self.weight[candidates]).astype(np.float32),
             most=self.most,
             rows=tuple(
                 Row(limit=one.limit, subject=one.subject, use=used, amount=float(amount))
@@ -267,7 +270,8 @@ class _Contest:
         wish = np.full(self.held_out.shape, NOTHING, dtype=np.int32)
         groups = np.unique(self.group_of)
         members = [np.flatnonzero(self.group_of == group) for group in groups]
-        best = np.array([_of(which, best_of(net[which])) for which in members], dtype=np.int32)
+        parts = [net if len(which) == len(net) else net[which] for which in members]
+        best = np.array([_of(which, best_of(part)) for which, part in zip(members, parts, strict=True)], dtype=np.int32)
         everybody = np.arange(net.shape[1])
         worth = np.where(best != NOTHING, net[best, everybody], -np.inf)
         order = np.argsort(-worth, axis=0, kind="stable")
@@ -288,9 +292,8 @@ class _Contest:
             held_out=self.held_out,
             most=self.most,
         )
-        net = self.net(prices)
         customers, candidates = _pairs(wish)
-        order = _order(net, customers, candidates)
+        order = _order(self.net(prices, candidates, customers))
         customers, candidates = customers[order], candidates[order]
         fits = taking.in_time(customers, candidates)
         for row, end in enumerate(taking.ends(customers, candidates)):
@@ -299,28 +302,30 @@ class _Contest:
         # In each round everybody who may have more proposes the best that still fits, and all are taken up to the first
         # for whom too little is left, whose candidate then is closed: it is what taking pair by pair would have done.
         # Of a unit's time each unit's own are taken so, and nobody waits for another unit's.
-        # A demand that has been met is worth nothing more.
+        # A demand that has been met is worth nothing more. What is used up, mostly nearly all, is not looked at again.
         while True:
             met = prices.of_resources * (self.demands & (self.use @ taking.contacted >= self.amount))
-            net = self.net(prices) - (met @ self.use)[:, None]
-            open_net = np.where(taking.closed(), -np.inf, net)
-            proposed = best_of(open_net)
-            customers = np.flatnonzero(proposed != NOTHING)
-            candidates = proposed[customers]
-            if not len(customers):
+            open_candidates, open_customers, closed = taking.open()
+            net = self.net(prices, *np.ix_(open_candidates, open_customers))
+            net -= (met @ self.use)[open_candidates, None]
+            net[closed] = -np.inf
+            proposed = best_of(net)
+            some = np.flatnonzero(proposed != NOTHING)
+            if not len(some):
                 return taking.chosen
-            order = _order(net, customers, candidates)
-            customers, candidates = customers[order], candidates[order]
-            end = min(taking.ends(customers, candidates), default=len(order))
+            some = some[_order(net[proposed[some], some])]
+            customers, candidates = open_customers[some], open_candidates[proposed[some]].astype(np.int32)
+            end = min(taking.ends(customers, candidates), default=len(some))
             fits = taking.in_time(customers, candidates)
             fits[end:] = False
             taking.take(customers[fits], candidates[fits])
 
-    def net(self, prices: _Prices) -> Float64s:
-        """(c, n) values less the prices of what a contact uses."""
-        net: Float64s = self.values - prices.price[:, None]
+    def net(self, prices: _Prices, candidates: Any, customers: Any) -> Float64s:
+        """Values of these candidates for these customers, which are indices that go together, less the prices of what a
+        contact uses."""
+        net: Float64s = self.values[candidates, customers] - prices.price[candidates]
         for team, of_time in zip(self.teams, prices.of_time, strict=True):
-            net = net - team.use[:, None] * of_time[team.unit_of]
+            net -= team.use[candidates] * of_time[team.unit_of[customers]]
         return net
 
     def worked(self, chosen: Choices, prices: _Prices) -> tuple[Worked, ...]:
@@ -339,9 +344,8 @@ class _Contest:
         used = self.use @ count
         amount = np.where(self.demands, np.minimum(self.amount, used), self.amount)
         served = float(count[self.first].sum())
-        net = np.where(self.held_out[self.side_of], -np.inf, self.net(prices))
         demanded = prices.first * float(count @ (self.first / self.weight))
-        bound = float(self._most(net) + (self.sign * prices.of_resources) @ amount - demanded)
+        bound = float(self._most(prices) + (self.sign * prices.of_resources) @ amount - demanded)
         bound += sum(float(of_time @ team.amount) for team, of_time in zip(self.teams, prices.of_time, strict=True))
         reports = _reports(self.resources, used.tolist(), prices.of_resources.tolist())
         if prices.first:
@@ -355,10 +359,16 @@ class _Contest:
             staff_prices=np.empty(0),
         )
 
-    def _most(self, net: Float64s) -> float:
-        """What everybody's best contacts are worth together."""
+    def _most(self, prices: _Prices) -> float:
+        """What the best contacts of all who may be contacted are worth together, less the prices."""
         members = [np.flatnonzero(self.group_of == group) for group in np.unique(self.group_of)]
-        best = np.array([net[which].max(axis=0, initial=0.0) for which in members])
+        best = np.empty((len(members), len(self.most)))
+        every = np.arange(len(self.values))
+        for start in range(0, len(self.most), BLOCK):
+            part = slice(start, start + BLOCK)
+            net = self.net(prices, *np.ix_(every, np.arange(len(self.most))[part]))
+            net[self.held_out[:, part][self.side_of]] = -np.inf
+            best[:, part] = [net[which].max(axis=0, initial=0.0) for which in members]
         best = -np.sort(-best, axis=0)
         within = np.arange(len(members))[:, None] < self.most
         return float(best[within].sum())
@@ -376,9 +386,9 @@ def _pairs(chosen: Choices) -> tuple[Indices, Choices]:
     return customers, chosen[sides, customers]
 
 
-def _order(net: Float64s, customers: Indices, candidates: Choices) -> Indices:
+def _order(net: Float64s) -> Indices:
     """By how much each is worth."""
-    order: Indices = np.argsort(-net[candidates, customers], kind="stable")
+    order: Indices = np.argsort(-net, kind="stable")
     return order
 
 

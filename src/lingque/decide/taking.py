@@ -84,14 +84,15 @@ class Taking:
         for team, left in zip(self._teams, self._left_of_time, strict=True):
             left -= team.worked(customers[out], candidates[out])
 
-    def closed(self) -> Flags:
-        """(c, n)"""
+    def open(self) -> tuple[Indices, Indices, Flags]:
+        """The candidates (c',) of which enough is left, the customers (n',) who may have more, and (c', n') which of
+        these pairs are closed all the same: a customer has one of the candidate's group, or their unit no time."""
         used_up: Flags = np.logical_or.reduce(self.use > self._left[:, None], axis=0, initial=False)
-        full = self._count >= self._most
-        closed: Flags = used_up[:, None] | full[None, :] | self._grouped[self._group_of]
+        candidates, customers = np.flatnonzero(~used_up), np.flatnonzero(self._count < self._most)
+        closed: Flags = self._grouped[np.ix_(self._group_of[candidates], customers)]
         for team, left in zip(self._teams, self._left_of_time, strict=True):
-            closed = closed | (team.use[:, None] > left[team.unit_of])
-        return closed
+            closed |= team.use[candidates, None] > left[team.unit_of[customers]]
+        return candidates, customers, closed
 
     def _held(self, customers: Indices, candidates: Choices) -> Flags:
         held: Flags = self._held_out[self._side_of[candidates], customers]

@@ -155,6 +155,8 @@ class Questions:
 
     def past(self, ids: Int64s, menu: Menu) -> Past:
         """What happened between these customers and the offers that policies look back on."""
+        if not menu.looks_back_on and not len(menu.benefits):
+            return NO_PAST
         deposits = {name for name, offer in self.catalog.offers.items() if offer.definition.regime == "deposit"}
         looked_at = list(dict.fromkeys([*menu.looks_back_on, *(sorted(deposits) if len(menu.benefits) else ())]))
         if not looked_at:

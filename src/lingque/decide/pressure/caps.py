@@ -79,7 +79,12 @@ def room_values(caps: Sequence[CapDefinition], now: Now) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)  # a decision counts when it looks and again when it reserves, at the same moment
 def _start(within: str, now: Now) -> Instant:
-    return Period.parse(within).start(now.instant, now.calendar)
+    return _period(within).start(now.instant, now.calendar)
+
+
+@lru_cache(maxsize=256)
+def _period(within: str) -> Period:
+    return Period.parse(within)
 
 
 def _counting(cap: CapDefinition, number: int) -> str:
