@@ -42,7 +42,7 @@ def write_with_late_columns(
     with path.open("wb") as file, ThreadPoolExecutor(1, thread_name_prefix="parquet") as beside:
         file.write(MAGIC)
         pieces = _Pieces(file, beside, statistics)
-        for group in groups(batches, columns=len(names)):
+        for group in groups(batches, columns=2 * len(names)):  # beside the one that gathers another is encoded
             schema = group.schema
             sizes.append(group.num_rows)
             pieces.add(group)
