@@ -17,7 +17,7 @@ from lingque.catalog.expressions.tree import AmongAll, walk
 from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.errors import NotFoundError, WarehouseError
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Int64s, distinct
 from lingque.core.reasons import Reason, Refusal
 from lingque.profile.aggregating import Aggregation
 from lingque.profile.contracts import Note, Scorer
@@ -136,12 +136,7 @@ class Computation:
             parties = self.session.ask(
                 f"SELECT party_id FROM ({self.aggregation.versions(party, 'current_versions')})", parameters
             )
-        customers = np.sort(
-            linked.customers_of(parties.column("party_id").to_numpy())
-        )  # unique() takes ten times as long
-        first = np.ones(len(customers), bool)
-        first[1:] = customers[1:] != customers[:-1]
-        return customers[first]
+        return distinct(linked.customers_of(parties.column("party_id").to_numpy()))
 
     def _derived(self, rows: pa.Table, derived: Sequence[DerivedTag]) -> pa.Table:
         """The rows with derived tags behind them, in their order."""

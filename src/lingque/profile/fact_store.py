@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from lingque.catalog.expressions.types import Kind
 from lingque.core.clock import Instant
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Int64s, distinct
 from lingque.profile.facts import Facts, Layout, facts_in, packed, rows_in
 from lingque.profile.kernel.segments import Links
 from lingque.profile.online import OnlineFile, Reading, Writing
@@ -150,10 +150,10 @@ class FactStore:
         """Put the rows of parties that came to another customer there, all in one transaction."""
         with self._file.writing() as writing:
             before = _links(writing.state(_LINKS[filled.place]))
-            parties = np.union1d(before.parties, links.parties)
+            parties = distinct(np.concatenate([before.parties, links.parties]))
             was, now = before.customers_of(parties), links.customers_of(parties)
             moved = was != now
-            affected = np.unique(np.concatenate([was[moved], now[moved]]))
+            affected = distinct(np.concatenate([was[moved], now[moved]]))
             for place, layout in enumerate(filled.layouts):
                 keys = {customer: _KEY.pack(place, customer) for customer in affected.tolist()}
                 rows = rows_in(layout, _records(writing, _SETS[filled.place], keys))

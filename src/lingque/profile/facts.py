@@ -22,7 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lingque.catalog.expressions.types import Kind
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Int64s, distinct
 
 DTYPES: dict[Kind, Any] = {
     Kind.BOOLEAN: np.uint8, Kind.INTEGER: np.int64, Kind.MONEY: np.int64, Kind.NUMBER: np.float64, Kind.DATE: np.int32,
@@ -100,7 +100,7 @@ def _order(own: Mapping[str, Int64s]) -> Int64s | None:
     customers, *keys = (own[name] for name in ("customer_id", "event_time", "known_at", "row_key"))
     undecided = customers[1:] == customers[:-1]
     begins = customers[np.concatenate([[True], ~undecided])]
-    together = len(np.unique(begins)) == len(begins)
+    together = len(distinct(begins)) == len(begins)
     for key in keys if together else ():
         if bool(np.any(undecided & (key[1:] < key[:-1]))):
             together = False

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from lingque.catalog.expressions.types import Kind
 from lingque.core.clock import Instant
-from lingque.core.hashing import Int64s
+from lingque.core.hashing import Int64s, distinct
 from lingque.profile.fact_store import FactStore, Filled
 from lingque.profile.facts import ARROW, OWN, Layout
 from lingque.profile.kernel.files import Buckets, TableFiles, ranges
@@ -139,7 +139,8 @@ class Filling:
         for step, buckets in enumerate(wanted):
             told(step, len(wanted))
             rows = _rows(layout, new, buckets, published)
-            customers = np.union1d(rows.column("customer_id").to_numpy(), _customers(old, buckets, published.links))
+            came, gave = rows.column("customer_id").to_numpy(), _customers(old, buckets, published.links)
+            customers = distinct(np.concatenate([came, gave]))
             for first in range(0, len(customers), CUSTOMERS_AT_ONCE):
                 some = customers[first : first + CUSTOMERS_AT_ONCE]
                 theirs = rows.filter(pc.is_in(rows.column("customer_id"), value_set=pa.array(some)))
@@ -219,8 +220,9 @@ def _customers(files: Sequence[tuple[TableFiles, int]], buckets: Buckets, links:
     found = [np.empty(0, np.int64)]
     for file, _ in files:
         rows = file.read(buckets, ["party_id"]).rows
-        found.append(np.unique(links.customers_of(rows.column("party_id").to_numpy())))
-    return np.unique(np.concatenate(found))
+        parties = rows.column("party_id").to_numpy()  # of a party one row stands behind the other
+        found.append(links.customers_of(np.append(parties[:1], parties[1:][parties[1:] != parties[:-1]])))
+    return distinct(np.concatenate(found))
 
 
 def _newest(paths: Sequence[Path], now: Instant) -> Instant | None:

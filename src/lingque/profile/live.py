@@ -202,8 +202,7 @@ class LiveTags:
             for text, nodes in kernel.needs.tests.items()
         }
         run = self._kernels.cache.compiled(kernel)
-        wholes = sum(not slot.real for slot in kernel.slots)
-        reals = len(kernel.slots) - wholes
+        always = {real: [slot.always for slot in kernel.slots if slot.real is real] for real in (False, True)}
         return _Prepared(
             kernel=kernel,
             run=run,
@@ -212,10 +211,10 @@ class LiveTags:
             questions=questions,
             unfinished=_unfinished(kernel),
             places=[(_BEFORE * slot.earlier + slot.tag, slot.real, slot.row) for slot in kernel.slots],
-            whole=np.zeros((wholes, 1), np.int64),
-            real=np.zeros((reals, 1), np.float64),
-            have_whole=np.zeros((wholes, 1), np.uint8),
-            have_real=np.zeros((reals, 1), np.uint8),
+            whole=np.zeros((len(always[False]), 1), np.int64),
+            real=np.zeros((len(always[True]), 1), np.float64),
+            have_whole=np.array(always[False], np.uint8).reshape(-1, 1),
+            have_real=np.array(always[True], np.uint8).reshape(-1, 1),
             failed=np.zeros(len(kernel.checks) + 1, np.int64),
         )
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from lingque.catalog.model import AggregateTag, Catalog, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import ConfigurationError, NotFoundError
-from lingque.core.hashing import Int64s, bucket_of
+from lingque.core.hashing import Int64s, bucket_of, distinct
 from lingque.core.ids import run_id
 from lingque.core.reasons import Reason
 from lingque.govern.contracts import AuditTrail
@@ -311,7 +311,7 @@ class Profile:
                 f"list '{name}' cannot be read: nobody keeps customer lists here",
                 next_step="take the tags on it away",
             )
-        return np.unique(self._lists.members(connection, name, at=moment))
+        return distinct(self._lists.members(connection, name, at=moment))
 
     def _content(self, tags: Iterable[Tag], closures: dict[str, str], inputs: Inputs) -> dict[str, Any]:
         """All that a snapshot's values depend on: equal content, equal values."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from lingque.warehouse.footer import MAGIC, Structure, footer_bytes, footer_of
-from lingque.warehouse.parquet import encoded, groups
+from lingque.warehouse.parquet import encoded, form_of, groups
 
 _ROWS, _GROUPS = 3, 4
 _COLUMNS, _BYTES, _BEGIN, _COMPRESSED, _NUMBER = 1, 2, 5, 6, 7  # of a group
@@ -42,7 +42,7 @@ def write_with_late_columns(
     with path.open("wb") as file, ThreadPoolExecutor(1, thread_name_prefix="parquet") as beside:
         file.write(MAGIC)
         pieces = _Pieces(file, beside, statistics)
-        for group in groups(batches, columns=len(names)):
+        for group in groups(batches, columns=2 * len(names)):  # beside the one that gathers another is encoded
             schema = group.schema
             sizes.append(group.num_rows)
             pieces.add(group)
@@ -67,10 +67,13 @@ class _Pieces:
         self.found: list[Structure] = []
         self._file, self._beside, self._statistics = file, beside, statistics
         self._waiting: Future[pa.Buffer] | None = None
+        self._forms: dict[pa.Schema, dict[str, Any]] = {}
 
     def add(self, rows: pa.Table) -> None:
         self.finish()
-        self._waiting = self._beside.submit(encoded, rows, statistics=self._statistics)
+        if rows.schema not in self._forms:  # that of the first group will do: to look for it takes a tenth of writing
+            self._forms[rows.schema] = form_of(rows, statistics=self._statistics)
+        self._waiting = self._beside.submit(encoded, rows, self._forms[rows.schema])
 
     def finish(self) -> None:
         """Write what is still on its way."""
@@ -98,7 +101,7 @@ def _move(structure: Structure, fields: Iterable[int], moved: int) -> None:
 def _footer(fields: Sequence[pa.Field], sizes: Sequence[int], found: Sequence[Structure]) -> Structure:
     """That of an empty file of these columns, with the groups that were found: first those of the first columns, then
     those of the late ones."""
-    footer, _ = footer_of(memoryview(encoded(pa.schema(fields).empty_table(), statistics=())))
+    footer, _ = footer_of(memoryview(encoded(pa.schema(fields).empty_table(), {})))
     late = found[len(sizes) :] or [{}] * len(sizes)
     made: list[Structure] = []
     for number, (group, behind) in enumerate(zip(found[: len(sizes)], late, strict=True)):

@@ -43,10 +43,15 @@ def write_parquet(path: Path, batches: Iterable[pa.Table], *, required: Collecti
             writer.close()
 
 
-def encoded(rows: pa.Table, *, statistics: Collection[str]) -> pa.Buffer:
-    """One group as a file in memory. `statistics`: of which columns least and greatest value are told."""
+def form_of(rows: pa.Table, *, statistics: Collection[str]) -> dict[str, Any]:
+    """How to write rows like these. `statistics`: of which columns least and greatest value are told."""
+    return _form(rows) | {"write_statistics": list(statistics)}
+
+
+def encoded(rows: pa.Table, form: dict[str, Any]) -> pa.Buffer:
+    """One group as a file in memory."""
     target = pa.BufferOutputStream()
-    with pq.ParquetWriter(target, rows.schema, write_statistics=list(statistics), **_form(rows)) as writer:
+    with pq.ParquetWriter(target, rows.schema, **form) as writer:
         writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
     return target.getvalue()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingque.core.hashing import Int64s, bucket_of, canonical_json, digest_of, draw, mix64
+from lingque.core.hashing import Int64s, bucket_of, canonical_json, digest_of, distinct, draw, mix64
 
 GOLDEN_IDS = np.array([0, 1, 2, 42, -1, 2**63 - 1, -(2**63), 1234567890123456789], dtype=np.int64)
 id_lists = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=30)
@@ -32,6 +32,13 @@ def chi_square(counts: np.ndarray) -> float:
 def unlikely(degrees: int) -> float:
     """Five standard deviations above what χ² has on average."""
     return degrees + 5 * math.sqrt(2 * degrees)
+
+
+@given(st.lists(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1)))
+def test_distinct_ids_are_ascending_and_each_there_once(ids: list[int]) -> None:
+    given_ids = array(ids)
+    assert distinct(given_ids).tolist() == sorted(set(ids))
+    assert given_ids.tolist() == ids
 
 
 def test_mixed_bits_are_those_of_every_release() -> None:

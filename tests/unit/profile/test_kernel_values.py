@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +166,48 @@ def test_sums_are_exact_or_refused(amounts: list[int | None], engine: duckdb.Duc
         return
     found = walked(tags, facts, COMPILED)
     assert all(found[1][tag.name] == expected[1][tag.name] for tag in tags)
+
+
+@settings(max_examples=60)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries({"amount": AMOUNTS.map(lambda x: x or 7), "visits": st.none() | st.integers(0, 3)}),
+        max_size=6,
+    )
+)
+def test_what_is_added_without_a_question_is_what_sql_adds(
+    rows: list[dict[str, Any]], engine: duckdb.DuckDBPyConnection
+) -> None:
+    """Sums of columns that are never null, where a condition is true of some rows, beyond 32 bits and beyond 64."""
+    facts = [
+        row_of(row_key=number, active=None if number == 3 else number % 2 == 0, **row)
+        for number, row in enumerate(rows)
+    ]
+    listed = [
+        {"value": value, "window": "1 day", "where": where}
+        for value, where in (
+            ("sum(amount)", "active"), ("avg(amount)", "visits > 1"), ("sum(amount)", "visits > 0 or active"),
+            ("count(*)", "visits = 2"), ("count(visits)", "amount > cny(1)"), ("count(visits)", "not active"),
+        )
+    ]  # fmt: skip
+    tags = never_null("amount", tags_of("event", *listed))
+    assert any(" * v" in kernel.text for kernel in plan_of(tags[0].contract, tags).kernels)
+    try:
+        expected = by_sql(engine, tags, facts)
+    except OverflowError:
+        with pytest.raises(WarehouseError, match="does not fit into 64 bits"):
+            walked(tags, facts, COMPILED)
+        return
+    found = walked(tags, facts, COMPILED)
+    assert all(alike(found[1][tag.name], expected[1][tag.name]) for tag in tags)
+
+
+def never_null(column: str, tags: list[AggregateTag]) -> list[AggregateTag]:
+    """The tags over a table whose column is required."""
+    contract = tags[0].contract
+    columns = contract.columns | {column: contract.columns[column].model_copy(update={"required": True})}
+    required = contract.model_copy(update={"columns": columns})
+    return [dataclasses.replace(tag, contract=required) for tag in tags]
 
 
 def row_of(**fields: Any) -> dict[str, Any]:

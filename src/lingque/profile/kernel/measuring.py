@@ -39,13 +39,15 @@ class Gate:
 class Kept:
     """What one thing that is kept needs: how it begins, and what a row does to it, under its name or another.
 
-    `adds_up`: it is whole numbers to which rows add.
+    `adds_up`: it is whole numbers to which rows add. `unasked`: what a row does that may not count, told by a number
+    that is 1 or 0.
     """
 
     name: str
     begin: list[str]
     step: Callable[[str, RowCode], None]
     adds_up: bool
+    unasked: Callable[[str, RowCode, str], None] | None = None
 
     def begins(self, name: str) -> list[str]:
         return [one.format(name) for one in self.begin]
@@ -99,23 +101,30 @@ class Measuring:
     # What is kept
 
     def count(self, block: Block) -> str:
-        return self._keep(block, "count", ["{0} = 0"], lambda name, row: row.line(f"{name} += 1"))
+        def unasked(name: str, row: RowCode, truth: str) -> None:
+            row.line(f"{name} += {truth}")
+
+        return self._keep(block, "count", ["{0} = 0"], lambda name, row: row.line(f"{name} += 1"), unasked)
 
     def present(self, block: Block, operand: Node) -> str:
         def step(name: str, row: RowCode) -> None:
-            _if(row, _known(self, row, operand), f"{name} += 1")
+            _add(row, _known(self, row, operand), name)
 
-        return self._keep(block, ("present", shape(operand)), ["{0} = 0"], step)
+        def unasked(name: str, row: RowCode, truth: str) -> None:
+            known = _known(self, row, operand)
+            row.line(f"{name} += {truth}" if known == TRUE else f"{name} += {truth} & np.int64({known})")
+
+        return self._keep(block, ("present", shape(operand)), ["{0} = 0"], step, unasked)
 
     def trues(self, block: Block, condition: Node) -> str:
         def step(name: str, row: RowCode) -> None:
-            _if(row, row.true(condition), f"{name} += 1")
+            _add(row, row.true(condition), name)
 
         return self._keep(block, ("true", shape(condition)), ["{0} = 0"], step)
 
     def falses(self, block: Block, condition: Node) -> str:
         def step(name: str, row: RowCode) -> None:
-            _if(row, row.false(condition), f"{name} += 1")
+            _add(row, row.false(condition), name)
 
         return self._keep(block, ("false", shape(condition)), ["{0} = 0"], step)
 
@@ -144,8 +153,17 @@ class Measuring:
                 ]
             _if(row, row.known(operand), *lines)
 
+        def unasked(name: str, row: RowCode, truth: str) -> None:
+            value = row.value(operand)
+            high = row.kept(("high", shape(operand)), f"({value} >> 32) + (({value} >> 31) & 1)")
+            row.line(f"{name}l += {value} * {truth}")
+            row.rarely(f"{high} != 0", f"{name}h += {high} * {truth}", f"{name}l -= ({high} * {truth}) << 32")
+
+        plain = isinstance(operand, Name) and operand.name not in self.needs.nullable
+        counts = plain and operand.type.kind in (Kind.INTEGER, Kind.MONEY)
         zero = "0.0" if operand.type.kind is Kind.NUMBER else "0"
-        return self._keep(block, ("total", shape(operand)), [f"{{0}}h = {zero}", f"{{0}}l = {zero}"], step)
+        begin = [f"{{0}}h = {zero}", f"{{0}}l = {zero}"]
+        return self._keep(block, ("total", shape(operand)), begin, step, unasked if counts else None)
 
     def extreme(self, block: Block, operand: Node, *, least: bool) -> str:
         """`<name>v`, where `<name>k` is true."""
@@ -153,13 +171,19 @@ class Measuring:
 
         def step(name: str, row: RowCode) -> None:
             value = _value(self, row, operand, ordered=True)
-            condition = f"(not {name}k or {value} {sign} {name}v)"
             known = _known(self, row, operand)
+            if operand.type.kind is not Kind.NUMBER:
+                _if(row, known, f"{name}v = {'min' if least else 'max'}({name}v, {value})", f"{name}k = True")
+                return
+            condition = f"(not {name}k or {value} {sign} {name}v)"
             _if(
                 row, condition if known == TRUE else f"{known} and {condition}", f"{name}v = {value}", f"{name}k = True"
             )
 
-        return self._keep(block, ("least" if least else "most", shape(operand)), _value_begins(operand), step)
+        begins = _value_begins(operand)
+        if operand.type.kind is not Kind.NUMBER:
+            begins[0] = f"{{0}}v = {'9223372036854775807' if least else '-9223372036854775807 - 1'}"
+        return self._keep(block, ("least" if least else "most", shape(operand)), begins, step)
 
     def newest(self, block: Block, operand: Node) -> str:
         def step(name: str, row: RowCode) -> None:
@@ -201,7 +225,8 @@ class Measuring:
         return self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
 
     def top(self, block: Block, operand: Node) -> str:
-        """Which code occurs most often, of equals the least: counts only grow, so the best so far is the best."""
+        """Which code occurs most often, of equals the least: counts only grow, so the best so far is the best. It is
+        `<name>` = 2³² × its count − the code, which is greatest of the best; 0 where there is none."""
         if block.gate.period is not None:
             raise UnsupportedError("top() per period")
         code = self._code(operand)
@@ -210,13 +235,10 @@ class Measuring:
         def step(name: str, row: RowCode) -> None:
             known, times = self._seen(block, code, row)
             value = row.kept(("code", code), _code_of(code))
-            row.line(f"if {known} and ({times} > {name}b or ({times} == {name}b and {value} < {name}v)):")
-            row.line(f"    {name}b = {times}")
-            row.line(f"    {name}v = {value}")
-            row.line(f"    {name}k = True")
+            row.line(f"if {known}:")
+            row.line(f"    {name} = max({name}, ({times} << 32) - {value})")
 
-        begins = ["{0}b = 0", "{0}v = 0", "{0}k = False"]
-        return self._keep(block, ("top", shape(operand)), begins, step)
+        return self._keep(block, ("top", shape(operand)), ["{0} = 0"], step)
 
     def heaviest(self, block: Block, operand: Node, weight: Node) -> str:
         """The total weight of each code, and which there are: a weight may be less than nothing, so which is the
@@ -287,14 +309,21 @@ class Measuring:
         key = ("not followed", shape(measure))
         return self._keep(block, key, ["{0} = False", "{0}q = -1"], step)
 
-    def _keep(self, block: Block, key: Hashable, begin: list[str], step: Callable[[str, RowCode], None]) -> str:
+    def _keep(
+        self,
+        block: Block,
+        key: Hashable,
+        begin: list[str],
+        step: Callable[[str, RowCode], None],
+        unasked: Callable[[str, RowCode, str], None] | None = None,
+    ) -> str:
         found = block.kept.get(key)
         if found is None:
             self._count += 1
             name = f"a{self._count}"
             kind = key[0] if isinstance(key, tuple) else key
             adds_up = kind in ("count", "present", "true", "false", "total") and not begin[0].endswith("0.0")
-            found = Kept(name=name, begin=begin, step=step, adds_up=adds_up)
+            found = Kept(name=name, begin=begin, step=step, adds_up=adds_up, unasked=unasked)
             block.kept[key] = found
         return found.name
 
@@ -336,6 +365,12 @@ def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
 
 def _not(known: str, flag: str) -> str:
     return f"not {flag}" if known == TRUE else f"{known} and not {flag}"
+
+
+def _add(row: RowCode, condition: str, name: str) -> None:
+    """One more where it is true: added without asking, which is quicker."""
+    if condition != FALSE:
+        row.line(f"{name} += 1" if condition == TRUE else f"{name} += np.int64({condition})")
 
 
 def _if(row: RowCode, condition: str, *lines: str) -> None:

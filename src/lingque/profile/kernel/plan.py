@@ -64,13 +64,15 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """Where a value stands among the whole numbers, or the numbers, that a kernel gives; `code`: it is such a code."""
+    """Where a value stands among the whole numbers, or the numbers, that a kernel gives; `code`: it is such a code;
+    `always`: there is one for every customer, and the kernel does not say so."""
 
     tag: str
     earlier: bool
     row: int
     real: bool
     code: int | None
+    always: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ class RowCode:
         self.indent = indent
         self.check = check
         self.lines: list[str] = []
+        self._rarely: dict[str, list[str]] = {}
         self._outer = outer
         self._names: dict[Hashable, str] = {}
 
@@ -64,6 +65,17 @@ class RowCode:
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
+
+    def rarely(self, condition: str, *lines: str) -> None:
+        """Have these done where it is true, once for all that wait for it."""
+        self._rarely.setdefault(condition, []).extend(lines)
+
+    def finish(self) -> None:
+        """Write what is rarely done."""
+        for condition, lines in self._rarely.items():
+            self.line(f"if {condition}:")
+            for line in lines:
+                self.line(f"    {line}")
 
     def kept(self, key: Hashable, text: str) -> str:
         """The variable that holds the expression, written where it is first asked for."""

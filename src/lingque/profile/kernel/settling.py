@@ -44,6 +44,9 @@ class Settling(RowCode):
             case "top" if node.weight is not None:
                 name = keep.heaviest(block, x, node.weight)
                 return Settled(value=f"heaviest({name}z, {name}n, {name}h, {name}l)", known=f"({name}n > 0)")
+            case "top":
+                name = keep.top(block, x)
+                return Settled(value=f"(-{name} & 4294967295)", known=f"({name} > 0)")
             case "any" | "all" | "share":
                 return self._of_truth(node.function, keep.trues(block, x), keep.falses(block, x))
             case _:
@@ -60,8 +63,6 @@ class Settling(RowCode):
                 return keep.oldest(block, x)
             case "last":
                 return keep.newest(block, x)
-            case "top":
-                return keep.top(block, x)
             case _:
                 raise UnsupportedError(f"{node.function}()")
 

@@ -114,21 +114,26 @@ class Walker:
         for slot in kernel.slots:
             slots.setdefault(slot.tag, []).append(slot)
         arrays = {
-            tag.name: [(values[slot.real][slot.row], have[slot.real][slot.row], slot) for slot in slots[tag.name]]
+            tag.name: [
+                (values[slot.real][slot.row], None if slot.always else have[slot.real][slot.row], slot)
+                for slot in slots[tag.name]
+            ]
             for tag in kernel.tags
         }
         return {tag.name: self._finished(tag, arrays[tag.name], codes) for tag in kernel.tags}
 
     def _finished(
-        self, tag: AggregateTag, parts: list[tuple[NDArray[Any], NDArray[np.uint8], Slot]], codes: list[Coded]
+        self, tag: AggregateTag, parts: list[tuple[NDArray[Any], NDArray[np.uint8] | None, Slot]], codes: list[Coded]
     ) -> pa.Array:
         values, known, slot = parts[0]
         if isinstance(tag.value, Trend):
             earlier, also, _ = parts[1]
-            known = known & also & (earlier != 0).view(np.uint8)
+            there = (earlier != 0).view(np.uint8)
+            for one in (known, also):
+                there = there if one is None else there & one
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = values.astype(np.float64) / earlier.astype(np.float64)
-            return _array(values, known, pa.float64())
+            return _array(values, there, pa.float64())
         if slot.code is not None:
             return _decoded(codes[slot.code], values, known)
         if isinstance(tag.value, Aggregate) and tag.value.function in ("recency", "tenure"):
@@ -146,10 +151,10 @@ def days_until(as_of: date, instants: Int64s, calendar: BusinessCalendar) -> Int
     return days
 
 
-def _typed(values: NDArray[Any], known: NDArray[np.uint8], kind: Kind) -> pa.Array:
+def _typed(values: NDArray[Any], known: NDArray[np.uint8] | None, kind: Kind) -> pa.Array:
     match kind:
         case Kind.BOOLEAN:
-            return _array(np.packbits(values != 0, bitorder="little"), known, pa.bool_())
+            return _array(np.packbits(values != 0, bitorder="little"), known, pa.bool_(), len(values))
         case Kind.DATE:
             return _array(values.astype(np.int32), known, pa.date32())
         case Kind.NUMBER:
@@ -158,14 +163,15 @@ def _typed(values: NDArray[Any], known: NDArray[np.uint8], kind: Kind) -> pa.Arr
             return _array(values, known, pa.int64())
 
 
-def _array(values: NDArray[Any], known: NDArray[np.uint8], kind: pa.DataType) -> pa.Array:
-    """The same memory as a column, with a bit for each value that there is."""
-    nulls = len(known) - int(np.count_nonzero(known))
-    bits = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
-    return pa.Array.from_buffers(kind, len(known), [bits, pa.py_buffer(values)], nulls)
+def _array(values: NDArray[Any], known: NDArray[np.uint8] | None, kind: pa.DataType, count: int = -1) -> pa.Array:
+    """The same memory as a column, with a bit for each value that there is (None: all are)."""
+    count = len(values) if count < 0 else count
+    nulls = 0 if known is None else count - int(np.count_nonzero(known))
+    bits = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls and known is not None else None
+    return pa.Array.from_buffers(kind, count, [bits, pa.py_buffer(values)], nulls)
 
 
-def _decoded(code: Coded, values: Int64s, known: NDArray[np.uint8]) -> pa.Array:
+def _decoded(code: Coded, values: Int64s, known: NDArray[np.uint8] | None) -> pa.Array:
     return pc.take(code.values, _array(values, known, pa.int64()))
 
 
