@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=20.0, help="peers are stopped after so many times our time")
     parser.add_argument("--gap", type=float, default=GAP, help="relative; the search ends there")
     parser.add_argument("--baselines", action="store_true")
-    parser.add_argument("--online", action="store_true", help="a fresh stream too, also with a drift of 15 %")
+    parser.add_argument("--online", action="store_true", help="a fresh stream too, also with a drift of 15 %%")
     parser.add_argument("--stream-size", type=int, default=40_000, help="customers of the stream")
     parser.add_argument("--full", action="store_true", help="10 instances, both peers, baselines, stream")
     arguments = parser.parse_args()
