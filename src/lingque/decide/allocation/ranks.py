@@ -16,7 +16,7 @@ import numpy as np
 
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s
-from lingque.decide.allocation.certificate import chosen_entries
+from lingque.decide.allocation.certificate import certify, chosen_entries
 from lingque.decide.allocation.counting import Counted, count_most
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row
@@ -90,7 +90,35 @@ def allocate_by_rank(
     found = allocate(problem, effort, known=known, towards=towards, progress=progress)
     if not isinstance(found, Allocation):
         return found
+    if known is not None and found.choice is known:
+        found = _by_numbers(problem, found, effort, progress)
     return Ranked(problem=problem, allocation=found, served=tuple(served))
+
+
+def _by_numbers(
+    problem: Problem, found: Allocation, effort: Effort, progress: Callable[[Progress], None]
+) -> Allocation:
+    """Who gets it, where each kind is given as often as it is in a choice that is known.
+
+    Few combinations of whole numbers may use up the limits, and the prices' own is none of them. Given the numbers, it
+    is customers who change places, which divides hardly anybody.
+    """
+    entries, _ = chosen_entries(problem, found.choice)
+    numbers = np.bincount(problem.kinds[entries], minlength=problem.menu.kinds)
+    longest = max((row.subject for row in problem.rows), key=len)
+    pinned = tuple(
+        Row(
+            limit=Limit.MINIMUM, subject=f"{longest} {kind}", use=np.eye(problem.menu.kinds)[kind], amount=float(number)
+        )
+        for kind, number in enumerate(numbers)
+        if number
+    )
+    better = allocate(replace(problem, rows=(*problem.rows, *pinned)), effort, known=found.choice, progress=progress)
+    if not isinstance(better, Allocation):
+        return found
+    certificate = found.certificate
+    passed = run_pass(problem, certificate.prices, unit_prices=certificate.unit_prices)
+    return Allocation(choice=better.choice, certificate=certify(problem, better.choice, certificate.prices, passed))
 
 
 def _by_prices(
