@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.crews import unit_limits
-from lingque.decide.allocation.limits import Limit
+from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice
 from lingque.decide.allocation.primal import keeps_limits, put
@@ -79,6 +79,25 @@ def count_most(problem: Problem, counts: Flags) -> Counted | None:
         return None
     rows, units = len(problem.rows), len(unit_limits(problem))
     return Counted(choice=choice, prices=duals[:rows], unit_prices=duals[rows : rows + units])
+
+
+def prices_of_most(problem: Problem, counts: Flags) -> tuple[Float64s, Float64s] | None:
+    """Prices (rows,), (units,) that bound the number as if all units of a crew, or all branches, were one: what is left
+    to know where there are too many of them to count."""
+    rows, crews, staff = problem.rows, problem.crews, problem.staff
+    longest = max((row.subject for row in rows), key=len, default="")
+    pools = [(f"{longest} {number}", crew.use, float(crew.hours.sum())) for number, crew in enumerate(crews)]
+    if staff is not None:
+        on_it = (problem.menu.channel_of == problem.menu.channel(staff.channel)).astype(np.float64)
+        pools.append((f"{longest} staff", on_it, float(staff.rooms.sum())))
+    pooled = tuple(Row(limit=Limit.CHANNEL, subject=name, use=use, amount=hours) for name, use, hours in pools)
+    if not pooled:
+        return None
+    found = count_most(replace(problem, rows=(*rows, *pooled), crews=(), staff=None), counts)
+    if found is None:
+        return None
+    of_crews = found.prices[len(rows) : len(rows) + len(crews)]
+    return found.prices[: len(rows)], np.repeat(of_crews, [len(crew.hours) for crew in crews])
 
 
 def what_matters(problem: Problem, counts: Flags) -> Flags:

@@ -17,7 +17,7 @@ import numpy as np
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s
 from lingque.decide.allocation.certificate import certify, chosen_entries
-from lingque.decide.allocation.counting import Counted, count_most
+from lingque.decide.allocation.counting import Counted, count_most, prices_of_most
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice, run_pass
@@ -126,11 +126,22 @@ def _by_prices(
 ) -> Counted | Infeasible:
     """Where customers are not alike."""
     of_it = use[problem.kinds] > 0
-    found = allocate(replace(problem, values=_counted(problem, of_it)), effort, known=known, progress=progress)
+    pooled = prices_of_most(problem, use > 0)
+    found = allocate(
+        replace(problem, values=_counted(problem, of_it)),
+        effort,
+        known=known,
+        towards=None if pooled is None else pooled[0],
+        progress=progress,
+    )
     if not isinstance(found, Allocation):
         return found
-    certificate = found.certificate
-    return Counted(choice=found.choice, prices=certificate.prices, unit_prices=certificate.unit_prices)
+    ways = [(found.certificate.prices, found.certificate.unit_prices)]
+    if pooled is not None:
+        ways.append(pooled)
+    alike = replace(problem, values=of_it.astype(np.float32))
+    prices, unit_prices = min(ways, key=lambda one: run_pass(alike, one[0], unit_prices=one[1]).bound)
+    return Counted(choice=found.choice, prices=prices, unit_prices=unit_prices)
 
 
 def _counted(problem: Problem, of_it: Flags) -> Float32s:
