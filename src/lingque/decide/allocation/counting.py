@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lingque.core.hashing import Float64s, Int64s
+from lingque.decide.allocation.certificate import chosen_entries
 from lingque.decide.allocation.crews import unit_limits
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.local import NOWHERE
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.primal import keeps_limits, put
-from lingque.decide.allocation.problem import Flags, Float32s, Problem
+from lingque.decide.allocation.primal import drop_what_is_too_much, keeps_limits, put
+from lingque.decide.allocation.problem import Flags, Float32s, Problem, Staff
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -81,9 +82,12 @@ def count_most(problem: Problem, counts: Flags) -> Counted | None:
     return Counted(choice=choice, prices=duals[:rows], unit_prices=duals[rows : rows + units])
 
 
-def prices_of_most(problem: Problem, counts: Flags) -> tuple[Float64s, Float64s] | None:
-    """Prices (rows,), (units,) that bound the number as if all units of a crew, or all branches, were one: what is left
-    to know where there are too many of them to count."""
+def count_as_one(problem: Problem, counts: Flags) -> Counted | None:
+    """As if all units of a crew, or all branches, were one: what is left to know where there are too many of them.
+
+    The prices bound the number; the choice is what each unit has hours for, and may break a minimum, or lack what an
+    offer needs.
+    """
     rows, crews, staff = problem.rows, problem.crews, problem.staff
     longest = max((row.subject for row in rows), key=len, default="")
     pools = [(f"{longest} {number}", crew.use, float(crew.hours.sum())) for number, crew in enumerate(crews)]
@@ -97,7 +101,29 @@ def prices_of_most(problem: Problem, counts: Flags) -> tuple[Float64s, Float64s]
     if found is None:
         return None
     of_crews = found.prices[len(rows) : len(rows) + len(crews)]
-    return found.prices[: len(rows)], np.repeat(of_crews, [len(crew.hours) for crew in crews])
+    prices = found.prices[: len(rows)]
+    choice = found.choice if staff is None else _within_rooms(problem, staff, found.choice)
+    return Counted(
+        choice=drop_what_is_too_much(problem, prices, choice),
+        prices=prices,
+        unit_prices=np.repeat(of_crews, [len(crew.hours) for crew in crews]),
+    )
+
+
+def _within_rooms(problem: Problem, staff: Staff, choice: Choice) -> Choice:
+    """What minimums demand goes before."""
+    entries, customers = chosen_entries(problem, choice)
+    on_it = np.flatnonzero(problem.menu.channel_of[problem.kinds[entries]] == problem.menu.channel(staff.channel))
+    demanded = (problem.use[:, problem.kinds[entries[on_it]]] < 0).any(axis=0)
+    branch = np.searchsorted(staff.starts, customers[on_it], side="right") - 1
+    order = np.lexsort((~demanded, branch))
+    on_it, branch = on_it[order], branch[order]
+    number = np.arange(len(on_it)) - np.searchsorted(branch, branch, side="left")
+    kept = np.ones(len(entries), dtype=np.bool_)
+    kept[on_it[number >= staff.rooms[branch]]] = False
+    touched = np.unique(customers[~kept])
+    mine = kept & np.isin(customers, touched)
+    return put(problem, choice, touched, customers[mine], entries[mine])
 
 
 def what_matters(problem: Problem, counts: Flags) -> Flags:
@@ -242,8 +268,10 @@ def _whole(gain: Float64s, matrix: csr_array, upper: Float64s, most: float) -> F
 
 
 def _given(problem: Problem, ways: _Ways, times: Int64s, group_of: Int64s) -> Choice:
-    """The customers of each group one after the other, each in a way until it has been gone often enough."""
-    members = np.argsort(group_of, kind="stable")
+    """Customers of each group, each in a way until it has been gone often enough."""
+    # by chance, and not as they are sorted: those of one branch or manager would come together
+    order = np.random.default_rng(0).permutation(problem.customers)
+    members = order[np.argsort(group_of[order], kind="stable")]
     before = np.searchsorted(group_of[members], ways.groups, side="left")
     gone = np.cumsum(times) - times
     gone -= gone[np.searchsorted(ways.groups, ways.groups, side="left")]

@@ -17,10 +17,11 @@ import numpy as np
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s
 from lingque.decide.allocation.certificate import certify, chosen_entries
-from lingque.decide.allocation.counting import Counted, count_most, prices_of_most
+from lingque.decide.allocation.counting import Counted, count_as_one, count_most
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice, run_pass
+from lingque.decide.allocation.primal import keeps_limits
 from lingque.decide.allocation.problem import Flags, Float32s, Problem
 from lingque.decide.allocation.solver import DEFAULT_EFFORT, Allocation, Effort, Progress, allocate
 
@@ -126,19 +127,22 @@ def _by_prices(
 ) -> Counted | Infeasible:
     """Where customers are not alike."""
     of_it = use[problem.kinds] > 0
-    pooled = prices_of_most(problem, use > 0)
+    towards = None
+    pooled = count_as_one(problem, use > 0)
+    if pooled is not None and not problem.menu.needs and keeps_limits(problem, pooled.choice):
+        known, towards = pooled.choice, pooled.prices
     found = allocate(
         replace(problem, values=_counted(problem, of_it)),
         effort,
         known=known,
-        towards=None if pooled is None else pooled[0],
+        towards=towards,
         progress=progress,
     )
     if not isinstance(found, Allocation):
         return found
     ways = [(found.certificate.prices, found.certificate.unit_prices)]
     if pooled is not None:
-        ways.append(pooled)
+        ways.append((pooled.prices, pooled.unit_prices))
     alike = replace(problem, values=of_it.astype(np.float32))
     prices, unit_prices = min(ways, key=lambda one: run_pass(alike, one[0], unit_prices=one[1]).bound)
     return Counted(choice=found.choice, prices=prices, unit_prices=unit_prices)

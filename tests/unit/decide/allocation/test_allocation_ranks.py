@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_problems import chosen_of, crews, crowd, keeps_all, problem_of, problems, sets_of, with_managers, worth
 
 from lingque.core.errors import AllocationError
-from lingque.decide.allocation.counting import Counted, count_most, prices_of_most
+from lingque.decide.allocation.counting import Counted, count_as_one, count_most
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row, channel_capacity, minimum_volume
 from lingque.decide.allocation.menu import Menu
@@ -71,23 +71,25 @@ def test_what_is_counted_over_customers_who_are_alike_is_the_most_that_there_can
         assert set(some) in [set(one) for one in sets_of(problem, customer)]
     counted = replace(problem, values=of_it.astype(np.float32))
     assert run_pass(counted, found.prices, unit_prices=found.unit_prices).bound >= most - 1e-6
-    pooled = prices_of_most(problem, counts)
+    pooled = count_as_one(problem, counts)
     if pooled is not None:
-        assert run_pass(counted, pooled[0], unit_prices=pooled[1]).bound >= most - 1e-6
+        assert run_pass(counted, pooled.prices, unit_prices=pooled.unit_prices).bound >= most - 1e-6
+        upper = tuple(row for row in problem.rows if row.limit is not Limit.MINIMUM)
+        assert keeps_all(replace(problem, rows=upper), chosen_of(problem, pooled.choice))
 
 
 def test_branches_and_managers_counted_as_one_bound_the_number_where_they_are_too_many() -> None:
     problem = crowd(2_000, 3, branches=40)
     for one in (problem, with_managers(problem, managers=20, minutes=[10, 20, 30])):
         counts = np.isin(one.menu.offer_of, (4, 5))
-        found, pooled = count_most(one, counts), prices_of_most(one, counts)
+        found, pooled = count_most(one, counts), count_as_one(one, counts)
         assert found is not None
         assert pooled is not None
         contacts = sum(bool(counts[one.kinds[entry]]) for some in chosen_of(one, found.choice) for entry in some)
         alike = replace(one, values=counts[one.kinds].astype(np.float32))
         assert contacts > 90
-        for prices, unit_prices in (pooled, (found.prices, found.unit_prices)):
-            bound = run_pass(alike, prices, unit_prices=unit_prices).bound
+        for counted in (pooled, found):
+            bound = run_pass(alike, counted.prices, unit_prices=counted.unit_prices).bound
             assert contacts <= bound + 1e-6
             assert bound < contacts + 1
 
