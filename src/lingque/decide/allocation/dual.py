@@ -30,6 +30,9 @@ SETTLED_CUSTOMERS = 300_000
 """Of more than these the prices are sought as much more exactly as there are more."""
 STALLED = 5
 """Steps in a row that win nothing; the linear program of the undecided finds the rest more cheaply."""
+DOUBLINGS, WORTHWHILE = 30, 1e-3
+"""Of prices that are great together, as long as the bound falls by such a share. Values have long tails, and prices for
+the very last of them would leave all others too coarse a scale."""
 FLOOR_OF_CURVATURE = 1e-4
 """Of the greatest. Costs that are sums of channel and offer make the budget a sum of other rows: there the Hessian
 hardly curves, and an undamped step would go anywhere."""
@@ -47,18 +50,36 @@ class Prices:
     curvature: Float64s
 
 
-def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch) -> Prices:
-    """Prices whose bound is, as far as the last step foretells, within `goal` (relative) of the least."""
+def find_prices(problem: Problem, *, goal: float, seed: int, watch: Watch, towards: Float64s | None = None) -> Prices:
+    """Prices whose bound is, as far as the last step foretells, within `goal` (relative) of the least.
+
+    `towards` (rows,): in which proportions they are great. Where a minimum takes all that there is, half of all
+    samples have less. Then the search begins with everybody, as far that way as the bound falls.
+    """
     random = np.random.default_rng(seed)
     # the matrices are small: more threads would wait for one another, and burn the time of the passes
     with threadpool_limits(limits=1, user_api="blas"):
-        prices = _coarse(_sample(problem, COARSE_CUSTOMERS, random))
-        sample = _sample(problem, NEWTON_CUSTOMERS, random)
-        if sample is not problem:
-            prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows
+        few, sample = _sample(problem, COARSE_CUSTOMERS, random), _sample(problem, NEWTON_CUSTOMERS, random)
+        prices = None if towards is None else _along(problem, towards)
+        if prices is None:
+            prices = _coarse(few)
+            if sample is not problem:
+                prices = newton(sample, prices, rounds=NEWTON_ROUNDS, goal=goal).rows
         # each contact by which a row is off has to be put right by asking some customers, however many there are
         goal = goal * min(1.0, SETTLED_CUSTOMERS / max(problem.customers, 1))
         return newton(problem, prices, rounds=EVERYBODY_ROUNDS, goal=goal, sample=sample, watch=watch)
+
+
+def _along(problem: Problem, towards: Float64s) -> Float64s | None:
+    """As far that way as the bound falls; None where it does not."""
+    found, least = None, run_pass(problem, np.zeros_like(towards)).bound
+    far = float(np.abs(problem.values).mean()) / 16 if problem.entries else 1.0
+    for _ in range(DOUBLINGS):
+        bound = run_pass(problem, far * towards).bound
+        if least - bound < WORTHWHILE * abs(least):
+            break
+        found, least, far = far * towards, bound, far * 2
+    return found
 
 
 def _sample(problem: Problem, customers: int, random: np.random.Generator) -> Problem:

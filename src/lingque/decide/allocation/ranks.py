@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lingque.core.errors import AllocationError
-from lingque.decide.allocation.certificate import chosen_entries
+from lingque.core.hashing import Float64s
+from lingque.decide.allocation.certificate import certify, chosen_entries
+from lingque.decide.allocation.counting import Counted, count_most
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice, run_pass
@@ -68,24 +70,67 @@ def allocate_by_rank(
     _check(problem, ranks)
     served: list[Served] = []
     known: Choice | None = None
+    towards: Float64s | None = None
     for rank in ranks:
         use = (np.isin(problem.menu.offer_of, [problem.menu.offer(name) for name in rank.offers])).astype(np.float64)
-        of_it = use[problem.kinds] > 0
-        found = allocate(replace(problem, values=_counted(problem, of_it)), effort, known=known, progress=progress)
-        if not isinstance(found, Allocation):
-            return found
-        known = found.choice
+        counted = count_most(problem, use > 0) or _by_prices(problem, use, effort, known, progress)
+        if not isinstance(counted, Counted):
+            return counted
+        of_it = use[problem.kinds].astype(np.float32)
+        known = counted.choice
         entries, _ = chosen_entries(problem, known)
-        contacts = int(of_it[entries].sum())
+        contacts = int(of_it[entries].sum(dtype=np.float64))
         # whatever the prices, they bound the number as well
-        alike = run_pass(replace(problem, values=of_it.astype(np.float32)), found.certificate.prices)
+        alike = run_pass(replace(problem, values=of_it), counted.prices, unit_prices=counted.unit_prices)
         served.append(Served(rank=rank, contacts=contacts, at_most=int(np.floor(alike.bound * (1 + 1e-9) + 1e-9))))
         least = Row(limit=Limit.MINIMUM, subject=rank.name, use=use, amount=float(contacts))
         problem = replace(problem, rows=(*problem.rows, least))
-    found = allocate(problem, effort, known=known, progress=progress)
+        # who takes all that there is of a limit is dear in proportion to it
+        towards = np.append(counted.prices, 1.0)
+    found = allocate(problem, effort, known=known, towards=towards, progress=progress)
     if not isinstance(found, Allocation):
         return found
+    if known is not None and found.choice is known:
+        found = _by_numbers(problem, found, effort, progress)
     return Ranked(problem=problem, allocation=found, served=tuple(served))
+
+
+def _by_numbers(
+    problem: Problem, found: Allocation, effort: Effort, progress: Callable[[Progress], None]
+) -> Allocation:
+    """Who gets it, where each kind is given as often as it is in a choice that is known.
+
+    Few combinations of whole numbers may use up the limits, and the prices' own is none of them. Given the numbers, it
+    is customers who change places, which divides hardly anybody.
+    """
+    entries, _ = chosen_entries(problem, found.choice)
+    numbers = np.bincount(problem.kinds[entries], minlength=problem.menu.kinds)
+    longest = max((row.subject for row in problem.rows), key=len)
+    pinned = tuple(
+        Row(
+            limit=Limit.MINIMUM, subject=f"{longest} {kind}", use=np.eye(problem.menu.kinds)[kind], amount=float(number)
+        )
+        for kind, number in enumerate(numbers)
+        if number
+    )
+    better = allocate(replace(problem, rows=(*problem.rows, *pinned)), effort, known=found.choice, progress=progress)
+    if not isinstance(better, Allocation):
+        return found
+    certificate = found.certificate
+    passed = run_pass(problem, certificate.prices, unit_prices=certificate.unit_prices)
+    return Allocation(choice=better.choice, certificate=certify(problem, better.choice, certificate.prices, passed))
+
+
+def _by_prices(
+    problem: Problem, use: Float64s, effort: Effort, known: Choice | None, progress: Callable[[Progress], None]
+) -> Counted | Infeasible:
+    """Where customers are not alike."""
+    of_it = use[problem.kinds] > 0
+    found = allocate(replace(problem, values=_counted(problem, of_it)), effort, known=known, progress=progress)
+    if not isinstance(found, Allocation):
+        return found
+    certificate = found.certificate
+    return Counted(choice=found.choice, prices=certificate.prices, unit_prices=certificate.unit_prices)
 
 
 def _counted(problem: Problem, of_it: Flags) -> Float32s:

@@ -24,13 +24,17 @@ from lingque.decide.allocation.program import WHOLE, Whole
 
 SMALL = 12_000
 """Entries up to which branch and bound over everything is the quicker way."""
+SMALLER = 2_000
+"""Likewise where a minimum takes all that there is: whole contacts are further then from what prices divide, and of
+10,000 entries branch and bound did not end in a minute."""
 WIDTHS = (4, 8, 16, 32)
 """How many undecided customers per kind the whole number program takes, from one attempt to the next."""
 NARROWER = (4, 1)
 """Times: mostly the linear program divides a handful, and the few nearest to them are enough to settle it."""
 WORTHWHILE = 0.8
 """Of the gap must be left at most after a wider attempt where hours are short, or it was the last: contacts that take
-different times seldom fill all hours, and no attempt shows that by itself."""
+different times seldom fill all hours, and no attempt shows that by itself. Where a rank was given all that there is,
+what one of its contacts would leave to the others is seldom a whole one of theirs, and as dear."""
 NODES = 100
 """Of branch and bound over the undecided; a wider core is the better way to use time."""
 LINEAR = 3
@@ -80,23 +84,24 @@ def allocate(
     effort: Effort = DEFAULT_EFFORT,
     *,
     known: Choice | None = None,
+    towards: Float64s | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     elapsed: Callable[[], float] = time.perf_counter,
 ) -> Allocation | Infeasible:
     """The best choice that the effort finds; it keeps every limit. `known`: a choice that keeps every
-    limit, than which none worse is returned.
+    limit, than which none worse is returned. `towards` (rows,): prices in whose proportions those sought are great.
 
     Limits that contradict one another are named instead. The same problem and effort give the same answer, unless time
     ends the search.
     """
-    if problem.entries <= SMALL:
+    if problem.entries <= (SMALL if towards is None else SMALLER):
         exact = solve_exactly(problem, gap=effort.gap, seconds=effort.seconds)
         if isinstance(exact, Exact):
             return Allocation(choice=exact.choice, certificate=exact.certificate)
         if exact is Without.A_SOLUTION:
             return conflicts_of(problem)
     search = _Search(problem=problem, effort=effort, progress=progress, elapsed=elapsed, began=elapsed())
-    found = search.run(known)
+    found = search.run(known, towards)
     return conflicts_of(problem) if found is None else found
 
 
@@ -118,7 +123,7 @@ class _Search:
         self._choice: Choice | None = None
         self._objective: float | None = None
 
-    def run(self, known: Choice | None) -> Allocation | None:
+    def run(self, known: Choice | None, towards: Float64s | None) -> Allocation | None:
         problem = self._problem
         if known is not None:
             self._take(known)
@@ -126,12 +131,15 @@ class _Search:
             self._take(np.full((problem.customers, problem.most_of_all), NOWHERE, dtype=np.int16))
             find_hour_prices(problem, self._effort.gap, self._effort.seed, self._watch)
         else:
-            found = find_prices(problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch)
+            found = find_prices(
+                problem, goal=self._effort.gap, seed=self._effort.seed, watch=self._watch, towards=towards
+            )
             self._price(found.rows, found.passed)
         for width in WIDTHS:
             before = self._gap
             self._attempt(width)
-            hopeless = bool(problem.crews) and np.inf > self._gap > WORTHWHILE * before
+            no_better = np.inf > self._gap > WORTHWHILE * before
+            hopeless = no_better and (bool(problem.crews) or (towards is not None and self._choice is not known))
             if self._is_good_enough() or self._is_late() or hopeless:
                 break
         if self._choice is None or self._passed is None:
