@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from customers_requests import JAN, ON_SQLITE, WHO, done, leave, receive, rows_about
+from customers_requests import JAN, ON_SQLITE, WHO, assert_gone, done, leave, receive, rows_about
 from sqlalchemy import select
 from tiny_bank import (
     AS_OF,
@@ -43,8 +40,7 @@ from lingque.flow.rights import (
 )
 from lingque.govern.contracts import Permit
 from lingque.govern.rights.requests import RequestKind, RequestState
-from lingque.govern.tables import consents, erasures, list_members, subjects, vault_identifiers, vault_keys
-from lingque.profile.bitmaps import Bitmaps
+from lingque.govern.tables import consents, vault_keys
 
 
 @ON_SQLITE
@@ -54,32 +50,6 @@ def test_an_erasure_takes_a_second_person_also_under_another_account(loaded: App
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.OWN_WORK
     assert done(show_request(loaded.services, request.request_id, MIN)).state is RequestState.RECEIVED
-
-
-def assert_gone(application: Application, folder: Path, customer: int) -> None:
-    services = application.services
-    with services.database.reading() as connection:
-        for table, column in (
-            (vault_keys, "party_id"), (vault_identifiers, "party_id"), (subjects, "party_id"),
-            (list_members, "party_id"),
-        ):  # fmt: skip
-            assert connection.execute(select(table).where(table.c[column] == customer)).all() == [], table.name
-        assert connection.execute(select(erasures.c.party_id)).scalars().all() == [customer]
-        found = application.vault.resolve(connection, namespace="core/customers", keys=[customer_no(WHO)], mint=False)
-        assert found == {}
-    about = rows_about(services, {customer})
-    assert about.pop("decisions", 0) > 0
-    assert set(about.values()) == {0}
-    for path in (folder / "data" / "warehouse").rglob("*.parquet"):
-        columns = [name for name in ("customer_id", "party_id") if name in pq.read_schema(path).names]
-        rows = pq.read_table(path, columns=columns)
-        if "decisions" not in path.parts:
-            assert not any(customer in rows.column(name).to_pylist() for name in columns), path
-    for path in (folder / "data" / "warehouse").rglob("*.rows"):
-        rows = pa.ipc.open_file(path).read_all()
-        assert customer not in rows.column("customer_id").to_pylist(), path
-    for path in (folder / "data" / "warehouse").rglob("*.bits"):
-        assert customer not in Bitmaps(path).ids.tolist(), path
 
 
 def test_after_an_erasure_nothing_is_left_in_either_plane_and_nothing_else_is_missing(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from bank_process import main
+from customers_requests import JAN, WHO, assert_gone, receive, rows_about
 from killing import Workers
-from test_customers_rights import JAN, WHO, assert_gone, receive, rows_about
 from test_kill_planning import die_at
 from tiny_bank import MIN, Bank, audit_of, customer_no, name_of, party_of
 

@@ -21,8 +21,7 @@ from lingque.decide.decisions import Decisions
 from lingque.decide.judging import Judgement, judge
 from lingque.decide.menu import Menu
 from lingque.decide.question import Policy
-from lingque.decide.resources import Resource, affordable, priced, resources_of
-from lingque.decide.sharing import unlimited
+from lingque.decide.resources import Resource, affordable, priced, resources_of, unlimited
 from lingque.decide.teams import Team, Worked, is_enough, team_of
 from lingque.govern.contracts import Flags
 

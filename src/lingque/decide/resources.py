@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lingque.core.hashing import Float64s
+from lingque.decide.allocation.certificate import Certificate, LimitReport
 from lingque.decide.allocation.limits import Limit
 from lingque.decide.contracts import Context
 from lingque.decide.menu import Menu
@@ -71,3 +72,18 @@ def affordable(resources: Sequence[Resource], candidates: int) -> Flags:
     for one in resources:
         enough &= one.use <= one.amount
     return enough
+
+
+def reports_of(
+    resources: Sequence[Resource], used: Sequence[float], prices: Sequence[float] | None = None
+) -> tuple[LimitReport, ...]:
+    """How much of each is used, and what one more of it would earn: 0, if nothing is said."""
+    return tuple(
+        LimitReport(limit=one.limit, subject=one.subject, amount=one.amount, used=spent, price=price)
+        for one, spent, price in zip(resources, used, prices or [0.0] * len(resources), strict=True)
+    )
+
+
+def unlimited(worth: float, resources: Sequence[Resource], used: Sequence[float]) -> Certificate:
+    """Of a choice in which everybody has their best, worth so much to those contacted, and nothing runs out."""
+    return Certificate(objective=worth, bound=worth, limits=reports_of(resources, used), staff_prices=np.empty(0))

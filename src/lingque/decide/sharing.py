@@ -36,7 +36,7 @@ from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import Choices, best_of
 from lingque.decide.contracts import NOTHING
 from lingque.decide.judging import BLOCK
-from lingque.decide.resources import Resource
+from lingque.decide.resources import Resource, reports_of
 from lingque.decide.taking import Indices, Taking
 from lingque.decide.teams import Team, Worked
 from lingque.govern.contracts import Flags
@@ -347,7 +347,7 @@ class _Contest:
         demanded = prices.first * float(count @ (self.first / self.weight))
         bound = float(self._most(prices) + (self.sign * prices.of_resources) @ amount - demanded)
         bound += sum(float(of_time @ team.amount) for team, of_time in zip(self.teams, prices.of_time, strict=True))
-        reports = _reports(self.resources, used.tolist(), prices.of_resources.tolist())
+        reports = reports_of(self.resources, used.tolist(), prices.of_resources.tolist())
         if prices.first:
             reports += (
                 LimitReport(limit=Limit.MINIMUM, subject=FIRST, amount=served, used=served, price=prices.first),
@@ -390,17 +390,3 @@ def _order(net: Float64s) -> Indices:
     """By how much each is worth."""
     order: Indices = np.argsort(-net, kind="stable")
     return order
-
-
-def _reports(
-    resources: Sequence[Resource], used: Sequence[float], prices: Sequence[float] | None = None
-) -> tuple[LimitReport, ...]:
-    return tuple(
-        LimitReport(limit=one.limit, subject=one.subject, amount=one.amount, used=spent, price=price)
-        for one, spent, price in zip(resources, used, prices or [0.0] * len(resources), strict=True)
-    )
-
-
-def unlimited(worth: float, resources: Sequence[Resource], used: Sequence[float]) -> Certificate:
-    """Of a choice in which everybody has their best, worth so much to those contacted, and nothing runs out."""
-    return Certificate(objective=worth, bound=worth, limits=_reports(resources, used), staff_prices=np.empty(0))

@@ -88,7 +88,11 @@ class Counts:
 def _thinned(rows: pa.Table, most: int) -> pa.Table:
     """Every so-manieth row, so that there are not more."""
     step = -(-rows.num_rows // most) or 1
-    return rows.take(pa.array(np.arange(0, rows.num_rows, step)))
+    taken, first = [], 0
+    for batch in rows.to_batches():  # to take from several at once, Arrow puts all of them together
+        taken.append(batch.take(pa.array(np.arange(-first % step, batch.num_rows, step))))
+        first += batch.num_rows
+    return pa.Table.from_batches(taken, schema=rows.schema)
 
 
 def _of_values(known: pa.ChunkedArray, count: int, none: float, before: Distribution | None) -> Distribution:
