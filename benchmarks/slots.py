@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import csv
+import gc
 import json
 import os
 import resource
@@ -132,7 +132,7 @@ def main() -> None:
             ids = known(application)
             alone, together = in_process(application, ids, requests)
         with Server(path, Path(folder) / "log") as server:
-            gc.freeze()  # what the client looks through for rubbish takes it fifty milliseconds, in the midst of answers
+            gc.freeze()  # the client would look through all of it for rubbish, and count that as the server's time
             asyncio.run(server.load(key, ids, 100, at_once=8))
             bare = asyncio.run(server.load(None, ids, requests, at_once=32))
             full = asyncio.run(server.load(key, ids, requests, at_once=32))
