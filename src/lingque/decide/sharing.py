@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s, draw
 from lingque.decide.allocation.certificate import Certificate, LimitReport
-from lingque.decide.allocation.crews import Crew, spans
+from lingque.decide.allocation.crews import spans
 from lingque.decide.allocation.infeasible import Conflict, Infeasible
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.menu import Menu as Kinds
-from lingque.decide.allocation.problem import Problem, smallest_kinds
+from lingque.decide.allocation.problem import Crew, Problem, smallest_kinds
 from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.choosing import Choices, best_of

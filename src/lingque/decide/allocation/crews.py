@@ -12,46 +12,18 @@ which its own price lies, so that thousands of units take no more passes than on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingque.core.hashing import Float64s, Int64s
-
-if TYPE_CHECKING:
-    from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.problem import Crew, Problem
 
 HALVINGS = 26
 """Of the range in which a unit's price lies; the linear program of the undecided finds the rest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crew:
-    """`unit_of` (n,): whose customer each is; `use` (kinds,): what a contact takes of that one's time; `hours`
-    (units,), in the same measure. `name` is what limits are called that contradict it."""
-
-    name: str
-    unit_of: Int64s
-    use: Float64s
-    hours: Float64s
-    shared: bool = False  # the hours are some customers' share, and may mean part of a contact
-
-    @property
-    def limits(self) -> Float64s:
-        """(units,) of the hours what whole contacts can use: a multiple of what all of them take a multiple of."""
-        used = np.unique(self.use[self.use > 0])
-        step = 0.0
-        if len(used) == 1:
-            step = float(used[0])
-        elif len(used) and (used == np.round(used)).all():
-            step = float(np.gcd.reduce(used.astype(np.int64)))
-        if self.shared or not step:
-            return self.hours
-        limits: Float64s = np.floor(self.hours / step * (1 + 1e-12)) * step
-        return limits
 
 
 def unit_limits(problem: Problem) -> Float64s:

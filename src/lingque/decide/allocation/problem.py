@@ -2,7 +2,7 @@
 
 *Local* limits hold for one customer: at most so many contacts, one per offer and per group of offers that exclude one
 another, so many per channel. *Global* limits are rows over all customers, and the hours of those who make contacts with
-their own customers only: `Staff`, or more widely `crews.Crew`.
+their own customers only: `Staff`, or more widely `Crew`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from lingque.core.errors import AllocationError
 from lingque.core.hashing import Float64s, Int64s
-from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import Row
 from lingque.decide.allocation.menu import Menu
 
@@ -49,6 +48,32 @@ class Staff:
     def with_rooms(self, rooms: Float64s) -> Staff:
         """The same branches with so many contacts, which may be broken numbers where they are a share of some."""
         return _SharedStaff(channel=self.channel, starts=self.starts, hours=rooms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """`unit_of` (n,): whose customer each is; `use` (kinds,): what a contact takes of that one's time; `hours`
+    (units,), in the same measure. `name` is what limits are called that contradict it."""
+
+    name: str
+    unit_of: Int64s
+    use: Float64s
+    hours: Float64s
+    shared: bool = False  # the hours are some customers' share, and may mean part of a contact
+
+    @property
+    def limits(self) -> Float64s:
+        """(units,) of the hours what whole contacts can use: a multiple of what all of them take a multiple of."""
+        used = np.unique(self.use[self.use > 0])
+        step = 0.0
+        if len(used) == 1:
+            step = float(used[0])
+        elif len(used) and (used == np.round(used)).all():
+            step = float(np.gcd.reduce(used.astype(np.int64)))
+        if self.shared or not step:
+            return self.hours
+        limits: Float64s = np.floor(self.hours / step * (1 + 1e-12)) * step
+        return limits
 
 
 class Needs(NamedTuple):

@@ -16,10 +16,9 @@ import numpy as np
 from lingque.core.hashing import Float64s, Int64s
 from lingque.decide.allocation.certificate import Certificate
 from lingque.decide.allocation.compiled import kernel
-from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import Limit, Row
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.problem import Crew, Problem
 
 ROUNDING = 1e-9
 """Relative; what sums of that many float64 may differ by, and no more."""

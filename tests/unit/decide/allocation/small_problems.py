@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.limits import (
     Row,
     channel_capacity,
@@ -21,7 +20,7 @@ from lingque.decide.allocation.limits import (
 )
 from lingque.decide.allocation.menu import Menu
 from lingque.decide.allocation.passes import Choice
-from lingque.decide.allocation.problem import Problem, Staff, smallest_kinds
+from lingque.decide.allocation.problem import Crew, Problem, Staff, smallest_kinds
 
 OFFERS = ("card", "loan", "fund", "deposit")
 CHANNELS = ("sms", "push", "rm")

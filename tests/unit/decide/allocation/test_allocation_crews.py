@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from small_problems import best_by_trying, chosen_of, crews, crowd, keeps_all, problem_of, problems, with_managers
 
 from lingque.core.errors import AllocationError
-from lingque.decide.allocation.crews import Crew
 from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import minimum_volume
 from lingque.decide.allocation.menu import Menu
 from lingque.decide.allocation.online import PriceController
-from lingque.decide.allocation.problem import Problem
+from lingque.decide.allocation.problem import Crew, Problem
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.verifier import verify
 
