@@ -87,7 +87,8 @@ def hours_limit(worked: Worked) -> HoursLimit:
     """What a plan tells of the time of those who make its contacts."""
     team = worked.team
     campaign, _, of = team.subject.rpartition("/")
-    short = np.flatnonzero(worked.price > 0)
+    # an hour more of nobody's cannot be had
+    short = np.flatnonzero((worked.price > 0) & (np.array(team.units) != NOBODY))
     most = short[np.argsort(-worked.price[short], kind="stable")][:MOST_SHORT]
     return HoursLimit(
         of=of,
