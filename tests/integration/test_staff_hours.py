@@ -11,6 +11,7 @@ from tiny_bank import AS_OF, CAMPAIGN, LIN, MIN, OTTO, Bank, rows_of
 
 from lingque.bootstrap import Application
 from lingque.core.errors import DefinitionError, NotFoundError
+from lingque.core.labels import LANGUAGES
 from lingque.core.reasons import Reason, Refusal
 from lingque.deliver.contracts import Fates
 from lingque.engage.contracts import HoursLimit, Plan
@@ -127,7 +128,7 @@ def test_hours_enough_change_nothing(bank: Bank, loaded: Application) -> None:
 def test_a_plan_and_its_answer_say_who_is_short_in_both_languages(bank: Bank, loaded: Application) -> None:
     services = with_hours(bank, loaded)
     plan, catalog = plan_of(services), catalog_of(services)
-    told = {language: " ".join(text for _, text in explain(plan, catalog, language)) for language in ("zh", "en")}  # type: ignore[arg-type]
+    told = {language: " ".join(text for _, text in explain(plan, catalog, language)) for language in LANGUAGES}
     worst = plan.forecast.hours[0].short[0].unit
     assert "工时" in told["zh"]
     assert f"{worst} 再增一小时约值" in told["zh"]

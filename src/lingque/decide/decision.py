@@ -71,9 +71,7 @@ def _planned(judgement: Judgement, resources: Sequence[Resource], teams: Sequenc
         got = decisions.chosen[decisions.contacted]
         used = [float(one.use[got].sum()) for one in resources]
         at = np.flatnonzero(decisions.contacted)
-        worked = tuple(
-            Worked(team=one, used=one.worked(at, got), price=np.zeros(len(one.units))) for one in teams
-        )  # fmt: skip
+        worked = tuple(Worked(team=one, used=one.worked(at, got), price=np.zeros(len(one.units))) for one in teams)
         return replace(decisions, certificate=unlimited(worth, resources, used), worked=worked)
     values = np.empty((len(menu), len(ids)))
     for customers in judgement.blocks():

@@ -12,14 +12,15 @@ from uvicorn.server import ServerState
 from lingque.entry.one_write import Gathering, OneWrite
 
 
-class Recorded:
+class Recorded(asyncio.Transport):
     """A transport that remembers what it was told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.told: list[bytes | str] = []
 
-    def write(self, data: bytes) -> None:
-        self.told.append(data)
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.told.append(bytes(data))
 
     def close(self) -> None:
         self.told.append("closed")
@@ -31,7 +32,7 @@ class Recorded:
 def test_what_is_written_in_one_turn_is_sent_at_once_and_before_the_end() -> None:
     async def two_turns() -> list[bytes | str]:
         recorded = Recorded()
-        gathering: Any = Gathering(recorded, asyncio.get_running_loop())  # type: ignore[arg-type]
+        gathering = Gathering(recorded, asyncio.get_running_loop())
         gathering.write(b"head ")
         gathering.write(b"body")
         assert not recorded.told

@@ -67,7 +67,7 @@ def _stdout_of_our_own() -> Iterator[None]:
     with suppress(UnsupportedOperation):  # a test's, of no file
         if before.fileno() == 1:
             at_once = 1 if before.isatty() else -1
-            sys.stdout = open(os.dup(ours), "w", at_once, encoding=before.encoding, errors=before.errors)  # noqa: SIM115 (closed below)
+            sys.stdout = os.fdopen(os.dup(ours), "w", at_once, encoding=before.encoding, errors=before.errors)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,10 +107,10 @@ def test_the_verifier_sees_hours_passed_and_prices_that_are_none() -> None:
         ({"use": np.array([0.0, -1.0, 0.0, 0.0])}, "less than no time"),
     ],
 )
-def test_a_crew_that_makes_no_sense_is_refused(change: dict[str, object], told: str) -> None:
+def test_a_crew_that_makes_no_sense_is_refused(change: dict[str, Any], told: str) -> None:
     crew = Crew(name="managers", unit_of=np.array([0, 1]), use=CALLS, hours=np.array([1.0, 1.0]))
     with pytest.raises(AllocationError, match=told):
-        problem_of(MENU, [{1: 5.0}, {0: 1.0}], crews=(replace(crew, **change),))  # type: ignore[arg-type]
+        problem_of(MENU, [{1: 5.0}, {0: 1.0}], crews=(replace(crew, **change),))
 
 
 def test_a_stream_says_that_it_knows_no_crews() -> None:
