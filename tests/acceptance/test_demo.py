@@ -90,7 +90,7 @@ def test_files_of_every_form_came_in_and_every_row_is_accounted_for(told: str) -
             int(number.replace(",", "")) for number in re.findall(r"[\d,]+", line.split("2026-05-31", 1)[1])[:4]
         )
         assert read == accepted + repeated + quarantined
-        reasons = re.search(rf"^{line.split()[0]} 2026-05-31  (.*?: [A-Z_]+ × \d+)", told, re.MULTILINE)
+        reasons = re.search(rf"^{line.split()[0]} +2026-05-31 +(.*?: [A-Z_]+ × \d+)", told, re.MULTILINE)
         assert (reasons is not None) == (quarantined > 0)
 
 

@@ -44,8 +44,8 @@ def ingested(reports: Iterable[IngestReport], language: Language) -> Group:
     where the delivery is held."""
     numbers = ("读入", "接受", "重复", "隔离") if language == "zh" else ("read", "accepted", "repeated", "bad rows")
     made = table(*(("数据源", "数据日期") if language == "zh" else ("source", "data date")), *numbers, right=numbers)
-    reasons = []
-    for column in made.columns:
+    reasons = Table.grid("", "", "", padding=(0, 2))
+    for column in (*made.columns, *reasons.columns[:2]):
         column.no_wrap = True
     for report in reports:
         name = f"{report.source} ✓" if report.already_done else report.source
@@ -55,8 +55,8 @@ def ingested(reports: Iterable[IngestReport], language: Language) -> Group:
         if report.held:
             told.insert(0, f"✋ {Reason.QUALITY_BELOW_GATE.name} {report.score:.2f}")
         if told:
-            reasons.append(Text(f"{report.source} {report.data_date}  {', '.join(told)}"))
-    return Group(made, *reasons)
+            reasons.add_row(report.source, report.data_date.isoformat(), Text(", ".join(told)))
+    return Group(made, reasons)
 
 
 def tags(catalog: Catalog, language: Language) -> Table:
