@@ -103,8 +103,12 @@ def count_as_one(problem: Problem, counts: Flags) -> Counted | None:
     of_crews = found.prices[len(rows) : len(rows) + len(crews)]
     prices = found.prices[: len(rows)]
     choice = found.choice if staff is None else _within_rooms(problem, staff, found.choice)
+    choice = drop_what_is_too_much(problem, prices, choice)
+    # what a minimum held back must go as well where there are no hours for it
+    upper = np.array([row.limit is not Limit.MINIMUM for row in rows], dtype=np.bool_)
+    without = replace(problem, rows=tuple(itertools.compress(rows, upper)))
     return Counted(
-        choice=drop_what_is_too_much(problem, prices, choice),
+        choice=drop_what_is_too_much(without, prices[upper], choice),
         prices=prices,
         unit_prices=np.repeat(of_crews, [len(crew.hours) for crew in crews]),
     )

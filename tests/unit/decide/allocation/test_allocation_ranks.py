@@ -17,7 +17,7 @@ from lingque.decide.allocation.infeasible import Infeasible
 from lingque.decide.allocation.limits import Limit, Row, channel_capacity, minimum_volume
 from lingque.decide.allocation.menu import Menu
 from lingque.decide.allocation.passes import run_pass
-from lingque.decide.allocation.problem import Problem, smallest_kinds
+from lingque.decide.allocation.problem import Crew, Problem, smallest_kinds
 from lingque.decide.allocation.ranks import Rank, Ranked, allocate_by_rank
 from lingque.decide.allocation.solver import Allocation, Effort, allocate
 from lingque.decide.allocation.verifier import verify
@@ -76,6 +76,16 @@ def test_what_is_counted_over_customers_who_are_alike_is_the_most_that_there_can
         assert run_pass(counted, pooled.prices, unit_prices=pooled.unit_prices).bound >= most - 1e-6
         upper = tuple(row for row in problem.rows if row.limit is not Limit.MINIMUM)
         assert keeps_all(replace(problem, rows=upper), chosen_of(problem, pooled.choice))
+
+
+@pytest.mark.parametrize("hours", [[0.0, 2.0], [2.0, 0.0]])
+def test_a_minimum_makes_no_hours_where_a_unit_has_none(hours: list[float]) -> None:
+    card = Menu(offers=("card",), channels=("sms",))
+    managers = Crew(name="managers", unit_of=np.array([0, 1]), use=np.array([2.0]), hours=np.array(hours))
+    problem = problem_of(card, [{0: 1.0}, {0: 1.0}], rows=[minimum_volume(card, "card", 1.0)], crews=(managers,))
+    pooled = count_as_one(problem, np.array([True]))
+    assert pooled is not None
+    assert keeps_all(replace(problem, rows=()), chosen_of(problem, pooled.choice))
 
 
 def test_branches_and_managers_counted_as_one_bound_the_number_where_they_are_too_many() -> None:
