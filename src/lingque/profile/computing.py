@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -13,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lingque.catalog.expressions.to_sql import quote
-from lingque.catalog.expressions.tree import AmongAll, walk
+from lingque.catalog.expressions.tree import AmongAll, Name, Node, names_in, walk
 from lingque.catalog.expressions.types import Kind
 from lingque.catalog.model import AggregateTag, Catalog, DerivedTag, ListTag, ManualTag, ModelTag, Tag
 from lingque.core.errors import NotFoundError, WarehouseError
 from lingque.core.hashing import Int64s, distinct
 from lingque.core.reasons import Reason, Refusal
 from lingque.profile.aggregating import Aggregation
+from lingque.profile.among_all import standing, without
 from lingque.profile.contracts import Note, Scorer
 from lingque.profile.kernel.segments import Links
 from lingque.profile.manual import Given
@@ -99,7 +101,7 @@ class Computation:
         for scores, derived in self._above:
             rows = self._with_scores(rows, scores)
             for tag in derived:  # each by itself: of everybody, what is asked and answered at once fills the memory
-                rows = self._derived(rows, [tag])
+                rows = self._compared(rows, tag)
         tags = self._late_tags()
         return _finite(rows.select([tag.name for tag in tags]), tags)
 
@@ -155,6 +157,27 @@ class Computation:
             rows = rows.append_column(tag.name, made.column(tag.name))
         return rows
 
+    def _compared(self, rows: pa.Table, tag: DerivedTag) -> pa.Table:
+        """The rows with a tag behind them that may compare all customers with each other."""
+        beside = rows
+
+        def answered(node: AmongAll) -> Name:
+            nonlocal beside
+            number = beside.num_columns
+            if isinstance(node.operand, Name):
+                values = beside.column(node.operand.name)
+            else:
+                operand = _valued(tag, node.operand, name=f"_operand_{number}")
+                values = self._derived(beside, [operand]).column(operand.name)
+            beside = beside.append_column(f"_among_{number}", standing(node, values))
+            return Name(type=node.type, position=node.position, name=f"_among_{number}")
+
+        value = without(tag.value, answered)
+        if isinstance(value, Name):
+            return rows.append_column(tag.name, beside.column(value.name))
+        made = self._derived(beside, [_valued(tag, value, name=tag.name)])
+        return rows.append_column(tag.name, made.column(tag.name))
+
     def _ask(self, derived: Sequence[DerivedTag]) -> pa.Table:
         names = ", ".join(quote(tag.name) for tag in derived)
         try:
@@ -206,6 +229,10 @@ class Computation:
                 next_step="this is a fault of Lingque: please report it with the command you ran",
             )
         return scores
+
+
+def _valued(tag: DerivedTag, value: Node, *, name: str) -> DerivedTag:
+    return dataclasses.replace(tag, name=name, value=value, inputs=names_in(value))
 
 
 def _gathered(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:

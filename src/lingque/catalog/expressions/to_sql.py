@@ -8,7 +8,6 @@ from datetime import date
 
 from lingque.catalog.expressions.tree import (
     Aggregate,
-    AmongAll,
     AsOf,
     Binary,
     Call,
@@ -136,8 +135,6 @@ class _Writer:
                 return _call(node, [self.row(argument) for argument in node.arguments])
             case Cast():
                 return _cast(node, self.row(node.operand))
-            case AmongAll():
-                return _among_all(node, self.row(node.operand))
             case Aggregate() if self.aggregate is not None:
                 return self.aggregate(node)
             case _:
@@ -219,16 +216,6 @@ def _cast(node: Cast, operand: str) -> str:
             return f"(CAST({operand} AS DOUBLE) / CAST({10.0 ** EXPONENTS[node.operand.type.currency]} AS DOUBLE))"
         case _, target:
             return f"CAST({operand} AS {_ENGINE_TYPES[target]})"
-
-
-def _among_all(node: AmongAll, operand: str) -> str:
-    smaller = f"(rank() OVER (ORDER BY {operand} NULLS LAST) - 1)"
-    count = f"count({operand}) OVER ()"
-    if node.function == "ntile":
-        standing = f"CAST(1 + ({node.tiles} * {smaller}) // NULLIF({count}, 0) AS {INT64})"
-    else:
-        standing = f"COALESCE(CAST({smaller} AS DOUBLE) / NULLIF(CAST({count} - 1 AS DOUBLE), 0), 0)"
-    return f"(CASE WHEN {operand} IS NOT NULL THEN {standing} END)"
 
 
 def _deviation(node: Aggregate, operand: str, keep: str) -> str:
