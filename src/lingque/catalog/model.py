@@ -19,7 +19,7 @@ from lingque.catalog.definitions import (
     SourceDefinition,
     TagDefinition,
 )
-from lingque.catalog.expressions.tree import Measure, Node, names_in
+from lingque.catalog.expressions.tree import Measure, Node, names_in, of_nothing
 from lingque.catalog.expressions.types import BOOLEAN, DATE, INTEGER, NUMBER, TEXT, Kind, Type, money
 from lingque.core.clock import AnyWindow
 from lingque.core.errors import NotFoundError, nearest
@@ -160,6 +160,11 @@ class ManualTag:
 
 
 Tag = AggregateTag | DerivedTag | ModelTag | ListTag | ManualTag
+
+
+def is_never_null(tag: Tag) -> bool:
+    """Has every customer a value, whatever the rows are: a count, a sum, a list?"""
+    return isinstance(tag, ListTag) or (isinstance(tag, AggregateTag) and of_nothing(tag.value) is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

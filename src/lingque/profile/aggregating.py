@@ -97,7 +97,7 @@ class Aggregation:
     def _pieces(self, customers: Int64s, tables: Sequence[TableFiles]) -> tuple[list[Buckets], list[Int64s]]:
         """The ranges of buckets that are walked one after another, and who is in each."""
         home = bucket_of(customers, buckets=self.buckets)
-        order = np.argsort(home, kind="stable")
+        order = np.argsort(home.astype(np.uint16), kind="stable")  # of sixteen bits numpy counts instead of comparing
         customers, home = customers[order], home[order]
         largest = max(tables, key=lambda files: files.rows, default=None)
         wanted = ranges(
@@ -106,7 +106,7 @@ class Aggregation:
             customers=len(customers),
             borders=() if largest is None else largest.borders,
         )
-        edges = [np.searchsorted(home, buckets) for buckets in wanted]
+        edges = np.searchsorted(home, np.array(wanted, home.dtype))
         return wanted, [customers[first:after] for first, after in edges]
 
     def _split(

@@ -135,10 +135,8 @@ class Computation:
             self.aggregation.add_versions("parties", party, "current_versions", parameters)
             parties = self.session.ask("SELECT party_id FROM parties")
         else:
-            parties = self.session.ask(
-                f"SELECT party_id FROM ({self.aggregation.versions(party, 'current_versions')})", parameters
-            )
-        return distinct(linked.customers_of(parties.column("party_id").to_numpy()))
+            parties = self.session.ask(self.aggregation.versions(party, "present"), parameters)
+        return distinct(linked.customers_of(parties.column(0).to_numpy()))
 
     def _derived(self, rows: pa.Table, derived: Sequence[DerivedTag]) -> pa.Table:
         """The rows with derived tags behind them, in their order."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from lingque.catalog.model import AggregateTag, Catalog, ListTag, ManualTag, ModelTag, Tag
+from lingque.catalog.model import AggregateTag, Catalog, ListTag, ManualTag, ModelTag, Tag, is_never_null
 from lingque.core.clock import BusinessCalendar, Clock, Instant
 from lingque.core.errors import ConfigurationError, NotFoundError
 from lingque.core.hashing import Int64s, bucket_of, distinct
@@ -141,6 +141,7 @@ class Profile:
                 lambda: counts.late(computation.late()),
                 names=["customer_id", *(tag.name for tag in tags), "bucket", "as_of"],
                 order=target.order,
+                required=["customer_id", "bucket", "as_of", *(tag.name for tag in tags if is_never_null(tag))],
             )
             version = self._tables.commit(target, file, run_id=run, published=visible)
         distributions = counts.distributions()

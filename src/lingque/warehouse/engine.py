@@ -123,12 +123,13 @@ class Session:
         *,
         names: Sequence[str],
         order: Sequence[str],
+        required: Collection[str],
     ) -> SortedFile:
         """Tables of equal columns, which come in order, and those that `late` gives of the same rows after the last of
-        them, as one Parquet file that belongs to the session. Its columns are `names`."""
+        them, as one Parquet file that belongs to the session. Its columns are `names`; `required` are never null."""
         path = self._scratch / f"written-{next(_NUMBERS)}.parquet"
         with _full_disk_named(path):
-            write_with_late_columns(path, batches, late, names=names, statistics=order)
+            write_with_late_columns(path, batches, late, names=names, statistics=order, required=required)
         return SortedFile(path=path)
 
     def spool(self) -> Spool:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from lingque.warehouse.footer import MAGIC, Structure, footer_bytes, footer_of
-from lingque.warehouse.parquet import encoded, form_of, groups
+from lingque.warehouse.parquet import declared, encoded, form_of, groups
 
 _ROWS, _GROUPS = 3, 4
 _COLUMNS, _BYTES, _BEGIN, _COMPRESSED, _NUMBER = 1, 2, 5, 6, 7  # of a group
@@ -31,11 +31,14 @@ def write_with_late_columns(
     *,
     names: Sequence[str],
     statistics: Collection[str],
+    required: Collection[str] = (),
 ) -> None:
     """Tables of equal columns, of which there is at least one, and the columns that `late` gives of the same rows after
-    the last of them, as one file whose columns are `names` in their order; `statistics` are told of these only.
+    the last of them, as one file whose columns are `names` in their order; `statistics` are told of these only, and
+    `required` are never null.
 
-    Raises `OSError`, and `ValueError` where `late` gives other rows, or the columns are not those.
+    Raises `OSError`, and `ValueError` where `late` gives other rows, the columns are not those, or a required one is
+    null after all.
     """
     sizes: list[int] = []
     schema = pa.schema([])
@@ -43,10 +46,11 @@ def write_with_late_columns(
         file.write(MAGIC)
         pieces = _Pieces(file, beside, statistics)
         for group in groups(batches, columns=2 * len(names)):  # beside the one that gathers another is encoded
+            group = declared(group, required)
             schema = group.schema
             sizes.append(group.num_rows)
             pieces.add(group)
-        rest = late()
+        rest = declared(late(), required)
         schema = pa.schema([*schema, *rest.schema])
         if rest.num_columns and rest.num_rows != sum(sizes):
             raise ValueError(f"there are late columns of {rest.num_rows} rows, and {sum(sizes)} rows")

@@ -34,7 +34,7 @@ def write_parquet(path: Path, batches: Iterable[pa.Table], *, required: Collecti
     writer: pq.ParquetWriter | None = None
     try:
         for rows in groups(batches):
-            group = rows.cast(pa.schema([_field(field, required) for field in rows.schema]))
+            group = declared(rows, required)
             if writer is None:
                 writer = pq.ParquetWriter(path, group.schema, **_form(group))
             writer.write_table(group, row_group_size=max(group.num_rows, 1))
@@ -56,8 +56,10 @@ def encoded(rows: pa.Table, form: dict[str, Any]) -> pa.Buffer:
     return target.getvalue()
 
 
-def _field(field: pa.Field, required: Collection[str]) -> pa.Field:
-    return field.with_nullable(field.nullable and field.name not in required)
+def declared(rows: pa.Table, required: Collection[str]) -> pa.Table:
+    """The rows, where they are to say which of their columns are never null. `ValueError` where one is after all."""
+    fields = (field.with_nullable(field.nullable and field.name not in required) for field in rows.schema)
+    return rows.cast(pa.schema(fields))
 
 
 def groups(batches: Iterable[pa.Table], *, columns: int = 0) -> Iterator[pa.Table]:

@@ -51,15 +51,17 @@ def test_every_reader_finds_all_columns(rows: pa.Table, late: set[str], names: l
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(parquet, "MOST_ROWS_PER_GROUP", 8)
         path = Path(folder, "a.parquet")
+        full = [name for name in rows.column_names if not rows.column(name).null_count]
         write_with_late_columns(
-            path, batches, lambda: rows.select(sorted(late)), names=names, statistics=["bucket", "wide"]
+            path, batches, lambda: rows.select(sorted(late)), names=names, statistics=["bucket", "wide"], required=full
         )
         with pq.ParquetFile(path) as file:
             groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
             told = [file.metadata.row_group(n).column(names.index("wide")).statistics for n in range(len(groups))]
             untold = [file.metadata.row_group(n).column(names.index("small")).statistics for n in range(len(groups))]
             assert file.metadata.num_rows == rows.num_rows
-        assert pa.concat_tables(groups).equals(rows.select(names))
+            assert {field.name for field in file.schema_arrow if not field.nullable} == set(full)
+        assert pa.concat_tables(groups).cast(rows.select(names).schema).equals(rows.select(names))
         assert all(one is None for one in untold)
         for group, one in zip(groups, told, strict=True):
             held = [value for value in group.column("wide").to_pylist() if value is not None]
@@ -78,6 +80,11 @@ def test_late_columns_of_other_rows_are_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(ValueError, match="columns"):
         write_with_late_columns(tmp_path / "a", [rows], lambda: pa.table({}), names=["a", "b"], statistics=[])
+    gap = pa.table({"b": [1, None, 3]})
+    with pytest.raises(ValueError, match="'b' with null values"):
+        write_with_late_columns(
+            tmp_path / "a", [rows], lambda: gap, names=["a", "b"], statistics=[], required=["a", "b"]
+        )
 
 
 @given(rows=tables())

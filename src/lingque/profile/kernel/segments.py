@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from lingque.core.errors import WarehouseError
@@ -90,10 +92,8 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     if count == 0:
         nothing = np.empty(0, np.int64)
         return Segments(customers=nothing, first=np.zeros(1, np.int64), starts=nothing, stops=nothing, again=nothing)
-    begins = np.concatenate([[True], rows.party[1:] != rows.party[:-1]])
-    begins[[part for part in rows.parts if part < count]] = True
-    # nearly every row is later than the one before it: what is asked besides is asked of the few that are not
-    late = np.flatnonzero(~(begins[1:] | (rows.time[1:] > rows.time[:-1]))) + 1
+    parts = np.array(sorted({0, *(part for part in rows.parts if part < count)}), np.int64)
+    starts, late = _borders(rows.party, rows.time, parts)
     if bool(np.any(rows.time[late] < rows.time[late - 1])):
         raise WarehouseError(
             f"rows of {table} are not in the order of time within a customer",
@@ -103,7 +103,6 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     if len(late):
         known = _known(rows)
         late = late[known[late] < known[late - 1]]
-    starts = np.flatnonzero(begins)
     customers = links.customers_of(rows.party[starts])
     stops = np.append(starts[1:], count)
     mixed = np.unique(customers[np.searchsorted(starts, late, side="right") - 1])
@@ -115,6 +114,27 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     if len(mixed):
         return _put_in_order(rows, customers, starts, stops, mixed)
     return _grouped(customers, starts, stops, again=np.empty(0, np.int64))
+
+
+@njit(nogil=True, cache=True)
+def _borders(party: Any, time: Any, parts: Any) -> Any:
+    """Where a party's rows begin, in each part anew; and which rows within them are not later than the one before."""
+    count = party.shape[0]
+    starts, late = np.empty(count, np.int64), np.empty(count, np.int64)
+    begun = held = 0
+    part = 0
+    for row in range(count):
+        if part < parts.shape[0] and row == parts[part]:
+            part += 1
+            starts[begun] = row
+            begun += 1
+        elif party[row] != party[row - 1]:
+            starts[begun] = row
+            begun += 1
+        elif time[row] <= time[row - 1]:
+            late[held] = row
+            held += 1
+    return starts[:begun].copy(), late[:held].copy()
 
 
 def _known(rows: Rows) -> Int64s:

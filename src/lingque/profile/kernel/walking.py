@@ -96,11 +96,11 @@ class Walker:
         arguments, codes = columns.arguments(kernel)
         moments = kernel.moments(self.at, self.calendar)
         count = len(found.customers)
-        values = {
-            real: np.zeros((sum(slot.real is real for slot in kernel.slots), count), np.float64 if real else np.int64)
+        values = {  # every border writes all that is its, so nothing has to be cleared
+            real: np.empty((sum(slot.real is real for slot in kernel.slots), count), np.float64 if real else np.int64)
             for real in (False, True)
         }
-        have = {real: np.zeros(array.shape, np.uint8) for real, array in values.items()}
+        have = {real: np.empty(array.shape, np.uint8) for real, array in values.items()}
         failed = np.zeros(len(kernel.checks) + 1, np.int64)
         self.cache.compiled(kernel)(
             found.first, found.starts, found.stops, time, time if known is None else known, known is None,
