@@ -6,16 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from aggregated import AT, BOUNDS, compute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expression_oracle import CNY, Meant, rounded_half_away
-from lingque.catalog.expressions.parse import parse_derived
-from lingque.catalog.expressions.to_sql import row_sql
 from lingque.catalog.expressions.types import BOOLEAN, INTEGER, NUMBER, Type
-from lingque.warehouse.subset import breaches
 from made_up_tags import (
     CALENDAR,
     EXPRESSIONS,
@@ -124,26 +120,3 @@ def test_an_average_over_time_is_the_average_of_what_held_on_each_day(
         expected = rounded_half_away(total, len(days)) if kind == CNY else total / len(days)
         assert alike(value, expected), (definition, customer)
         assert held == len([row for row in holding(facts, MOMENT - 1) if customer_of(row) == customer])
-
-
-@settings(max_examples=50)
-@given(st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=9), st.sampled_from([2, 3, 5, 10]))
-def test_where_a_value_stands_among_all(
-    engine: duckdb.DuckDBPyConnection, values: list[int | None], tiles: int
-) -> None:
-    names = {"visits": INTEGER}
-    tile, rank = (
-        row_sql(parse_derived(text, names)) for text in (f"ntile({tiles}, visits)", "percent_rank(visits * 2)")
-    )
-    sql = f"SELECT {tile}, {rank} FROM everybody ORDER BY _at"
-    assert breaches(sql) == []
-    engine.register("everybody", pa.table({"visits": pa.array(values, pa.int64()), "_at": list(range(len(values)))}))
-    known = [value for value in values if value is not None]
-    expected: list[tuple[Any, ...]] = []
-    for value in values:
-        if value is None:
-            expected.append((None, None))
-            continue
-        smaller = sum(other < value for other in known)
-        expected.append((1 + tiles * smaller // len(known), smaller / (len(known) - 1) if len(known) > 1 else 0.0))
-    assert engine.execute(sql).fetchall() == expected

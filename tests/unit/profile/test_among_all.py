@@ -57,6 +57,17 @@ def test_both_give_the_same(data: st.DataObject, of: tuple[Type, Any, Any], tile
     assert standing(compared(kind, tiles), values).to_pylist() == by_engine(values, tiles)
 
 
+@given(st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=9), st.sampled_from([2, 3, 5, 10]))
+def test_a_tile_and_a_rank_are_what_the_reference_says(values: list[int | None], tiles: int) -> None:
+    column = pa.chunked_array([pa.array(values, pa.int64())])
+    known = [value for value in values if value is not None]
+    smaller = [None if value is None else sum(other < value for other in known) for value in values]
+    expected = [None if count is None else 1 + tiles * count // len(known) for count in smaller]
+    assert standing(compared(INTEGER, tiles), column).to_pylist() == expected
+    ranks = [None if count is None else count / max(len(known) - 1, 1) for count in smaller]
+    assert standing(compared(NUMBER, 0), column).to_pylist() == ranks
+
+
 def test_a_million_customers_fill_every_tile_equally() -> None:
     values = pa.chunked_array([pa.array(range(500_000, 1_000_000)), pa.array(range(500_000))])
     tiles = standing(compared(INTEGER, 5), values)

@@ -106,8 +106,9 @@ def segments_of(rows: Rows, links: Links, *, table: str) -> Segments:
     customers = links.customers_of(rows.party[starts])
     stops = np.append(starts[1:], count)
     mixed = np.unique(customers[np.searchsorted(starts, late, side="right") - 1])
-    order = np.lexsort((-rows.time[stops - 1], -rows.time[starts], customers))
-    customers, starts, stops = customers[order], starts[order], stops[order]
+    if bool(np.any(customers[1:] <= customers[:-1])):  # of one file and one bucket they stand so, a segment each
+        order = np.lexsort((-rows.time[starts], customers))
+        customers, starts, stops = customers[order], starts[order], stops[order]
     same = customers[1:] == customers[:-1]
     overlapping = customers[1:][same & (rows.time[stops[1:] - 1] >= rows.time[starts[:-1]])]
     mixed = np.union1d(mixed, overlapping)
