@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from lingque.catalog.expressions.tree import (
-    Name,
-    Node,
-    NotFollowed,
-    names_in,
-    walk,
-)
+from lingque.catalog.expressions.tree import Name, Node, NotFollowed, names_in, walk
 from lingque.catalog.expressions.types import Kind
 from lingque.profile.kernel.logic import FALSE, TRUE
 from lingque.profile.kernel.needs import Needs, UnsupportedError, shape
@@ -159,21 +153,23 @@ class Measuring:
             row.line(f"{name}l += {value} * {truth}")
             row.rarely(f"{high} != 0", f"{name}h += {high} * {truth}", f"{name}l -= ({high} * {truth}) << 32")
 
-        plain = isinstance(operand, Name) and operand.name not in self.needs.nullable
-        counts = plain and operand.type.kind in (Kind.INTEGER, Kind.MONEY)
+        counts = self._is_always(operand) and operand.type.kind in (Kind.INTEGER, Kind.MONEY)
         zero = "0.0" if operand.type.kind is Kind.NUMBER else "0"
         begin = [f"{{0}}h = {zero}", f"{{0}}l = {zero}"]
         return self._keep(block, ("total", shape(operand)), begin, step, unasked if counts else None)
 
-    def extreme(self, block: Block, operand: Node, *, least: bool) -> str:
-        """`<name>v`, where `<name>k` is true."""
+    def extreme(self, block: Block, operand: Node, *, least: bool) -> tuple[str, str]:
+        """The least or the greatest value, and whether there is one."""
+        number = operand.type.kind is Kind.NUMBER
+        counted = self._is_always(operand) and not number
         sign = "<" if least else ">"
 
         def step(name: str, row: RowCode) -> None:
             value = _value(self, row, operand, ordered=True)
             known = _known(self, row, operand)
-            if operand.type.kind is not Kind.NUMBER:
-                _if(row, known, f"{name}v = {'min' if least else 'max'}({name}v, {value})", f"{name}k = True")
+            if not number:
+                found = f"{name}v = {'min' if least else 'max'}({name}v, {value})"
+                _if(row, known, found, *([] if counted else [f"{name}k = True"]))
                 return
             condition = f"(not {name}k or {value} {sign} {name}v)"
             _if(
@@ -181,46 +177,62 @@ class Measuring:
             )
 
         begins = _value_begins(operand)
-        if operand.type.kind is not Kind.NUMBER:
+        if not number:
             begins[0] = f"{{0}}v = {'9223372036854775807' if least else '-9223372036854775807 - 1'}"
-        return self._keep(block, ("least" if least else "most", shape(operand)), begins, step)
+        name = self._keep(block, ("least" if least else "most", shape(operand)), begins, step)
+        return f"{name}v", self._there(block, name, counted=counted)
 
-    def newest(self, block: Block, operand: Node) -> str:
+    def newest(self, block: Block, operand: Node) -> tuple[str, str]:
+        """The value of the newest row that has one, and whether there is one."""
+
         def step(name: str, row: RowCode) -> None:
             known, value = _known(self, row, operand), _value(self, row, operand)
             _if(row, _not(known, f"{name}k"), f"{name}v = {value}", f"{name}k = True")
 
-        return self._keep(block, ("newest", shape(operand)), _value_begins(operand), step)
+        name = self._keep(block, ("newest", shape(operand)), _value_begins(operand), step)
+        return f"{name}v", f"{name}k"
 
-    def oldest(self, block: Block, operand: Node) -> str:
+    def oldest(self, block: Block, operand: Node) -> tuple[str, str]:
+        """Likewise of the oldest row."""
+        counted = self._is_always(operand)
+
         def step(name: str, row: RowCode) -> None:
-            value = _value(self, row, operand)
-            _if(row, _known(self, row, operand), f"{name}v = {value}", f"{name}k = True")
+            value, known = _value(self, row, operand), _known(self, row, operand)
+            _if(row, known, f"{name}v = {value}", *([] if counted else [f"{name}k = True"]))
 
-        return self._keep(block, ("oldest", shape(operand)), _value_begins(operand), step)
+        name = self._keep(block, ("oldest", shape(operand)), _value_begins(operand), step)
+        return f"{name}v", self._there(block, name, counted=counted)
 
-    def newest_time(self, block: Block) -> str:
+    def newest_time(self, block: Block) -> tuple[str, str]:
+        """When the newest row was, and whether there is one."""
+
         def step(name: str, row: RowCode) -> None:
             _if(row, f"not {name}k", f"{name}v = t", f"{name}k = True")
 
-        return self._keep(block, "newest time", ["{0}v = 0", "{0}k = False"], step)
+        name = self._keep(block, "newest time", ["{0}v = 0", "{0}k = False"], step)
+        return f"{name}v", f"{name}k"
 
-    def oldest_time(self, block: Block) -> str:
-        def step(name: str, row: RowCode) -> None:
-            row.line(f"{name}v = t")
-            row.line(f"{name}k = True")
+    def oldest_time(self, block: Block) -> tuple[str, str]:
+        """Likewise of the oldest row."""
+        name = self._keep(block, "oldest time", ["{0}v = 0"], lambda name, row: row.line(f"{name}v = t"))
+        return f"{name}v", self._there(block, name, counted=True)
 
-        return self._keep(block, "oldest time", ["{0}v = 0", "{0}k = False"], step)
+    def _is_always(self, operand: Node) -> bool:
+        """Has every row such a value?"""
+        return isinstance(operand, Name) and operand.name not in self.needs.nullable
+
+    def _there(self, block: Block, name: str, *, counted: bool) -> str:
+        """Whether there is a value, as text: where every row has one, how many rows there are says so. To note it again
+        for each row costs a twentieth of a walk."""
+        return f"({self.count(block)} > 0)" if counted else f"{name}k"
 
     def distinct(self, block: Block, operand: Node) -> str:
         if block.gate.period is not None:
             raise UnsupportedError("count_distinct() per period")
-        code = self._code(operand)
 
         def step(name: str, row: RowCode) -> None:
-            known, times = self._seen(block, code, row)
-            row.line(f"if {known} and {times} == 1:")
-            row.line(f"    {name} += 1")
+            known, times = self._seen(block, operand, row)
+            _if(row, known, f"{name} += np.int64({times} == 1)")
 
         return self._keep(block, ("distinct", shape(operand)), ["{0} = 0"], step)
 
@@ -233,10 +245,9 @@ class Measuring:
         self.ordered.add(code)
 
         def step(name: str, row: RowCode) -> None:
-            known, times = self._seen(block, code, row)
+            known, times = self._seen(block, operand, row)
             value = row.kept(("code", code), _code_of(code))
-            row.line(f"if {known}:")
-            row.line(f"    {name} = max({name}, ({times} << 32) - {value})")
+            _if(row, known, f"{name} = max({name}, ({times} << 32) - {value})")
 
         return self._keep(block, ("top", shape(operand)), ["{0} = 0"], step)
 
@@ -249,18 +260,21 @@ class Measuring:
         self.ordered.add(code)
 
         def step(name: str, row: RowCode) -> None:
-            known, times = self._seen(block, code, row)
+            known, times = self._seen(block, operand, row)
             value = row.kept(("code", code), _code_of(code))
             weighs, heavy = row.known(weight), row.value(weight)
-            row.line(f"if {known}:")
-            row.line(f"    if {times} == 1:")
-            row.line(f"        {name}z[np.uint64({name}n)] = {value}")
-            row.line(f"        {name}h[np.uint64({value})] = 0")
-            row.line(f"        {name}l[np.uint64({value})] = 0")
-            row.line(f"        {name}n += 1")
-            row.line(f"    if {weighs}:")
-            row.line(f"        {name}h[np.uint64({value})] += {heavy} >> 32")
-            row.line(f"        {name}l[np.uint64({value})] += {heavy} & 4294967295")
+            _if(
+                row,
+                known,
+                f"if {times} == 1:",
+                f"    {name}z[np.uint64({name}n)] = {value}",
+                f"    {name}h[np.uint64({value})] = 0",
+                f"    {name}l[np.uint64({value})] = 0",
+                f"    {name}n += 1",
+                f"if {weighs}:",
+                f"    {name}h[np.uint64({value})] += {heavy} >> 32",
+                f"    {name}l[np.uint64({value})] += {heavy} & 4294967295",
+            )
 
         name = self._keep(block, ("heaviest", shape(operand), shape(weight)), ["{0}n = 0"], step)
         for array in (f"{name}z", f"{name}h", f"{name}l"):
@@ -278,13 +292,14 @@ class Measuring:
 
         return self._keep(block, ("squares", shape(operand)), [f"{{0}}{word} = 0" for word in "wxyz"], step)
 
-    def _seen(self, block: Block, code: int, row: RowCode) -> tuple[str, str]:
+    def _seen(self, block: Block, operand: Node, row: RowCode) -> tuple[str, str]:
         """Has the row such a value, and the how manieth of the customer's it is then, in this block.
 
         Nothing is cleared between customers: each counts on from where the rows of those before it ended (`passed`),
         and what is less was another's.
         """
-        known = row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
+        code = self._code(operand)
+        known = _coded(self, row, operand)
         value = row.kept(("code", code), _code_of(code))
         key = ("seen", block.check, code)
         times = row.found(key)
@@ -292,10 +307,8 @@ class Measuring:
             name = f"y{code}_{len(self.stamps)}"
             self.stamps.append((code, name))
             times = row.named(key)
-            row.line(f"if {known}:")
-            row.line(f"    {times} = max({name}[np.uint64({value})], passed) + 1")
-            row.line(f"    {name}[np.uint64({value})] = {times}")
-            row.line(f"    {times} -= passed")
+            place = f"{name}[np.uint64({value})]"
+            _if(row, known, f"{times} = max({place}, passed) + 1", f"{place} = {times}", f"{times} -= passed")
         return known, times
 
     def not_followed(self, block: Block, measure: NotFollowed) -> str:
@@ -357,8 +370,13 @@ def _code_of(code: int) -> str:
 
 
 def _known(measuring: Measuring, row: RowCode, operand: Node) -> str:
-    if operand.type.kind is not Kind.TEXT:
-        return row.known(operand)
+    return row.known(operand) if operand.type.kind is not Kind.TEXT else _coded(measuring, row, operand)
+
+
+def _coded(measuring: Measuring, row: RowCode, operand: Node) -> str:
+    """Is the code that of a value?"""
+    if measuring._is_always(operand):
+        return TRUE
     code = measuring._code(operand)
     return row.kept(("coded", code), f"{_code_of(code)} < sizes[{code}]")
 

@@ -50,11 +50,11 @@ class Settling(RowCode):
             case "any" | "all" | "share":
                 return self._of_truth(node.function, keep.trues(block, x), keep.falses(block, x))
             case _:
-                name = self._one_of_them(node, x)
-                return Settled(value=f"{name}v", known=f"{name}k")
+                value, known = self._one_of_them(node, x)
+                return Settled(value=value, known=known)
 
-    def _one_of_them(self, node: Aggregate, x: Node) -> str:
-        """The name of what is kept where the value of one row is wanted."""
+    def _one_of_them(self, node: Aggregate, x: Node) -> tuple[str, str]:
+        """Where the value of one row is wanted: that value, and whether there is such a row."""
         keep, block = self._measuring, self._block
         match node.function:
             case "min" | "max":
@@ -79,10 +79,10 @@ class Settling(RowCode):
         if node.function == "count":
             return Settled(value=self._measuring.count(self._block), known=TRUE)
         keep = self._measuring.newest_time if node.function == "recency" else self._measuring.oldest_time
-        name = keep(self._block)
+        value, known = keep(self._block)
         if self._block.gate.period is not None:
             raise UnsupportedError(f"{node.function}() per period")
-        return Settled(value=f"{name}v", known=f"{name}k")
+        return Settled(value=value, known=known)
 
     def _sum(self, name: str, x: Node) -> Settled:
         if x.type.kind is Kind.NUMBER:
