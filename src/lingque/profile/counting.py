@@ -14,8 +14,9 @@ from lingque.catalog.model import Tag
 from lingque.profile.contracts import Coverage, Distribution
 
 SAMPLED = 2_000
-"""Customers of each batch. They stand in the order of a hash, so every so-manieth is a fair sample."""
+"""Customers of each batch, until there are enough of them."""
 SAMPLED_IN_ALL = 20_000
+"""They stand in the order of a hash, so those of the first batches are a fair sample of all."""
 TENTHS = 10
 COMMONEST = 20
 LEAST_SHARE = 1e-4
@@ -31,6 +32,7 @@ class Counts:
         self._known = dict.fromkeys((tag.name for tag in tags), 0)
         self._true = dict.fromkeys((tag.name for tag in tags if tag.type.kind is Kind.BOOLEAN), 0)
         self._sample: list[pa.Table] = []
+        self._sampled = 0
         self._sizes: list[int] = []
 
     @property
@@ -41,28 +43,32 @@ class Counts:
         """The batches, counted as they pass."""
         for rows in batches:
             self._sizes.append(rows.num_rows)
-            self._sample.append(self._counted(rows))
+            self._count(rows)
+            if self._sampled < SAMPLED_IN_ALL:
+                self._sample.append(_thinned(rows, SAMPLED))
+                self._sampled += self._sample[-1].num_rows
             yield rows
 
     def late(self, rows: pa.Table) -> pa.Table:
         """More columns of the same rows, likewise."""
         first = 0
         for number, size in enumerate(self._sizes if rows.num_columns else ()):
-            sample = self._counted(rows.slice(first, size))
+            batch = rows.slice(first, size)
             first += size
-            for name, column in zip(sample.column_names, sample.columns, strict=True):
-                self._sample[number] = self._sample[number].append_column(name, column)
+            self._count(batch)
+            if number < len(self._sample):
+                sample = _thinned(batch, SAMPLED)
+                for name, column in zip(sample.column_names, sample.columns, strict=True):
+                    self._sample[number] = self._sample[number].append_column(name, column)
         return rows
 
-    def _counted(self, rows: pa.Table) -> pa.Table:
-        """Some of the rows."""
+    def _count(self, rows: pa.Table) -> None:
         for name in rows.column_names:
             if name in self._known:
                 values = rows.column(name)
                 self._known[name] += len(values) - values.null_count
                 if name in self._true:
                     self._true[name] += int(pc.sum(values).as_py() or 0)
-        return _thinned(rows, SAMPLED)
 
     def coverage(self) -> dict[str, Coverage]:
         return {name: Coverage(known=known, true=self._true.get(name)) for name, known in self._known.items()}
