@@ -48,6 +48,26 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_texts_that_repeat_stand_by_a_dictionary_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST_ROWS_PER_GROUP", 1_000)
+    drawn = np.random.default_rng(1).integers(0, 300, 3_000)
+    texts = [None if number < 3 else f"商户-{number * 7 % 300}" for number in drawn]
+    rows = pa.table({"merchant": pa.array(texts), "number": pa.array([f"n{place}" for place in range(3_000)])})
+    path = tmp_path / "a.parquet"
+    write_parquet(path, [rows], required=["number"])
+    assert pq.read_schema(path).types == [pa.string(), pa.string()]
+    assert pq.read_table(path).cast(rows.schema).equals(rows)
+    with pq.ParquetFile(path, read_dictionary=["merchant", "number"]) as file:
+        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+    assert len(groups) == 3
+    for number, group in enumerate(groups):
+        known = sorted({text for text in texts[number * 1_000 : (number + 1) * 1_000] if text is not None})
+        assert group.column("merchant").chunk(0).dictionary.to_pylist() == known
+    assert groups[0].column("number").chunk(0).dictionary.to_pylist()[:3] == ["n0", "n1", "n2"]  # each is another
+
+
 def test_no_rows_are_a_file_too(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [table(0)])
     assert pq.read_table(tmp_path / "a.parquet").schema.names == table(0).schema.names
