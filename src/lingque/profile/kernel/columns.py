@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -39,13 +40,31 @@ class Coded:
 
     def in_order(self) -> Coded:
         """The same with codes in the order of their values; texts by their UTF-8 bytes."""
-        if pc.all(pc.less(self.values[:-1], self.values[1:])).as_py():
+        falls = np.flatnonzero(~pc.less(self.values[:-1], self.values[1:]).to_numpy(zero_copy_only=False))
+        if not len(falls):
             return self
-        order = pc.array_sort_indices(self.values).to_numpy()
+        order = _merged(self.values, int(falls[0]) + 1)
         ranks = np.empty(len(order) + 1, np.int32)
         ranks[order] = np.arange(len(order), dtype=np.int32)
         ranks[-1] = len(order)
         return Coded(codes=ranks[self.codes], values=self.values.take(pa.array(order)))
+
+
+_FEW_BEHIND = 16
+"""Of values in order with fewer than a sixteenth behind them that are not, those find their places one by one: what a
+day brings that the base does not have. To sort fifty thousand texts takes 30 ms, and each group of rows has its own."""
+
+
+def _merged(values: pa.Array, ordered: int) -> Int64s:
+    """The places of the values in their order; so many of the first stand in it."""
+    behind = len(values) - ordered
+    if behind * _FEW_BEHIND > ordered:
+        found: Int64s = pc.array_sort_indices(values).to_numpy().astype(np.int64)
+        return found
+    rest = pc.array_sort_indices(values[ordered:]).to_numpy().astype(np.int64) + ordered
+    first = range(ordered)
+    before = [bisect_left(first, values[place].as_py(), key=lambda one: values[one].as_py()) for place in rest.tolist()]
+    return np.insert(np.arange(ordered, dtype=np.int64), before, rest)
 
 
 class TextAnswers:
@@ -160,8 +179,8 @@ class Columns:
                 self._codes[name, True] = self._column_code(name, ordered=False, kind=kind).in_order()
             else:
                 column = self._column(name, kind)
-                texts = pa.types.is_dictionary(column.type)
-                self._codes[name, False] = _coded(_one(column.unify_dictionaries() if texts else column))
+                several = pa.types.is_dictionary(column.type) and column.num_chunks > 1
+                self._codes[name, False] = in_one_dictionary(column) if several else _coded(_one(column))
         return self._codes[name, ordered]
 
     def _code(self, node: Node, *, ordered: bool) -> Coded:
@@ -194,9 +213,22 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
 
 
+def in_one_dictionary(column: pa.ChunkedArray) -> Coded:
+    """Texts of several files by the dictionary of the largest piece, with what only others have behind it: so it stands
+    in order but for that."""
+    pieces: list[pa.DictionaryArray] = column.chunks
+    order = sorted(range(len(pieces)), key=lambda number: -len(pieces[number]))
+    unified = pa.chunked_array([pieces[number] for number in order]).unify_dictionaries().chunks
+    values = unified[0].dictionary
+    codes = {number: _filled(piece, len(values)) for number, piece in zip(order, unified, strict=True)}
+    return Coded(codes=np.concatenate([codes[number] for number in range(len(pieces))]), values=values)
+
+
+def _filled(piece: pa.DictionaryArray, none: int) -> NDArray[np.int32]:
+    codes = piece.indices.fill_null(none) if piece.indices.null_count else piece.indices
+    return np.asarray(codes.to_numpy(), np.int32)
+
+
 def _coded(values: pa.Array) -> Coded:
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-    codes = encoded.indices
-    if codes.null_count:
-        codes = codes.fill_null(len(encoded.dictionary))
-    return Coded(codes=np.ascontiguousarray(codes.to_numpy(), np.int32), values=encoded.dictionary)
+    return Coded(codes=np.ascontiguousarray(_filled(encoded, len(encoded.dictionary))), values=encoded.dictionary)
