@@ -55,6 +55,16 @@ label: {zh: 五分位, en: Fifth}
 family: value
 value: ntile(5, latest_balance)
 ---
+tag: busy
+label: {zh: 活跃五分位, en: How busy}
+family: value
+value: ntile(5, transactions_12m)
+---
+tag: mixed
+label: {zh: 合并, en: Both}
+family: value
+value: ntile(5, transactions_12m * 2 + 1) * 10 + fifth
+---
 tag: twice
 label: {zh: 两倍, en: Twice}
 family: value
@@ -81,6 +91,7 @@ def test_a_snapshot_in_small_pieces_is_the_same(
     assert [{name: row[name] for name in whole[0]} for row in pieces] == whole
     assert all(row["twice"] == 2 * row["transactions_12m"] for row in pieces)
     assert {row["fifth"] for row in pieces} == {1, 2, 3, 4, 5}
+    assert [row["mixed"] for row in pieces] == [row["busy"] * 10 + row["fifth"] for row in pieces]
 
 
 def test_drift_is_nothing_where_nothing_changed_and_told_where_much_did(bank: Bank, loaded: Application) -> None:

@@ -165,15 +165,14 @@ class Computation:
             if isinstance(node.operand, Name):
                 values = beside.column(node.operand.name)
             else:
-                operand = _valued(tag, node.operand, name=f"_operand_{number}")
-                values = self._derived(beside, [operand]).column(operand.name)
+                values = self._derived(beside, [_valued(tag, node.operand)]).column(tag.name)
             beside = beside.append_column(f"_among_{number}", standing(node, values))
             return Name(type=node.type, position=node.position, name=f"_among_{number}")
 
         value = without(tag.value, answered)
         if isinstance(value, Name):
             return rows.append_column(tag.name, beside.column(value.name))
-        made = self._derived(beside, [_valued(tag, value, name=tag.name)])
+        made = self._derived(beside, [_valued(tag, value)])
         return rows.append_column(tag.name, made.column(tag.name))
 
     def _ask(self, derived: Sequence[DerivedTag]) -> pa.Table:
@@ -229,8 +228,9 @@ class Computation:
         return scores
 
 
-def _valued(tag: DerivedTag, value: Node, *, name: str) -> DerivedTag:
-    return dataclasses.replace(tag, name=name, value=value, inputs=names_in(value))
+def _valued(tag: DerivedTag, value: Node) -> DerivedTag:
+    """The tag as if that were its value."""
+    return dataclasses.replace(tag, value=value, inputs=names_in(value))
 
 
 def _gathered(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
