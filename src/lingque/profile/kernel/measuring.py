@@ -222,8 +222,7 @@ class Measuring:
         return isinstance(operand, Name) and operand.name not in self.needs.nullable
 
     def _there(self, block: Block, name: str, *, counted: bool) -> str:
-        """Whether there is a value, as text: where every row has one, how many rows there are says so. To note it again
-        for each row costs a twentieth of a walk."""
+        """Whether there is a value, as text: where every row has one, how many rows there are says so."""
         return f"({self.count(block)} > 0)" if counted else f"{name}k"
 
     def distinct(self, block: Block, operand: Node) -> str:
