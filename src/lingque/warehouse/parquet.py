@@ -120,9 +120,15 @@ def _form(rows: pa.Table) -> dict[str, Any]:
 
 
 def _is_text_that_repeats(values: pa.ChunkedArray) -> bool:
-    """Also of fifty thousand kinds, but not where nearly each is another."""
-    looked_at = values.slice(0, _LOOKED_AT)
-    return bool(pa.types.is_string(values.type) and pc.count_distinct(looked_at).as_py() * 10 < len(looked_at) * 9)
+    """Of some thousand kinds at most: looked at throughout, since what is new to each customer repeats with the next
+    row. To put a million account numbers in order costs more than any reader gains."""
+    if not pa.types.is_string(values.type):
+        return False
+    step = -(-len(values) // _LOOKED_AT) or 1
+    seen = pa.chunked_array(
+        [piece.take(pa.array(np.arange(0, len(piece), step))) for piece in values.chunks], values.type
+    )
+    return bool(pc.count_distinct(seen).as_py() * 10 < len(seen) * 9)
 
 
 def _by_dictionary(rows: pa.Table, names: Collection[str]) -> pa.Table:
